@@ -1,0 +1,41 @@
+# Two commands: `make lab` to learn, `make test` to check. Both make what they need in .venv.
+PYTHON ?= python3
+PY := .venv/bin/python
+READY := .venv/.ready
+
+.PHONY: lab test test-slow bench notebooks lint format clean
+
+lab: $(READY)
+	$(PY) -m jupyter lab notebooks/00_start_here.ipynb
+
+test: $(READY)
+	$(PY) -m pytest -m "not slow"
+	$(PY) -m pytest --nbval-lax --nbval-current-env --no-header notebooks solutions
+
+test-slow: $(READY)
+	$(PY) -m pytest -m slow
+
+bench: $(READY)
+	$(PY) tests/benchmarks/bench.py
+
+notebooks: $(READY)
+	$(PY) tools/render.py
+
+lint: $(READY)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(READY)
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean:
+	rm -rf .venv
+
+# The stamp is written last, so that an installation that broke off is taken up again.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo 'qkit needs Python 3.10 or later; name one: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@

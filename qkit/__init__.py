@@ -1,0 +1,66 @@
+"""Learn and analyse neural-network quantization on the real TensorFlow Lite tool chain.
+
+``import qkit as qk`` is all that a notebook needs. Names load when they are first used (PEP 562),
+so that the import costs next to nothing and TensorFlow is loaded only by what needs it.
+"""
+
+import importlib
+
+from qkit._tensorflow import prefer_keras_2
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Accuracy": "evaluate.accuracy",
+    "Comparison": "evaluate.comparison",
+    "Dataset": "data",
+    "Environment": "machine",
+    "History": "training",
+    "Latency": "evaluate.latency",
+    "Paired": "evaluate.significance",
+    "SCHEMES": "quantize.schemes",
+    "Scheme": "quantize.schemes",
+    "Size": "evaluate.size",
+    "accuracy": "evaluate.accuracy",
+    "activation_ranges": "quantize.ranges",
+    "check": "notebook",
+    "compare": "evaluate.comparison",
+    "convert": "quantize.convert",
+    "environment": "machine",
+    "fine_tune_with_control": "quantize.aware",
+    "fit": "training",
+    "latency": "evaluate.latency",
+    "load_data": "data",
+    "paired": "evaluate.significance",
+    "plot_accuracies": "plots.accuracies",
+    "plot_flips": "plots.flips",
+    "plot_latencies": "plots.latencies",
+    "plot_range_history": "plots.range_history",
+    "plot_sizes": "plots.sizes",
+    "plot_tradeoff": "plots.tradeoff",
+    "quantization_aware": "quantize.aware",
+    "range_history": "quantize.ranges",
+    "quiet": "_tensorflow",
+    "setup_notebook": "notebook",
+    "size": "evaluate.size",
+    "tensors": "tflite_file",
+}
+_MODULES = {"models": "models", "published": "evaluate.published"}
+
+__all__ = sorted([*_HOME, *_MODULES])
+
+prefer_keras_2()
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f"qkit.{_MODULES[name]}")
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"qkit.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'qkit' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__():
+    return [*__all__, "__version__"]

@@ -1,0 +1,135 @@
+"""The one door to TensorFlow: with Keras 2, without its banner, with its errors."""
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+import warnings
+
+_REMEDY = (
+    "Restart the kernel and run `import qkit` before `import tensorflow`, or set the environment "
+    "variable TF_USE_LEGACY_KERAS=1 before Python starts."
+)
+
+
+class KerasVersionError(RuntimeError):
+    """TensorFlow or a model speaks Keras 3, and the quantization tools know Keras 2 only."""
+
+
+def prefer_keras_2():
+    """Ask TensorFlow for Keras 2 (tf-keras), which it decides when its Keras is first touched.
+
+    tensorflow-model-optimization works on Keras 2 only; under Keras 3 it fails with messages that
+    do not say so. Called by ``import qkit``; warns where TensorFlow came first, with Keras 3.
+    """
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    tf = sys.modules.get("tensorflow")
+    if tf is not None and _keras_3(tf):
+        warnings.warn(
+            f"TensorFlow was imported before qkit and runs Keras {_keras_3(tf)}; "
+            f"training and converting need Keras 2. {_REMEDY}",
+            stacklevel=3,
+        )
+
+
+def tensorflow():
+    """Return the module ``tensorflow`` with Keras 2, imported without its banner.
+
+    Raises
+    ------
+    KerasVersionError
+        If TensorFlow has already bound ``tf.keras`` to Keras 3.
+    """
+    if "tensorflow" not in sys.modules:
+        with quiet():
+            import tensorflow
+
+            tensorflow.config.list_physical_devices()  # says here, not in a cell, what it lacks
+    import tensorflow as tf
+
+    if _keras_3(tf):
+        raise KerasVersionError(
+            f"tf.keras is Keras {_keras_3(tf)}, and quantization-aware training and "
+            f"conversion need Keras 2 (tf-keras). {_REMEDY}"
+        )
+    return tf
+
+
+def _keras_3(tf):
+    """Return the version of TensorFlow's Keras if it is 3 or later, else None."""
+    version = getattr(getattr(tf, "keras", None), "__version__", "2")  # tf-keras bears none
+    return None if version.startswith("2") else version
+
+
+def require_keras_2_model(model, *, what):
+    """Refuse anything but a built Keras 2 model, naming what was got and the way out.
+
+    Parameters
+    ----------
+    model : object
+        What the caller was given.
+    what : str
+        The caller's name, for the message.
+
+    Raises
+    ------
+    KerasVersionError
+        For a Keras 3 model.
+    TypeError
+        For anything else that is no Keras model.
+    ValueError
+        For a model that has not been built.
+    """
+    homes = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
+    if "tf_keras" in homes and hasattr(model, "layers"):
+        if not model.built:
+            raise ValueError(
+                f"{what}: the model {model.name!r} has not been built, so its weights do not "
+                "exist yet. Give its first layer an input_shape, or call it once on data."
+            )
+        return
+    if "keras" in homes:
+        raise KerasVersionError(
+            f"{what}: {type(model).__name__} is a Keras 3 model (made with `import keras`). "
+            "Build it with `tf.keras` after `import qkit`, or with `import tf_keras`."
+        )
+    raise TypeError(
+        f"{what}: expected a Keras 2 model, got {type(model).__name__}. "
+        "Build one with `tf.keras`, for example qk.models.walkthrough_cnn()."
+    )
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keep what TensorFlow writes to the terminal or the cell to itself, unless it raises.
+
+    Python's streams and the file descriptors 1 and 2, to which the C++ side writes, are both
+    redirected. If the block raises, what was caught is attached to the exception as a note
+    (Python 3.11 and later) or written to the standard error stream, so that nothing is lost.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    printed = io.StringIO()
+    with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as stack:
+        for descriptor in (1, 2):
+            with contextlib.suppress(OSError):  # a kernel may run without them
+                saved = os.dup(descriptor)
+                stack.callback(os.close, saved)
+                os.dup2(sink.fileno(), descriptor)
+                stack.callback(os.dup2, saved, descriptor)
+        stack.enter_context(contextlib.redirect_stdout(printed))
+        stack.enter_context(contextlib.redirect_stderr(printed))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except Exception as error:
+            stack.close()
+            sink.seek(0)
+            said = (printed.getvalue() + sink.read().decode(errors="replace")).strip()
+            if said and hasattr(error, "add_note"):
+                error.add_note(f"TensorFlow said:\n{said[-4000:]}")
+            elif said:
+                sys.stderr.write(said[-4000:] + "\n")
+            raise

@@ -1,0 +1,228 @@
+"""Image data sets, checked before use: MNIST, Fashion-MNIST, and scikit-learn's digits."""
+
+import gzip
+import hashlib
+import os
+import struct
+import warnings
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qkit._tensorflow import quiet, tensorflow
+
+# MD5 of the four files in idx form, as published with the data sets. MNIST's are of the unpacked
+# files, so that the same pixels are recognised in an .npz; Fashion-MNIST's are of the .gz files
+# (https://github.com/zalandoresearch/fashion-mnist).
+_MNIST_MD5 = {
+    "x_train": "6bbc9ace898e44ae57da46a324031adb",
+    "y_train": "a25bea736e30d166cdddb491f175f624",
+    "x_test": "2646ac647ad5339dbf082846283269ea",
+    "y_test": "27ae3e4e09519cfbb04c329615203637",
+}
+_FASHION_MD5 = {
+    "x_train": ("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+    "y_train": ("train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"),
+    "x_test": ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),
+    "y_test": ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
+}
+_MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+_FASHION_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+_NAMES = ("mnist", "fashion_mnist", "digits")
+
+
+class DataError(ValueError):
+    """A data file is damaged, or is not the data set whose name it bears."""
+
+
+class DataNotFoundError(FileNotFoundError):
+    """A data set is neither on this machine nor to be downloaded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and labels for training and for testing.
+
+    Attributes
+    ----------
+    x_train, x_test : ndarray of shape (n, 28, 28), float32, in [0, 1]
+    y_train, y_test : ndarray of shape (n,), int64
+    name : str
+        Which data these are: "mnist", "fashion_mnist" or "digits".
+    source : str
+        Where they came from, in words.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    name: str
+    source: str
+
+    @property
+    def classes(self):
+        """Number of classes."""
+        return int(self.y_train.max()) + 1
+
+    def summary(self):
+        """Say in one line which data these are and how many."""
+        return (
+            f"{self.name}: {len(self.x_train):,} training and {len(self.x_test):,} test images "
+            f"of {self.x_train.shape[1]}×{self.x_train.shape[2]} ({self.source})"
+        )
+
+    __repr__ = __str__ = summary
+
+
+def load_data(name="mnist", *, fallback=None):
+    """Load a data set, checked to be the genuine one.
+
+    MNIST is looked for in the folder that the environment variable ``QKIT_DATA`` names, then in
+    Keras's own cache, and is then downloaded by Keras. Whatever file it comes in, its content is
+    held against the published MD5 sums.
+
+    Parameters
+    ----------
+    name : {"mnist", "fashion_mnist", "digits"}
+        "digits" ships with scikit-learn: 1,797 images of 8×8, enlarged here to 28×28.
+    fallback : {None, "digits"}
+        What to load, with a warning, where the data set cannot be had. A damaged file is an error
+        all the same: it can be mended.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If a file is damaged, half-written, or holds other data.
+    DataNotFoundError
+        If the data set can neither be found nor downloaded, and there is no fallback.
+
+    Examples
+    --------
+    >>> load_data("digits").x_train.shape
+    (1297, 28, 28)
+    """
+    if name not in _NAMES:
+        raise ValueError(f"load_data: unknown data set {name!r}; choose one of {', '.join(_NAMES)}")
+    if fallback not in (None, "digits"):
+        raise ValueError(f"load_data: fallback must be None or 'digits', got {fallback!r}")
+    if name == "digits":
+        return _digits()
+    try:
+        return _mnist() if name == "mnist" else _fashion_mnist()
+    except DataNotFoundError as error:
+        if fallback is None:
+            raise
+        warnings.warn(
+            f"{name.upper()} COULD NOT BE HAD: EVERYTHING BELOW RUNS ON SCIKIT-LEARN'S DIGITS "
+            f"INSTEAD, which are easier and fewer. {error}",
+            stacklevel=2,
+        )
+        return _digits()
+
+
+def _mnist():
+    path = _find("mnist.npz") or _download("mnist.npz", _MNIST_URL)
+    arrays = {key: _npz_member(path, key) for key in _MNIST_MD5}
+    for key, published in _MNIST_MD5.items():
+        if hashlib.md5(_as_idx(arrays[key])).hexdigest() != published:
+            raise DataError(
+                f"{path}: {key} is not MNIST's: its MD5 sum differs from the published one. "
+                "Delete the file, so that it is downloaded again, or put the genuine one there."
+            )
+    return _dataset("mnist", arrays, f"MD5 verified, from {path.name}")
+
+
+def _fashion_mnist():
+    arrays = {}
+    for key, (filename, published) in _FASHION_MD5.items():
+        path = _find(filename, "fashion-mnist") or _download(
+            filename, _FASHION_URL + filename, "fashion-mnist"
+        )
+        packed = path.read_bytes()
+        if hashlib.md5(packed).hexdigest() != published:
+            raise DataError(
+                f"{path}: the MD5 sum differs from Fashion-MNIST's published one; the file is "
+                "damaged, half-written or another one. Delete it, so that it is downloaded again."
+            )
+        arrays[key] = _from_idx(gzip.decompress(packed))
+    return _dataset("fashion_mnist", arrays, "MD5 verified, from four .gz files")
+
+
+def _digits():
+    from scipy.ndimage import zoom
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    images, labels = load_digits(return_X_y=True)
+    # 16 is the largest value of these images; linear interpolation stays inside [0, 1]
+    x = zoom(images.reshape(-1, 8, 8) / 16, (1, 3.5, 3.5), order=1).astype(np.float32)
+    x_train, x_test, y_train, y_test = train_test_split(
+        x, labels.astype(np.int64), test_size=500, random_state=0, stratify=labels
+    )
+    source = "scikit-learn's load_digits, 8×8 enlarged to 28×28"
+    return Dataset(x_train, y_train, x_test, y_test, "digits", source)
+
+
+def _dataset(name, arrays, source):
+    x_train, x_test = (
+        arrays[k].astype(np.float32) / np.float32(255) for k in ("x_train", "x_test")
+    )
+    y_train, y_test = (arrays[k].astype(np.int64) for k in ("y_train", "y_test"))
+    return Dataset(x_train, y_train, x_test, y_test, name, source)
+
+
+def _find(filename, folder=""):
+    """Return the first file of that name in QKIT_DATA and in Keras's cache, or None."""
+    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+    places = [keras_home / folder]
+    if os.environ.get("QKIT_DATA"):
+        root = Path(os.environ["QKIT_DATA"]).expanduser()
+        places = [root, root / folder, *places]
+    return next((p / filename for p in places if (p / filename).is_file()), None)
+
+
+def _download(filename, url, folder=""):
+    try:
+        with quiet():
+            get_file = tensorflow().keras.utils.get_file
+            return Path(get_file(filename, url, cache_subdir=str(Path("datasets") / folder)))
+    except Exception as error:
+        raise DataNotFoundError(
+            f"{filename} is neither in $QKIT_DATA ({os.environ.get('QKIT_DATA') or 'not set'}) nor "
+            f"in Keras's cache, and the download from {url} failed ({_first_line(error)}). "
+            f"Put {filename} into a folder and set QKIT_DATA to it, or use fallback='digits'."
+        ) from error
+
+
+def _npz_member(path, key):
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return archive[key]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path}: cannot read {key} ({_first_line(error)}); the file is damaged, half-written "
+            "or no MNIST archive. Delete it, so that it is downloaded again, or replace it."
+        ) from error
+
+
+def _as_idx(array):
+    """Return a uint8 array as the bytes of an idx file: big-endian header, then the values."""
+    array = np.ascontiguousarray(array, dtype=np.uint8)
+    return struct.pack(f">{1 + array.ndim}i", 0x800 + array.ndim, *array.shape) + array.tobytes()
+
+
+def _from_idx(raw):
+    ndim = raw[3]
+    shape = struct.unpack(f">{ndim}i", raw[4 : 4 + 4 * ndim])
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape)
+
+
+def _first_line(error):
+    return (str(error) or type(error).__name__).splitlines()[0]

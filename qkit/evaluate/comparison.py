@@ -1,0 +1,331 @@
+"""All schemes of one model side by side, on the same test images."""
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from qkit.evaluate.accuracy import accuracy
+from qkit.evaluate.latency import Latency, latency
+from qkit.evaluate.significance import paired
+from qkit.evaluate.size import size
+from qkit.files import write_atomically
+from qkit.machine import environment
+from qkit.progress import progress_line
+from qkit.quantize.convert import convert
+from qkit.quantize.schemes import SCHEMES, find_scheme
+from qkit.tflite_file import read_tflite
+
+_CALIBRATION_IMAGES = 300
+_LABELS = SCHEMES["qat"].needs
+_NO_CONTROL = (
+    "not measured: pass control_model=, a float model trained for the epochs that QAT got on top"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What each scheme makes of one model: one row per scheme, the same test images for all.
+
+    Attributes
+    ----------
+    models : mapping of str to bytes
+        The .tflite files. The first is the float32 reference.
+    needs : mapping of str to str
+        The data that each asked for beside the trained model.
+    accuracies : mapping of str to Accuracy
+    paired : mapping of str to Paired
+        Each against the reference.
+    sizes : mapping of str to Size
+    latency : Latency
+    float_operators : mapping of str to int
+        Operators that still compute in floating point.
+    not_measured : mapping of str to str
+        Rows that belong into the table and could not be filled, with the reason.
+    data_name : str
+    """
+
+    models: MappingProxyType
+    needs: MappingProxyType
+    accuracies: MappingProxyType
+    paired: MappingProxyType
+    sizes: MappingProxyType
+    latency: Latency
+    float_operators: MappingProxyType
+    not_measured: MappingProxyType
+    data_name: str
+
+    @property
+    def reference(self):
+        """Name of the row that the others are held against."""
+        return next(iter(self.models))
+
+    def to_frame(self):
+        """Return a DataFrame with one row per scheme; units stand in the column names.
+
+        Ratios are to the reference: `size_ratio` is how many times smaller the file is,
+        `latency_ratio` how many times as long an inference takes.
+        """
+        import pandas as pd
+
+        parts = []
+        times = self.latency.to_frame().to_dict("index")
+        for name in self.models:
+            low, high = self.accuracies[name].interval
+            difference = self.paired[name].to_frame().to_dict("records")[0]
+            reference_bytes = self.sizes[self.reference].size_bytes
+            parts.append(
+                {
+                    "accuracy": self.accuracies[name].accuracy,
+                    "accuracy_low": low,
+                    "accuracy_high": high,
+                    **difference,
+                    "size_bytes": self.sizes[name].size_bytes,
+                    "deflated_bytes": self.sizes[name].deflated_bytes,
+                    "size_ratio": reference_bytes / self.sizes[name].size_bytes,
+                    **times[name],
+                    "float_operators": self.float_operators[name],
+                    "needs": self.needs[name],
+                }
+            )
+        frame = pd.DataFrame(parts, index=list(self.models))
+        for name, reason in self.not_measured.items():
+            frame.loc[name, "needs"] = reason
+        return frame.rename_axis("scheme")
+
+    def to_display(self):
+        """Return the table as a DataFrame of text, rounded and with intervals, for reading."""
+        import pandas as pd
+
+        reference = self.reference
+        rows = {}
+        for name, row in self.to_frame().iterrows():
+            if name in self.not_measured:
+                rows[name] = {"needs beside the model": row["needs"]}
+                continue
+            rows[name] = {
+                "accuracy, % (95 %)": _percent(row),
+                f"against {reference}, points (95 %)": _difference(row, name == reference),
+                "p": _p_value(row["p_value"], name == reference),
+                "file, bytes": f"{row['size_bytes']:,.0f}",
+                "times smaller": f"{row['size_ratio']:.2f}",
+                "deflated, bytes": f"{row['deflated_bytes']:,.0f}",
+                "invoke, µs (95 %)": f"{row['latency_us']:.1f} "
+                f"({row['latency_low_us']:.1f} to {row['latency_high_us']:.1f})",
+                f"time, × {reference}": f"{row['latency_ratio']:.2f}",
+                "float ops": f"{row['float_operators']:.0f}",
+                "needs beside the model": row["needs"],
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").fillna("–").rename_axis("scheme")
+
+    def notes(self):
+        """Say what the table was measured with, and what it does not show."""
+        n = self.accuracies[self.reference].n
+        notes = [
+            f"{n:,} test images of {self.data_name}; p from McNemar's exact test against "
+            f"{self.reference}, not corrected for the number of rows.",
+            f"Latency of invoke() alone, {self.latency.threads} thread(s) of {self.latency.cpu}; "
+            f"kernels: {_delegates(self.latency.delegates)}.",
+        ]
+        notes += [f"{name}: {reason}." for name, reason in self.not_measured.items()]
+        return notes
+
+    def summary(self):
+        """Say in a sentence what the schemes save, and at what price."""
+        frame = self.to_frame().drop(index=list(self.not_measured))
+        others = frame.drop(index=self.reference)
+        worse = others[(others["p_value"] < 0.05) & (others["difference_pp"] < 0)]
+        kept = others.drop(index=worse.index)
+        text = (
+            f"{len(kept)} of {len(others)} rows lose no accuracy against {self.reference} that "
+            f"{self.accuracies[self.reference].n:,} images could show"
+        )
+        if len(worse):
+            text += f" ({', '.join(worse.index)} do)"
+        if len(kept):
+            small, fast = kept["size_bytes"].idxmin(), kept["latency_us"].idxmin()
+            text += (
+                f"; of these {small} is the smallest ({kept['size_ratio'][small]:.2f} times "
+                f"smaller) and {fast} the fastest "
+                f"({kept['latency_ratio'][fast]:.2f} times the time)"
+            )
+        return text + "."
+
+    __str__ = summary
+
+    def __repr__(self):
+        return f"{self.to_display().to_string()}\n" + "\n".join(self.notes())
+
+    def _repr_html_(self):
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes())
+        return f"{self.to_display().reset_index().to_html(index=False)}<ul>{notes}</ul>"
+
+    def _repr_markdown_(self):
+        table = self.to_display().reset_index()
+        lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def to_html(self, path):
+        """Write the table, its notes and the environment to one self-contained HTML file.
+
+        Parameters
+        ----------
+        path : str or Path
+            An existing file is replaced, in one step.
+
+        Returns
+        -------
+        Path
+        """
+        title = f"Quantization schemes on {html.escape(self.data_name)}"
+        page = (
+            f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>"
+            "body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color:#222}"
+            "table{border-collapse:collapse}td,th{padding:.3rem .7rem;text-align:right;"
+            "border-bottom:1px solid #ccc}td:first-child,th:first-child{text-align:left}"
+            f"</style><h1>{title}</h1><p>{html.escape(self.summary())}</p>"
+            f"{self._repr_html_()}<h2>Measured with</h2>{environment()._repr_html_()}</html>"
+        )
+        write_atomically(path, page.encode())
+        return Path(path)
+
+
+def compare(
+    model,
+    data,
+    schemes=None,
+    *,
+    qat_model=None,
+    control_model=None,
+    calibration=None,
+    extra=None,
+    threads=1,
+):
+    """Convert a model under several schemes and measure them side by side.
+
+    Parameters
+    ----------
+    model : tf.keras.Model, str or Path
+        A trained Keras 2 classifier, or the folder of its SavedModel.
+    data : Dataset
+        Or anything with `x_train`, `x_test`, `y_test` and `name`.
+    schemes : iterable of str or Scheme, optional
+        All of `qk.SCHEMES` by default, "qat" only where `qat_model` is given. The float32
+        reference comes first in any case.
+    qat_model : tf.keras.Model, optional
+        From `qk.quantization_aware`, trained.
+    control_model : tf.keras.Model, optional
+        The float model trained for the epochs that `qat_model` got on top: what the extra training
+        alone gives. A comparison with `qat_model` has rows for it, filled or not.
+        `qk.fine_tune_with_control` makes both.
+    calibration : ndarray, optional
+        Images for the schemes that need a sample; 300 random training images by default.
+    extra : dict of str to bytes, optional
+        Further .tflite files to measure along.
+    threads : int
+        Of the latency measurement.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a scheme, the model or the data are not fit for it.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
+    >>> list(compare(model, digits, ["dynamic_range"]).models)
+    ['float32', 'dynamic_range']
+    """
+    schemes = _chosen(schemes, qat_model)
+    if calibration is None:
+        draw = np.random.default_rng(0).permutation(len(data.x_train))[:_CALIBRATION_IMAGES]
+        calibration = data.x_train[draw]
+    models, needs, not_measured = {}, {}, {}
+    with progress_line() as show:
+        for scheme in schemes:
+            show(f"converting: {scheme.name} …")
+            source = qat_model if scheme.trained else model
+            models[scheme.name] = convert(source, scheme, calibration)
+            needs[scheme.name] = scheme.needs
+        if qat_model is not None:
+            for name in ("float32", "full_integer"):
+                row = f"control_{name}"
+                if control_model is None:
+                    not_measured[row] = _NO_CONTROL
+                    continue
+                models[row] = convert(control_model, name, calibration)
+                needs[row] = _LABELS
+        for name, tflite in (extra or {}).items():
+            models[name], needs[name] = tflite, "–"
+        accuracies = {}
+        for name, tflite in models.items():
+            show(f"{name}: {len(data.x_test):,} test images …")
+            accuracies[name] = accuracy(tflite, data.x_test, data.y_test)
+        show("latency, all models in turn …")
+        times = latency(models, data.x_test, threads=threads)
+        show(f"{len(models)} models measured on {len(data.x_test):,} test images of {data.name}")
+    reference = accuracies[next(iter(models))]
+    return Comparison(
+        models=MappingProxyType(models),
+        needs=MappingProxyType(needs),
+        accuracies=MappingProxyType(accuracies),
+        paired=MappingProxyType({k: paired(reference, a) for k, a in accuracies.items()}),
+        sizes=MappingProxyType({k: size(tflite) for k, tflite in models.items()}),
+        latency=times,
+        float_operators=MappingProxyType(
+            {k: len(read_tflite(tflite).float_operators) for k, tflite in models.items()}
+        ),
+        not_measured=MappingProxyType(not_measured),
+        data_name=data.name,
+    )
+
+
+def _chosen(schemes, qat_model):
+    """Return the schemes to convert under, the float32 reference first."""
+    if isinstance(schemes, str):
+        raise TypeError(f"compare: schemes must be a list: write [{schemes!r}], not {schemes!r}")
+    if schemes is None:
+        chosen = [s for s in SCHEMES.values() if not s.trained or qat_model is not None]
+    else:
+        chosen = [find_scheme(scheme) for scheme in schemes]
+    missing = [s.name for s in chosen if s.trained and qat_model is None]
+    if missing:
+        raise ValueError(
+            f"compare: the scheme {missing[0]!r} needs a trained quantization-aware model. Pass "
+            "qat_model=, for example from qk.fine_tune_with_control(model, data, epochs=3)."
+        )
+    reference = SCHEMES["float32"]
+    return [reference, *(scheme for scheme in chosen if scheme != reference)]
+
+
+def _percent(row):
+    low, high = row["accuracy_low"], row["accuracy_high"]
+    return f"{row['accuracy']:.2%} ({low:.2%} to {high:.2%})".replace("%", "")
+
+
+def _difference(row, is_reference):
+    if is_reference:
+        return "–"
+    low, high = row["difference_low_pp"], row["difference_high_pp"]
+    return f"{row['difference_pp']:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def _p_value(p, is_reference):
+    if is_reference:
+        return "–"
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def _delegates(delegates):
+    kinds = sorted(set(delegates.values()), reverse=True)
+    if len(kinds) == 1:
+        return f"{kinds[0]} throughout"
+    users = {kind: [name for name, d in delegates.items() if d == kind] for kind in kinds}
+    return "; ".join(f"{kind} for {', '.join(names)}" for kind, names in users.items())

@@ -1,0 +1,223 @@
+"""How long one inference takes: `invoke()` alone, interleaved between models, with intervals."""
+
+import gc
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from qkit import validate
+from qkit.interpreter import classifier_shapes, open_interpreter, to_grid
+from qkit.machine import environment
+
+_BLOCK_NS = 500_000  # a timed block lasts about half a millisecond: the clock itself costs nothing
+_ROUNDS = 7
+
+
+@dataclass(frozen=True, eq=False)
+class Latency:
+    """Time of one inference of each model, measured side by side.
+
+    Attributes
+    ----------
+    samples_us : mapping of str to ndarray of shape (instances, rounds)
+        Microseconds an inference of each timed block; the same position is the same round.
+    overhead_us : mapping of str to float
+        Median microseconds that Python takes to hand an image over and fetch the scores.
+    threads : int
+    cpu : str
+    delegates : mapping of str to str
+        What computes: "XNNPACK", or "built-in kernels" where it takes no operator over.
+    median_us, ratio : mapping of str to float
+        Medians over the instances: of the time, and of the ratio to the first model.
+    interval_us, ratio_interval : mapping of str to (float, float)
+        Their 95 % bootstrap intervals, over the instances.
+    """
+
+    samples_us: MappingProxyType
+    overhead_us: MappingProxyType
+    threads: int
+    cpu: str
+    delegates: MappingProxyType
+    median_us: MappingProxyType
+    interval_us: MappingProxyType
+    ratio: MappingProxyType
+    ratio_interval: MappingProxyType
+
+    def to_frame(self):
+        """Return a DataFrame with one row per model."""
+        import pandas as pd
+
+        rows = {
+            name: {
+                "latency_us": self.median_us[name],
+                "latency_low_us": self.interval_us[name][0],
+                "latency_high_us": self.interval_us[name][1],
+                "latency_ratio": self.ratio[name],
+                "latency_ratio_low": self.ratio_interval[name][0],
+                "latency_ratio_high": self.ratio_interval[name][1],
+                "python_overhead_us": self.overhead_us[name],
+                "delegate": self.delegates[name],
+            }
+            for name in self.samples_us
+        }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+    def summary(self):
+        """Say in one line how fast each model is beside the first."""
+        first = next(iter(self.median_us))
+        parts = [f"{first} {self.median_us[first]:.1f} µs"]
+        for name in list(self.median_us)[1:]:
+            low, high = self.ratio_interval[name]
+            parts.append(f"{name} {self.ratio[name]:.2f} times that ({low:.2f} to {high:.2f})")
+        return f"{'; '.join(parts)} ({self.threads} thread{'s'[: self.threads != 1]}, {self.cpu})"
+
+    __str__ = summary
+
+    def __repr__(self):
+        return f"Latency({self.summary()})"
+
+    def _repr_html_(self):
+        return self.to_frame().to_html(float_format="{:.2f}".format)
+
+
+def latency(models, x, *, threads=1, instances=20):
+    """Time `invoke()` of several models side by side.
+
+    Each round times a block of inferences of every model, in an order drawn anew, so that a machine
+    that slows down or speeds up does so for all alike. The same file runs at different speeds in
+    different interpreters, for where its memory happens to lie; so all are opened afresh several
+    times, and these instances, not the rounds, are what the intervals are made from. What Python
+    adds is timed apart.
+
+    Parameters
+    ----------
+    models : dict of str to bytes
+        The .tflite files by name; ratios are to the first.
+    x : ndarray of shape (n, *image), float
+        Images; the first is run again and again.
+    threads : int
+    instances : int
+        How often the interpreters are opened afresh, 2 or more; fewer for models of many
+        milliseconds.
+
+    Returns
+    -------
+    Latency
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no models, or one cannot be run on these images.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> digits = qk.load_data("digits")
+    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> latency({"a": tflite, "b": tflite}, digits.x_test).ratio["a"]
+    1.0
+    """
+    if not isinstance(models, dict) or not models:
+        raise TypeError(
+            "latency: models must be a dict from name to .tflite bytes with one entry or more, "
+            f"got {type(models).__name__}. Try {{'float32': tflite}}."
+        )
+    if instances < 2:
+        raise ValueError(f"latency: an interval needs 2 instances or more, got {instances!r}")
+    rng = np.random.default_rng(0)
+    samples = {name: np.empty((instances, _ROUNDS)) for name in models}
+    overhead = {name: np.empty((instances, _ROUNDS)) for name in models}
+    for i in range(instances):
+        runners = {name: _Runner(tflite, x, threads) for name, tflite in models.items()}
+        with _no_collection():
+            for j in range(_ROUNDS):
+                for name in rng.permutation(list(models)):
+                    samples[name][i, j] = runners[name].time_invoke_ns() / 1e3
+                    overhead[name][i, j] = runners[name].time_overhead_ns() / 1e3
+    times = {name: np.median(values, axis=1) for name, values in samples.items()}
+    first = next(iter(times.values()))
+    ratios = {name: values / first for name, values in times.items()}
+    return Latency(
+        samples_us=MappingProxyType(samples),
+        overhead_us=_medians(overhead),
+        threads=threads,
+        cpu=environment().cpu,
+        delegates=MappingProxyType({name: r.delegate for name, r in runners.items()}),
+        median_us=_medians(times),
+        interval_us=_intervals(times),
+        ratio=_medians(ratios),
+        ratio_interval=_intervals(ratios),
+    )
+
+
+class _Runner:
+    """An interpreter that is warm and holds an image."""
+
+    def __init__(self, tflite, x, threads):
+        self._interpreter = open_interpreter(tflite, threads=threads)
+        shape, _ = classifier_shapes(self._interpreter)
+        self._source = self._interpreter.get_input_details()[0]
+        self._target = self._interpreter.get_output_details()[0]
+        self._image = to_grid(validate.images(x[:1], shape, what="latency: x"), self._source)
+        self._interpreter.set_tensor(self._source["index"], self._image)
+        self._repeats = max(1, int(_BLOCK_NS / self._warm_up_ns()))
+
+    @property
+    def delegate(self):
+        names = {op["op_name"] for op in self._interpreter._get_ops_details()}
+        return "XNNPACK" if "DELEGATE" in names else "built-in kernels"
+
+    def time_invoke_ns(self):
+        return _time_ns(self._interpreter.invoke, self._repeats)
+
+    def time_overhead_ns(self):
+        return _time_ns(self._hand_over_and_fetch, min(self._repeats, 20))
+
+    def _hand_over_and_fetch(self):
+        self._interpreter.set_tensor(self._source["index"], self._image)
+        self._interpreter.get_tensor(self._target["index"])
+
+    def _warm_up_ns(self):
+        """Run until a block's time has passed, so that caches are filled; return the fastest."""
+        times = [_time_ns(self._interpreter.invoke, 1) for _ in range(2)]
+        while sum(times) < _BLOCK_NS:
+            times.append(_time_ns(self._interpreter.invoke, 1))
+        return min(times)
+
+
+def _time_ns(call, repeats):
+    started = time.perf_counter_ns()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter_ns() - started) / repeats
+
+
+def _medians(samples):
+    return MappingProxyType({name: float(np.median(values)) for name, values in samples.items()})
+
+
+def _intervals(samples):
+    from scipy.stats import bootstrap
+
+    def interval(values):
+        if np.ptp(values) == 0:
+            return float(values[0]), float(values[0])
+        found = bootstrap((values,), np.median, method="percentile", rng=0, n_resamples=2000)
+        return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+    return MappingProxyType({name: interval(values) for name, values in samples.items()})
+
+
+@contextmanager
+def _no_collection():
+    """Hold Python's garbage collector off while the clock runs."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

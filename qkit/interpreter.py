@@ -1,0 +1,173 @@
+"""Running a .tflite file: classifiers with one input, whatever numbers they take and give."""
+
+import os
+
+import numpy as np
+
+from qkit import validate
+from qkit.probe import probe
+from qkit.tflite_file import TfliteError, require_tflite
+
+# Input values that run at once: 167 MNIST images. More of them no longer fit the processor's
+# caches: 10,000 images take 0.03 s in batches of 100 to 250, 0.06 s of 500, 0.09 s of 1,000.
+_BATCH_VALUES = 2**17
+
+
+def open_interpreter(tflite, *, threads=1, batch_size=None):
+    """Return an interpreter with its tensors allocated.
+
+    Parameters
+    ----------
+    tflite : bytes
+    threads : int
+    batch_size : int or None
+        None keeps the file's own input shape.
+
+    Returns
+    -------
+    ai_edge_litert.interpreter.Interpreter
+
+    Raises
+    ------
+    TypeError, TfliteError
+        If these are no bytes of a .tflite file that can be run. A crash of the interpreter is such
+        an error too: it happens in another process.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    require_tflite(tflite)
+    trial = probe(bytes(tflite))
+    if trial.error:
+        raise TfliteError(f"the .tflite file cannot be run: {trial.error}")
+    interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads)
+    if batch_size is not None:
+        detail = interpreter.get_input_details()[0]
+        interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def classifier_shapes(interpreter):
+    """Return the shape of one input image and the number of classes.
+
+    Parameters
+    ----------
+    interpreter : Interpreter
+
+    Returns
+    -------
+    (tuple of int, int)
+
+    Raises
+    ------
+    TfliteError
+        If the model has more than one input or output, or no scores for two or more classes.
+    """
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1:
+        names = ", ".join(d["name"] for d in (inputs if len(inputs) != 1 else outputs))
+        raise TfliteError(
+            f"a classifier has one input and one output; this model has {len(inputs)} and "
+            f"{len(outputs)} ({names}). Convert the part that classifies."
+        )
+    shape = tuple(int(n) for n in outputs[0]["shape"])
+    if len(shape) != 2 or shape[1] < 2:
+        raise TfliteError(
+            f"the model's output has the shape {shape}: a classifier gives a score for each of two "
+            "or more classes, shape (n, classes). A regression has no accuracy."
+        )
+    return tuple(int(n) for n in inputs[0]["shape"][1:]), shape[1]
+
+
+def scores(tflite, x, *, batched=True, threads=None, what="scores"):
+    """Return the class scores of a .tflite classifier.
+
+    Parameters
+    ----------
+    tflite : bytes
+    x : ndarray of shape (n, *image), float
+        On the scale the model was trained on. Where the file takes integers, they are scaled,
+        rounded and clipped by the grid of its input.
+    batched : bool
+        Run many images at once where the file allows it.
+    threads : int or None
+        None takes one a core.
+    what : str
+        The caller's name, for error messages.
+
+    Returns
+    -------
+    ndarray of shape (n, classes), float32
+        Back on the real axis where the file gives integers.
+    """
+    threads = threads or os.cpu_count() or 1
+    interpreter = open_interpreter(tflite, threads=threads)
+    shape, classes = classifier_shapes(interpreter)
+    x = validate.images(x, shape, what=f"{what}: x")
+    size = 1
+    if batched and probe(bytes(tflite)).batchable:
+        per_image = int(np.prod(shape, dtype=np.int64))
+        size = int(np.clip(_BATCH_VALUES // per_image, 1, len(x)))
+        interpreter = open_interpreter(tflite, threads=threads, batch_size=size)
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    result = np.empty((len(x), classes), np.float32)
+    x = to_grid(x, source)
+    for start in range(0, len(x), size):
+        # the last batch is filled up with images already done: no second allocation for it
+        start = min(start, len(x) - size)
+        interpreter.reset_all_variables()  # each image starts from the same state
+        interpreter.set_tensor(source["index"], x[start : start + size])
+        interpreter.invoke()
+        result[start : start + size] = from_grid(interpreter.get_tensor(target["index"]), target)
+    return result
+
+
+def to_grid(values, detail):
+    """Return real values as a tensor takes them: scaled, rounded and clipped by its own grid.
+
+    Parameters
+    ----------
+    values : ndarray of float32
+    detail : dict
+        The tensor's details, from the interpreter.
+
+    Returns
+    -------
+    ndarray of the tensor's dtype
+    """
+    if np.issubdtype(detail["dtype"], np.floating):
+        return values.astype(detail["dtype"], copy=False)
+    scale, zero_point = _grid(detail)
+    limits = np.iinfo(detail["dtype"])
+    return np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max).astype(
+        detail["dtype"]
+    )
+
+
+def from_grid(values, detail):
+    """Return a tensor's values as real numbers, by its own grid.
+
+    Parameters
+    ----------
+    values : ndarray
+    detail : dict
+        The tensor's details, from the interpreter.
+
+    Returns
+    -------
+    ndarray of float32
+    """
+    if np.issubdtype(detail["dtype"], np.floating):
+        return values.astype(np.float32, copy=False)
+    scale, zero_point = _grid(detail)
+    return ((values.astype(np.int32) - zero_point) * scale).astype(np.float32)
+
+
+def _grid(detail):
+    scale, zero_point = detail["quantization"]
+    if scale == 0:
+        raise TfliteError(
+            f"the tensor {detail['name']!r} takes {np.dtype(detail['dtype']).name} and names no "
+            "grid (scale 0): real values cannot be put on it."
+        )
+    return np.float32(scale), zero_point

@@ -1,0 +1,52 @@
+"""What a notebook's first cell sets up, and the check of its exercises."""
+
+import os
+import warnings
+
+from qkit._tensorflow import tensorflow
+
+
+def setup_notebook():
+    """Load TensorFlow with Keras 2 and without its chatter, and make figures and tables legible.
+
+    Call it in the first cell, before TensorFlow is imported.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow loads
+    tensorflow().get_logger().setLevel("ERROR")
+    warnings.filterwarnings("ignore", module="tensorflow")
+    warnings.filterwarnings("ignore", module="tf_keras")
+
+    import matplotlib as mpl
+    import pandas as pd
+
+    mpl.rcParams.update({"figure.dpi": 110, "figure.constrained_layout.use": True, "font.size": 10})
+    pd.set_option("display.max_columns", 20, "display.max_colwidth", 60, "display.precision", 4)
+
+
+def check(answer, is_right, hint=""):
+    """Say whether an exercise's answer is right.
+
+    Parameters
+    ----------
+    answer : object
+        ``...`` stands for "not answered yet".
+    is_right : object or callable
+        The right answer, or a function that takes the answer and says whether it is.
+    hint : str
+        Shown with a wrong answer.
+
+    Examples
+    --------
+    >>> check(..., 3)
+    not answered yet
+    >>> check(4, 3, "count the bytes of one int8")
+    not yet: count the bytes of one int8
+    >>> check(3, 3)
+    right
+    """
+    if answer is ...:
+        print("not answered yet")
+    elif is_right(answer) if callable(is_right) else answer == is_right:
+        print("right")
+    else:
+        print(f"not yet: {hint}" if hint else "not yet")

@@ -1,0 +1,182 @@
+"""From a Keras 2 model or a SavedModel to the bytes of a .tflite file that keeps its promise."""
+
+from pathlib import Path
+
+import numpy as np
+
+from qkit import validate
+from qkit._tensorflow import quiet, require_keras_2_model, tensorflow
+from qkit.quantize.promise import check_promise
+from qkit.quantize.schemes import find_scheme
+
+
+def convert(model, scheme, calibration=None):
+    """Convert a model to a .tflite file under a quantization scheme, and check that it worked.
+
+    The converter ignores some requests in silence: integer activations without a calibration
+    sample, calibration without ``optimizations``, quantization-aware models without
+    ``optimizations``. Here the dtypes in the file are held against what the scheme promises, and
+    the file is run once.
+
+    Parameters
+    ----------
+    model : tf.keras.Model, str or Path
+        A Keras 2 model, or the folder of a SavedModel.
+    scheme : str or Scheme
+        A name in `qk.SCHEMES`, or a scheme of your own.
+    calibration : ndarray of shape (n, *image), float, optional
+        Unlabelled images, scaled as in training, from which the ranges of the activations are
+        chosen; a hundred or more. TensorFlow calls them the representative data set. Only the
+        schemes that need "unlabelled sample" read them.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model, the scheme or the calibration images are not fit for it; before the
+        converter starts.
+    PromiseError
+        If the file is not what the scheme promises, or cannot be run.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> tflite = convert(qk.models.walkthrough_cnn(), "dynamic_range")
+    >>> tflite[4:8]
+    b'TFL3'
+    """
+    scheme = find_scheme(scheme)
+    if "EXPERIMENTAL_SPARSITY" in scheme.optimizations and scheme.weights == "int8":
+        raise ValueError(
+            f"convert: {scheme.name!r} asks for EXPERIMENTAL_SPARSITY with int8 weights; the "
+            "default interpreter refuses to prepare such a file. Leave zeros to a compressor, or "
+            "keep the weights in float."
+        )
+    if scheme.calibrated:
+        calibration = _checked_calibration(calibration, scheme)
+    source = _checked_model(model, scheme, calibration)
+    with quiet():
+        converter = _converter(source, scheme, calibration)
+        tflite = converter.convert()
+    check_promise(tflite, scheme)
+    return tflite
+
+
+def _converter(source, scheme, calibration):
+    tf = tensorflow()
+    lite = tf.lite.TFLiteConverter
+    if isinstance(source, Path):
+        converter = lite.from_saved_model(str(source))
+    else:
+        converter = lite.from_keras_model(source)
+    converter.optimizations = [getattr(tf.lite.Optimize, name) for name in scheme.optimizations]
+    if scheme.supported_ops:
+        converter.target_spec.supported_ops = [
+            getattr(tf.lite.OpsSet, name) for name in scheme.supported_ops
+        ]
+    if scheme.supported_types:
+        converter.target_spec.supported_types = [
+            getattr(tf, name) for name in scheme.supported_types
+        ]
+    if scheme.calibrated:
+        converter.representative_dataset = lambda: ([image[None]] for image in calibration)
+    if not scheme.per_channel:
+        converter._experimental_disable_per_channel = True
+    if scheme.io != "float32":
+        converter.inference_input_type = converter.inference_output_type = getattr(tf, scheme.io)
+    return converter
+
+
+def _checked_calibration(calibration, scheme):
+    what = f"convert: calibration for {scheme.name!r}"
+    if calibration is None:
+        raise ValueError(
+            f"{what} is missing: integer activations need ranges, and those are chosen from a "
+            "sample of unlabelled images. Pass calibration=data.x_train[:300]."
+        )
+    if len(np.shape(calibration)) == 0:
+        raise TypeError(f"{what} must be an array of images, got {type(calibration).__name__}.")
+    calibration = validate.images(calibration, None, what=what)
+    if calibration.min() == calibration.max():
+        raise ValueError(
+            f"{what} is constant: every value is {calibration.flat[0]:g}. The ranges chosen from "
+            "it would fit no real image. Pass images as the model will see them."
+        )
+    return calibration
+
+
+def _checked_model(model, scheme, calibration):
+    if isinstance(model, (str, Path)):
+        path = Path(model)
+        if not (path / "saved_model.pb").is_file():
+            raise ValueError(
+                f"convert: {path} is not the folder of a SavedModel: it holds no saved_model.pb. "
+                "Make one with model.save(folder, save_format='tf'), or pass the model itself."
+            )
+        if scheme.calibrated:
+            validate.images(calibration, _saved_input_shape(path), what="convert: calibration")
+        return path
+    require_keras_2_model(model, what="convert")
+    if scheme.calibrated and len(model.inputs) == 1:
+        validate.images(calibration, model.input_shape[1:], what="convert: calibration")
+    _refuse_combinations(model, scheme)
+    return model
+
+
+def _saved_input_shape(path):
+    """Return the shape of one input of a SavedModel; None where its signature is not plain."""
+    with quiet():
+        signatures = tensorflow().saved_model.load(str(path)).signatures
+    if "serving_default" not in signatures:
+        return None
+    inputs = signatures["serving_default"].structured_input_signature[1]
+    shapes = [spec.shape for spec in inputs.values()]
+    if len(shapes) != 1 or shapes[0].rank is None or None in shapes[0][1:]:
+        return None
+    return tuple(shapes[0][1:])
+
+
+def _refuse_combinations(model, scheme):
+    """Refuse what the converter accepts and gets wrong, where the Keras model shows it."""
+    aware = is_quantization_aware(model)
+    if scheme.trained and not aware:
+        raise ValueError(
+            f"convert: the scheme {scheme.name!r} wants a model trained through the grid, and "
+            f"{model.name!r} is a plain one: the file would hold float activations. Wrap it with "
+            "qk.quantization_aware(model), train that for an epoch or more, and convert it."
+        )
+    if aware and scheme.activations == "int16":
+        raise ValueError(
+            "convert: quantization-aware training is for int8 activations; with int16 the "
+            "converter stops at \"not yet supported for op: 'DEQUANTIZE'\". Convert the float "
+            "model with int16 activations, or this one with 'qat'."
+        )
+    if aware and not scheme.trained:
+        raise ValueError(
+            f"convert: {model.name!r} is quantization-aware, with ranges of its own; under "
+            f"{scheme.name!r} the file would keep its fake quantization and grow. Use 'qat'."
+        )
+    unrolled = [layer.name for layer in model.layers if getattr(layer, "unroll", False)]
+    if unrolled and scheme.activations == "int16":
+        raise ValueError(
+            f"convert: the unrolled recurrent layer {unrolled[0]!r} with int16 activations gives "
+            "infinite scales, and predictions that are noise: the steps share their weights. Use "
+            "'full_integer', which keeps its accuracy."
+        )
+
+
+def is_quantization_aware(model):
+    """Return whether a Keras model was made by `quantization_aware`.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+
+    Returns
+    -------
+    bool
+    """
+    return any(type(layer).__name__.startswith("Quantize") for layer in model.layers)

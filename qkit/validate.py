@@ -1,0 +1,112 @@
+"""Checks of what users pass in, made before any work starts. Each error names the remedy."""
+
+import numpy as np
+
+
+def images(x, shape, *, what):
+    """Return `x` as a float32 array of images, or say why it is none.
+
+    Parameters
+    ----------
+    x : array_like of shape (n, *shape)
+        Floating point; integers are refused, as they are nearly always unscaled pixels.
+    shape : tuple of int or None
+        Of one image; None where it is not known yet.
+    what : str
+        The caller and the argument, for the message.
+
+    Returns
+    -------
+    ndarray of shape (n, *shape), float32
+
+    Raises
+    ------
+    TypeError
+        If the values are not floating point.
+    ValueError
+        If the shape is wrong, there are no images, or a value is NaN or infinite.
+
+    Examples
+    --------
+    >>> images(np.zeros((2, 3)), (3,), what="f: x").dtype
+    dtype('float32')
+    """
+    x = np.asarray(x)
+    if not np.issubdtype(x.dtype, np.floating):
+        hint = " Divide unscaled pixels by 255." if np.issubdtype(x.dtype, np.integer) else ""
+        raise TypeError(
+            f"{what} must hold floating-point values on the scale the model was trained on, "
+            f"got {x.dtype}.{hint}"
+        )
+    if shape is not None and x.shape[1:] != tuple(shape):
+        hint = ""
+        if x.shape == tuple(shape):
+            hint = " That is a single image: pass x[None]."
+        elif x.shape[1:] == (*shape, 1):
+            hint = " Drop the last axis: x[..., 0]."
+        elif (*x.shape[1:], 1) == tuple(shape):
+            hint = " Add a last axis: x[..., None]."
+        raise ValueError(f"{what} must have the shape (n, {_commas(shape)}), got {x.shape}.{hint}")
+    if x.ndim < 2 or len(x) == 0:
+        raise ValueError(f"{what} is empty or no stack of images: its shape is {x.shape}.")
+    x = np.ascontiguousarray(x, np.float32)
+    # the sum is finite if all values are, and costs a tenth of looking at each of them
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = not np.isfinite(x.sum())
+    if suspicious:
+        bad = ~np.isfinite(x.reshape(len(x), -1))
+        if bad.any():
+            raise ValueError(
+                f"{what} holds {np.count_nonzero(bad):,} values that are NaN or infinite, the "
+                f"first in item {bad.any(axis=1).argmax()}. Clean the data before you go on."
+            )
+    return x
+
+
+def labels(y, *, count, classes, what):
+    """Return `y` as an int64 array of class numbers, or say why it is none.
+
+    Parameters
+    ----------
+    y : array_like of shape (count,), integer
+    count : int
+        How many images there are.
+    classes : int
+        How many classes the model knows; labels run from 0 to classes − 1.
+    what : str
+        The caller and the argument, for the message.
+
+    Returns
+    -------
+    ndarray of shape (count,), int64
+
+    Raises
+    ------
+    TypeError
+        If the labels are no integers.
+    ValueError
+        If their number or a value is wrong.
+
+    Examples
+    --------
+    >>> labels([0, 9], count=2, classes=10, what="f: y")
+    array([0, 9])
+    """
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == classes:
+        raise ValueError(f"{what} looks one-hot, shape {y.shape}: pass y.argmax(axis=1).")
+    if y.shape != (count,):
+        raise ValueError(f"{what} must hold one label for each of {count:,} images, got {y.shape}.")
+    if not np.issubdtype(y.dtype, np.integer):
+        raise TypeError(f"{what} must hold integer class numbers, got {y.dtype}.")
+    if y.min() < 0 or y.max() >= classes:
+        wrong = y[(y < 0) | (y >= classes)][0]
+        raise ValueError(
+            f"{what} holds the label {wrong}, and the model has {classes} outputs: labels must be "
+            f"0 to {classes - 1}."
+        )
+    return y.astype(np.int64)
+
+
+def _commas(shape):
+    return ", ".join(str(n) for n in shape)
