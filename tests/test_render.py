@@ -1,0 +1,116 @@
+"""The renderer: the same bytes each time, nothing half written, no state of widgets."""
+
+import base64
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from tools import render
+
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_PNG = base64.b64encode(b"picture").decode()
+
+
+def cell(source, *tags):
+    return v4.new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
+
+
+def shown(mime, content, *tags):
+    made = cell("…", *tags)
+    made.outputs = [v4.new_output("display_data", {mime: content})]
+    return made
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(*cells, **metadata):
+        path = tmp_path / "00_small.ipynb"
+        nbformat.write(v4.new_notebook(cells=list(cells), metadata=metadata), path)
+        return path
+
+    return write
+
+
+def test_rendering_twice_gives_the_same_bytes(written):
+    path = written(
+        cell("import sys, matplotlib.pyplot as plt"),
+        cell("print({'a', 'b', 'c'}, hash('a'))\nprint(1, file=sys.stderr)\nprint(2)"),
+        cell("plt.plot([1, 2]);"),
+        cell("print('in parts')\nsys.stdout.flush()\nprint('one stream')"),
+        kernelspec={"name": "mine", "display_name": "My own", "language": "python"},
+    )
+    ids = [c.id for c in nbformat.read(path, 4).cells]
+    render.render(path)
+    first = path.read_bytes()
+    render.render(path)
+    assert path.read_bytes() == first
+    notebook = nbformat.read(path, 4)
+    assert [c.id for c in notebook.cells] == ids
+    assert [c.execution_count for c in notebook.cells] == [1, 2, 3, 4]
+    assert [o.text for o in notebook.cells[3].outputs] == ["in parts\none stream\n"]
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "version" not in notebook.metadata.language_info
+    assert all("execution" not in c.metadata for c in notebook.cells)
+    assert notebook.metadata.qkit.code_sha256 == render.code_sha256(notebook)
+
+
+def test_an_error_leaves_the_file_untouched(written, capsys):
+    path = written(cell("1 + 1"), cell("1 / 0"))
+    before = path.read_bytes()
+    assert render.main([str(path)]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().out
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_an_error_that_a_lesson_wants_is_kept(written):
+    path = written(cell("1 / 0", "raises-exception"), cell("1 + 1"))
+    assert render.main([str(path)]) == 0
+    assert nbformat.read(path, 4).cells[0].outputs[0].ename == "ZeroDivisionError"
+
+
+def test_state_of_widgets_is_left_out(written):
+    path = written(cell("import ipywidgets\nipywidgets.IntSlider(3)"), widgets={"old": {}})
+    notebook = render.render(path)
+    assert "widgets" not in notebook.metadata
+    assert dict(notebook.cells[0].outputs[0].data) == {"text/plain": "IntSlider(value=3)"}
+    assert _WIDGET_VIEW not in path.read_text()
+
+
+def test_the_hash_is_of_the_code_alone():
+    def digest(*cells):
+        return render.code_sha256(v4.new_notebook(cells=list(cells)))
+
+    base = digest(cell("a"), cell("b"))
+    assert digest(v4.new_markdown_cell("prose"), cell("a", "varies"), cell("b")) == base
+    assert digest(shown("text/plain", "1"), cell("b")) != base
+    assert digest(cell("b"), cell("a")) != base
+    assert digest(cell("ab")) != base
+
+
+def test_the_readme_gets_table_and_picture(tmp_path):
+    (tmp_path / "docs").mkdir()
+    readme = tmp_path / "README.md"
+    marked = "above\n<!-- table: made by notebook 03 -->\n{}<!-- end of table -->\nbelow\n"
+    readme.write_text(marked.format("| old |\n"))
+    table = "| a \\1 |\n| --- |"
+    notebook = v4.new_notebook(
+        cells=[
+            shown("text/markdown", "| another |"),
+            shown("text/markdown", table, "readme-table"),
+            shown("image/png", _PNG, "readme-picture"),
+        ]
+    )
+    for _ in range(2):
+        render.update_readme(notebook, tmp_path)
+        assert readme.read_text() == marked.format(table + "\n")
+    assert (tmp_path / "docs" / "tradeoff.png").read_bytes() == b"picture"
+
+
+def test_a_readme_without_the_marks_stays_as_it_is(tmp_path):
+    (tmp_path / "README.md").write_text("prose\n")
+    notebook = v4.new_notebook(cells=[shown("text/markdown", "| a |", "readme-table")])
+    render.update_readme(notebook, tmp_path)
+    assert (tmp_path / "README.md").read_text() == "prose\n"
+    assert not (tmp_path / "docs").exists()
