@@ -1,0 +1,359 @@
+"""Guards over the stored notebooks: what a reader sees is fresh, whole, and the same everywhere.
+
+No kernel runs here; nbval runs the notebooks themselves. A guard takes a notebook and returns what
+is wrong with it, or nothing; each guard is itself tested on a notebook spoilt on purpose.
+"""
+
+import base64
+import re
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from tools.render import README_TABLE, ROOT, code_sha256, notebook_paths, tagged_output
+
+CHECKED = "nbval-check-output"
+NOTEBOOKS = notebook_paths()
+LESSONS = [path for path in NOTEBOOKS if path.parent.name == "notebooks"]
+SOLUTIONS = [path for path in NOTEBOOKS if path.parent.name == "solutions"]
+
+_TITLE = re.compile(r"# (\d\d) · \S.*")
+_MACHINE_PATH = re.compile(
+    r"(?<![\w.])/(?:home|root|tmp|work|Users|private|var/folders)/|\b[A-Za-z]:\\+Users\b"
+)
+_INLINE_PICTURE = re.compile(r"base64,[A-Za-z0-9+/=\s]+")
+_TIMING = re.compile(r"\d ?(?:ns|[uµμ]s|ms|s|sec|seconds?|min|minutes?)\b")
+_FIGURE = re.compile(r"<(?:Figure size|Axes\b|matplotlib\.)")
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def code_cells(notebook, tag=None):
+    return [c for c in notebook.cells if c.cell_type == "code" and (not tag or tag in tags(c))]
+
+
+def texts(output):
+    """Yield what an output says in words: streams, and every representation but pictures."""
+    if "text" in output:
+        yield output.text
+    yield from output.get("traceback", ())
+    for mime, content in output.get("data", {}).items():
+        if not mime.startswith("image/"):
+            yield _INLINE_PICTURE.sub("", str(content))
+
+
+def complaint(cell, words):
+    return f"{words} in the cell {cell.source[:60]!r}"
+
+
+# --- the guards ---------------------------------------------------------------------------------
+
+
+def stale(notebook):
+    if notebook.metadata.get("qkit", {}).get("code_sha256") != code_sha256(notebook):
+        return "the outputs are not from this code: run `make notebooks`"
+    return None
+
+
+def failing(notebook):
+    for cell in code_cells(notebook):
+        if "raises-exception" not in tags(cell):
+            for output in cell.outputs:
+                if output.output_type == "error":
+                    return complaint(cell, f"an error ({output.ename})")
+    return None
+
+
+def not_run(notebook):
+    for cell in code_cells(notebook):
+        if cell.execution_count is None:
+            return complaint(cell, "no execution count")
+    return None
+
+
+def checked_without_output(notebook):
+    """Tell where nbval would compare nothing, and pass."""
+    for cell in code_cells(notebook, CHECKED):
+        if cell.execution_count is None:
+            return complaint(cell, "no execution count")
+        if not "".join(text for output in cell.outputs for text in texts(output)).strip():
+            return complaint(cell, "nothing stored to compare")
+    return None
+
+
+def checked_that_varies(notebook):
+    for cell in code_cells(notebook, CHECKED):
+        if "varies" in tags(cell):
+            return complaint(cell, "tagged as checked and as varying")
+        for output in cell.outputs:
+            said = "\n".join(texts(output))
+            if any(mime.startswith("image/") for mime in output.get("data", ())):
+                return complaint(cell, "a picture to compare")
+            if output.get("name") == "stderr":
+                return complaint(cell, "a warning to compare")
+            for what, pattern in (("figure", _FIGURE), ("timing", _TIMING)):
+                if found := pattern.search(said):
+                    return complaint(cell, f"a {what} to compare ({found[0]!r})")
+    return None
+
+
+def state_of_widgets(notebook):
+    if "widgets" in notebook.metadata:
+        return "the state of widgets is stored"
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if any("jupyter.widget" in mime for mime in output.get("data", ())):
+                return complaint(cell, "a view without its state")
+    return None
+
+
+def heavy(notebook):
+    size_mb = len(nbformat.writes(notebook).encode()) / 1e6
+    return f"{size_mb:.2f} MB, more than 1.5" if size_mb > 1.5 else None
+
+
+def machine_path(notebook):
+    for cell in notebook.cells:
+        said = [cell.source, *(t for output in cell.get("outputs", ()) for t in texts(output))]
+        for text in said:
+            if found := _MACHINE_PATH.search(text):
+                return complaint(cell, f"a path of one machine ({found[0]!r})")
+    return None
+
+
+def untitled(notebook):
+    first = notebook.cells[0]
+    if first.cell_type != "markdown" or not _TITLE.fullmatch(first.source.split("\n")[0]):
+        return "the first line is not of the form `# NN · Title`"
+    return None
+
+
+def unusual_set_up(notebook):
+    source = code_cells(notebook)[0].source
+    if "qk.setup_notebook()" not in source:
+        return "the first code cell does not call qk.setup_notebook()"
+    if len(source.splitlines()) > 6:
+        return "the first code cell has more than 6 lines"
+    return None
+
+
+GUARDS = [
+    stale,
+    failing,
+    not_run,
+    checked_without_output,
+    checked_that_varies,
+    state_of_widgets,
+    heavy,
+    machine_path,
+    untitled,
+    unusual_set_up,
+]
+
+
+def too_few_checked(notebook):
+    found = len(code_cells(notebook, CHECKED))
+    return f"{found} cells are checked, and 3 is the least" if found < 3 else None
+
+
+def unanswered(notebook):
+    for cell in code_cells(notebook):
+        if "qk.check(" in cell.source:
+            for text in (text for output in cell.outputs for text in texts(output)):
+                if text.startswith("not "):
+                    return complaint(cell, text.strip())
+    return None
+
+
+def has_exercise(notebook):
+    return any("qk.check(" in cell.source for cell in code_cells(notebook))
+
+
+# --- the notebooks ------------------------------------------------------------------------------
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def names(paths):
+    return {"argvalues": paths, "ids": [f"{p.parent.name}/{p.stem}" for p in paths]}
+
+
+def test_there_are_notebooks():
+    assert LESSONS
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+@pytest.mark.parametrize("path", **names(NOTEBOOKS))
+def test_notebook(path, guard):
+    assert guard(read(path)) is None
+
+
+@pytest.mark.parametrize("path", **names(NOTEBOOKS))
+def test_the_title_bears_the_number_of_the_file(path):
+    assert _TITLE.match(read(path).cells[0].source)[1] == path.name[:2]
+
+
+@pytest.mark.parametrize("path", **names(LESSONS))
+def test_lesson_is_checked(path):
+    assert too_few_checked(read(path)) is None
+
+
+@pytest.mark.parametrize("path", **names(LESSONS))
+def test_exercises_have_solutions(path):
+    solved = {p.name for p in SOLUTIONS}
+    assert path.name in solved or not has_exercise(read(path))
+
+
+@pytest.mark.parametrize("path", **names(SOLUTIONS))
+def test_solution_is_right(path):
+    assert path.name in {p.name for p in LESSONS}
+    notebook = read(path)
+    assert has_exercise(notebook)
+    assert unanswered(notebook) is None
+
+
+def walkthrough():
+    path = ROOT / "notebooks" / "03_quantization_aware_training.ipynb"
+    if not path.exists():
+        pytest.skip("there is no notebook 03 yet")
+    return read(path)
+
+
+def test_the_readme_shows_the_table_of_notebook_03():
+    notebook, readme = walkthrough(), ROOT / "README.md"
+    found = README_TABLE.search(readme.read_text(encoding="utf-8")) if readme.exists() else None
+    if not found:
+        pytest.skip("README.md has no place for the table yet")
+    table = tagged_output(notebook, "readme-table", "text/markdown")
+    assert table, "notebook 03 stores no table for the README: run `make notebooks`"
+    assert found[0] == f"{found[1]}{table.strip()}\n{found[2]}"
+
+
+def test_the_readme_shows_the_picture_of_notebook_03():
+    picture = tagged_output(walkthrough(), "readme-picture", "image/png")
+    assert picture, "notebook 03 stores no picture for the README: run `make notebooks`"
+    assert (ROOT / "docs" / "tradeoff.png").read_bytes() == base64.b64decode(picture)
+
+
+# --- the guards, on notebooks spoilt on purpose --------------------------------------------------
+
+
+def printed(text, **more):
+    return v4.new_output("stream", text=text, **more)
+
+
+def data(mime, content):
+    return v4.new_output("display_data", {mime: content})
+
+
+def ran(source, output, *cell_tags):
+    return v4.new_code_cell(
+        source, outputs=[output], execution_count=1, metadata={"tags": list(cell_tags)}
+    )
+
+
+def good_notebook():
+    notebook = v4.new_notebook(
+        cells=[
+            v4.new_markdown_cell("# 07 · A title\nSee https://example.org/home/page."),
+            ran("import qkit as qk\nqk.setup_notebook()", printed("")),
+            ran("plt.plot()", data("image/png", "+/tmp/ABC")),
+            ran("1 / 0", v4.new_output("error", ename="E", evalue="", traceback=[]), "varies"),
+            ran("qk.check(answer, 3)", printed("right\n"), CHECKED),
+            *(ran(f"print({n})", printed(f"{n} of 5 steps, 90 %\n"), CHECKED) for n in (1, 2)),
+        ]
+    )
+    notebook.cells[3].metadata.tags.append("raises-exception")
+    notebook.metadata.qkit = {"code_sha256": code_sha256(notebook)}
+    return notebook
+
+
+def spoil(*, cell=-1, output=None, **changes):
+    """Return a function that changes one cell, or puts another output into it."""
+
+    def change(notebook):
+        for name, value in changes.items():
+            notebook.cells[cell][name] = value
+        if output is not None:
+            notebook.cells[cell].outputs = [output]
+
+    return change
+
+
+def keep_state(notebook):
+    notebook.metadata["widgets"] = {}
+
+
+def forget_hash(notebook):
+    del notebook.metadata["qkit"]
+
+
+def drop_title(notebook):
+    del notebook.cells[0]
+
+
+def uncheck(notebook):
+    notebook.cells[-1].metadata.tags.remove(CHECKED)
+
+
+def check_what_varies(notebook):
+    notebook.cells[-1].metadata.tags.append("varies")
+
+
+def forbid_the_error(notebook):
+    notebook.cells[3].metadata.tags.remove("raises-exception")
+
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+SPOILT = [
+    (stale, spoil(source="print(3)")),
+    (stale, forget_hash),
+    (failing, forbid_the_error),
+    (not_run, spoil(cell=2, execution_count=None)),
+    (checked_without_output, spoil(execution_count=None)),
+    (checked_without_output, spoil(outputs=[])),
+    (checked_without_output, spoil(output=printed(" \n"))),
+    (checked_without_output, spoil(output=data("text/plain", ""))),
+    (checked_that_varies, check_what_varies),
+    (checked_that_varies, spoil(output=data("image/png", "AAAA"))),
+    (checked_that_varies, spoil(output=data("text/plain", "<Figure size 704x528 with 1 Axes>"))),
+    (checked_that_varies, spoil(output=data("text/plain", "<Axes: title={'center': 'x'}>"))),
+    (checked_that_varies, spoil(output=printed("warned", name="stderr"))),
+    *[
+        (checked_that_varies, spoil(output=printed(f"invoke takes {time} here")))
+        for time in ("7.3 µs", "7 μs", "12 us", "110ms", "3.2 s", "1 min", "40 seconds", "5 ns")
+    ],
+    (state_of_widgets, keep_state),
+    (state_of_widgets, spoil(output=data(VIEW, {"model_id": "a"}))),
+    (heavy, spoil(cell=2, output=data("image/png", "A" * 1_600_000))),
+    (machine_path, spoil(source="open('/home/me/x')")),
+    (machine_path, spoil(cell=0, source="see /work/notes")),
+    (machine_path, spoil(output=printed("saved in /tmp/x1/model.tflite"))),
+    (machine_path, spoil(output=data("text/html", "<b>/root/.keras/mnist.npz</b>"))),
+    (machine_path, spoil(source=r"open('C:\\Users\\me')")),
+    (untitled, spoil(cell=0, source="# 7: A title")),
+    (untitled, spoil(cell=0, source="intro\n# 07 · A title")),
+    (untitled, drop_title),
+    (unusual_set_up, spoil(cell=1, source="import qkit as qk")),
+    (unusual_set_up, spoil(cell=1, source="qk.setup_notebook()\n" + "1\n" * 6)),
+    (too_few_checked, uncheck),
+    (unanswered, spoil(cell=4, output=printed("not answered yet\n"))),
+    (unanswered, spoil(cell=4, output=printed("not yet: count again\n"))),
+]
+
+
+@pytest.mark.parametrize("guard", [*GUARDS, too_few_checked, unanswered])
+def test_guard_lets_a_good_notebook_pass(guard):
+    assert guard(good_notebook()) is None
+
+
+@pytest.mark.parametrize(("guard", "change"), SPOILT)
+def test_guard_sees_a_spoilt_notebook(guard, change):
+    notebook = good_notebook()
+    change(notebook)
+    assert guard(notebook)
