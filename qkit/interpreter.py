@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from qkit import validate
+from qkit._tensorflow import quiet
 from qkit.probe import probe
 from qkit.tflite_file import TfliteError, require_tflite
 
@@ -38,12 +39,13 @@ def open_interpreter(tflite, *, threads=1, batch_size=None):
     require_tflite(tflite)
     trial = probe(bytes(tflite))
     if trial.error:
-        raise TfliteError(f"the .tflite file cannot be run: {trial.error}")
-    interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads)
-    if batch_size is not None:
-        detail = interpreter.get_input_details()[0]
-        interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
-    interpreter.allocate_tensors()
+        raise TfliteError(f"the .tflite file cannot be run; is it damaged? {trial.error}")
+    with quiet():  # it announces its delegate in the cell
+        interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads)
+        if batch_size is not None:
+            detail = interpreter.get_input_details()[0]
+            interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
+        interpreter.allocate_tensors()
     return interpreter
 
 

@@ -9,6 +9,7 @@ import atexit
 import hashlib
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -76,7 +77,8 @@ def _ask(tflite):
     if answer:
         return Probe(**json.loads(answer))
     code = helper.wait()
-    return Probe(f"running it ended the trial process (exit code {code}): the file is damaged")
+    cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return Probe(f"running it ended the trial process ({cause})")
 
 
 def _running_helper():

@@ -163,7 +163,8 @@ class Comparison:
         return f"{self.to_display().reset_index().to_html(index=False)}<ul>{notes}</ul>"
 
     def _repr_markdown_(self):
-        table = self.to_display().reset_index()
+        # as many columns as fit a page: the rest is for the frame and for HTML
+        table = self.to_display().drop(columns=["deflated, bytes", "float ops"]).reset_index()
         lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -32,7 +32,7 @@ def check_promise(tflite, scheme):
         fault = check(file, scheme)
         if fault:
             raise PromiseError(f"convert: {scheme.name!r} was asked for, but {fault}")
-    _check_runs(tflite, scheme)
+    _check_runs(tflite, file, scheme)
 
 
 def _check_known_faults(file, scheme):
@@ -102,13 +102,15 @@ def _check_io(file, scheme):
     return None
 
 
-def _check_runs(tflite, scheme):
+def _check_runs(tflite, file, scheme):
     error = probe(tflite).error
     if not error:
         return
+    operators = ", ".join(sorted({op.name for op in file.operators}))
     raise PromiseError(
-        f"convert: {scheme.name!r} converts, but the file cannot be run: {error}. An operator "
-        f"without a kernel for {scheme.activations} activations is the usual reason."
+        f"convert: {scheme.name!r} converts, but the file cannot be run: {error}. The usual reason "
+        f"is an operator without a kernel for {scheme.activations} activations; the file has "
+        f"{operators}."
     )
 
 
