@@ -160,7 +160,8 @@ class Comparison:
 
     def _repr_html_(self):
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes())
-        return f"{self.to_display().reset_index().to_html(index=False)}<ul>{notes}</ul>"
+        table = self.to_display().reset_index().map(_two_lines)
+        return f"{table.to_html(index=False, escape=False)}<ul>{notes}</ul>"
 
     def _repr_markdown_(self):
         # as many columns as fit a page: the rest is for the frame and for HTML
@@ -304,6 +305,14 @@ def _chosen(schemes, qat_model):
         )
     reference = SCHEMES["float32"]
     return [reference, *(scheme for scheme in chosen if scheme != reference)]
+
+
+def _two_lines(text):
+    """Return a cell's HTML, with the interval below the value."""
+    value, bracket, interval = html.escape(text).partition(" (")
+    if not bracket:
+        return value
+    return f"{value}<br><small style='white-space:nowrap'>({interval}</small>"
 
 
 def _percent(row):

@@ -23,6 +23,6 @@ def new_axes(rows=None):
 def rows_from_top(ax, names):
     """Label the y axis with names, the first one on top."""
     ax.set_yticks(range(len(names)), names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.5, -0.5)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
