@@ -100,6 +100,39 @@ def require_keras_2_model(model, *, what):
     )
 
 
+def classifier_shape(model, *, what):
+    """Return the image shape and the number of classes of a Keras classifier.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+    what : str
+        The caller's name, for the message.
+
+    Returns
+    -------
+    (tuple of int, int)
+
+    Raises
+    ------
+    ValueError
+        If it has more than one input or output, or no scores for two or more classes.
+    """
+    inputs, outputs = model.inputs or (), model.outputs or ()  # None in subclassed models
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ValueError(
+            f"{what}: a classifier has one input and one output; {model.name!r} shows "
+            f"{len(inputs)} and {len(outputs)}. Build a functional model of the part that classifies."
+        )
+    shape = model.output_shape
+    if len(shape) != 2 or shape[1] is None or shape[1] < 2:
+        raise ValueError(
+            f"{what}: the output of {model.name!r} has the shape {shape}; a classifier gives a "
+            "score for each of two or more classes, shape (n, classes)."
+        )
+    return tuple(model.input_shape[1:]), shape[1]
+
+
 @contextlib.contextmanager
 def quiet():
     """Keep what TensorFlow writes to the terminal or the cell to itself, unless it raises.

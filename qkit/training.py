@@ -12,7 +12,7 @@ import numpy as np
 
 from qkit import cache as _cache
 from qkit import validate
-from qkit._tensorflow import quiet, require_keras_2_model, tensorflow
+from qkit._tensorflow import classifier_shape, quiet, require_keras_2_model, tensorflow
 from qkit.progress import progress_line
 
 # Batches that run in one call of the compiled graph: the same weights to the bit, 1.6 times faster.
@@ -115,8 +115,8 @@ def fit(
     1
     """
     require_keras_2_model(model, what="fit")
-    classes = model.output_shape[-1]
-    x = validate.images(data.x_train, model.input_shape[1:], what="fit: data.x_train")
+    shape, classes = classifier_shape(model, what="fit")
+    x = validate.images(data.x_train, shape, what="fit: data.x_train")
     y = validate.labels(data.y_train, count=len(x), classes=classes, what="fit: data.y_train")
     _require_whole(epochs, "epochs", least=0)
     _require_whole(batch_size, "batch_size", least=1)

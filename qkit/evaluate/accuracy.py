@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qkit import validate
+from qkit._tensorflow import classifier_shape
 from qkit.interpreter import scores
 
 
@@ -96,7 +97,7 @@ def accuracy(model, x, y, *, batched=True, threads=None):
     500
     """
     if hasattr(model, "predict"):
-        shape = model.input_shape[1:]
+        shape, _ = classifier_shape(model, what="accuracy")
         x = validate.images(x, shape, what="accuracy: x")
         given = model.predict(x, batch_size=500, verbose=0)
     else:

@@ -78,7 +78,7 @@ def int16_activations():
 
     Examples
     --------
-    >>> int16_activations().loc[("MobileBert", "F1"), "int8"]
+    >>> float(int16_activations().loc[("MobileBert", "F1"), "int8"])
     0.0208
     """
     import pandas as pd
@@ -109,7 +109,7 @@ def beside_walkthrough(ours):
 
     Examples
     --------
-    >>> beside_walkthrough({"float accuracy": 0.9805}).loc["float accuracy", "published"]
+    >>> float(beside_walkthrough({"float accuracy": 0.9805}).loc["float accuracy", "published"])
     0.9821
     """
     import pandas as pd

@@ -120,7 +120,12 @@ def _checked_model(model, scheme, calibration):
             validate.images(calibration, _saved_input_shape(path), what="convert: calibration")
         return path
     require_keras_2_model(model, what="convert")
-    if scheme.calibrated and len(model.inputs) == 1:
+    if scheme.calibrated:
+        if len(model.inputs or ()) != 1:
+            raise ValueError(
+                f"convert: {model.name!r} shows {len(model.inputs or ())} inputs, and calibration "
+                "images feed a single one. Use a scheme that needs no sample, or one input."
+            )
         validate.images(calibration, model.input_shape[1:], what="convert: calibration")
     _refuse_combinations(model, scheme)
     return model
