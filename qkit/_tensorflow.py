@@ -122,7 +122,7 @@ def classifier_shape(model, *, what):
     if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
             f"{what}: a classifier has one input and one output; {model.name!r} shows "
-            f"{len(inputs)} and {len(outputs)}. Build a functional model of the part that classifies."
+            f"{len(inputs)} and {len(outputs)}. Build one of the part that classifies."
         )
     shape = model.output_shape
     if len(shape) != 2 or shape[1] is None or shape[1] < 2:

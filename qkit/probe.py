@@ -6,6 +6,7 @@ when first needed, serves every later file, and is replaced when a file has kill
 """
 
 import atexit
+import contextlib
 import hashlib
 import json
 import os
@@ -14,12 +15,15 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
-_TIME_LIMIT_S = 120
-_TRIAL_BATCH = 3
+_TIME_LIMIT_S = 60
+_SLOW_S = 0.5  # a model this slow gains nothing from batches, so they are not tried
+_MEMORY_SHARE = 0.5  # of the machine's: a damaged file may ask for any amount
+_TRIAL_BATCH = 2
 _HEADER = struct.Struct("<q")
 
 _lock = threading.Lock()
@@ -98,6 +102,7 @@ def _running_helper():
 
 def _serve():
     """Answer with a line of JSON for each file that comes in; the helper's whole life."""
+    _limit_memory()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the interpreter prints must not mix with the answers
     while header := sys.stdin.buffer.read(_HEADER.size):
@@ -106,11 +111,25 @@ def _serve():
         answers.flush()
 
 
+def _limit_memory():
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = int(_MEMORY_SHARE * available)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 def _trial(tflite):
     try:
         interpreter = _allocated(tflite)
         inputs = [_noise(d, d["shape"]) for d in interpreter.get_input_details()]
+        started = time.perf_counter()
         _run(interpreter, inputs)
+        if time.perf_counter() - started > _SLOW_S:
+            return {"batchable": False}
     except (RuntimeError, ValueError, TypeError, MemoryError) as error:
         return {"error": str(error).strip() or type(error).__name__}
     return {"batchable": _batchable(tflite)}
