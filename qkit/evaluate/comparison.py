@@ -20,6 +20,7 @@ from qkit.tflite_file import read_tflite
 
 _CALIBRATION_IMAGES = 300
 _LABELS = SCHEMES["qat"].needs
+_CONTROLS = {"float32": "control_float32", "full_integer": "control_full_integer"}
 _NO_CONTROL = (
     "not measured: pass control_model=, a float model trained for the epochs that QAT got on top"
 )
@@ -133,13 +134,13 @@ class Comparison:
         return notes
 
     def summary(self):
-        """Say in a sentence what the schemes save, and at what price."""
+        """Say in a few sentences what the schemes save, at what price, and what QAT adds."""
         frame = self.to_frame().drop(index=list(self.not_measured))
-        others = frame.drop(index=self.reference)
+        others = frame.drop(index=[self.reference, *_CONTROLS.values()], errors="ignore")
         worse = others[(others["p_value"] < 0.05) & (others["difference_pp"] < 0)]
         kept = others.drop(index=worse.index)
         text = (
-            f"{len(kept)} of {len(others)} rows lose no accuracy against {self.reference} that "
+            f"{len(kept)} of {len(others)} schemes lose no accuracy against {self.reference} that "
             f"{self.accuracies[self.reference].n:,} images could show"
         )
         if len(worse):
@@ -151,7 +152,17 @@ class Comparison:
                 f"smaller) and {fast} the fastest "
                 f"({kept['latency_ratio'][fast]:.2f} times the time)"
             )
-        return text + "."
+        return f"{text}.{self._qat_sentence()}"
+
+    def _qat_sentence(self):
+        """Hold QAT against the float model of equal epochs, both in int8."""
+        control = _CONTROLS["full_integer"]
+        if "qat" in self.models and control in self.models:
+            against = paired(self.accuracies[control], self.accuracies["qat"]).summary()
+            return f" qat against {control}, which had the same epochs: {against}."
+        if "qat" in self.models:
+            return " qat has no control here: what it gains may be its extra training."
+        return ""
 
     __str__ = summary
 
@@ -257,8 +268,7 @@ def compare(
             models[scheme.name] = convert(source, scheme, calibration)
             needs[scheme.name] = scheme.needs
         if qat_model is not None:
-            for name in ("float32", "full_integer"):
-                row = f"control_{name}"
+            for name, row in _CONTROLS.items():
                 if control_model is None:
                     not_measured[row] = _NO_CONTROL
                     continue
