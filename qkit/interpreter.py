@@ -1,5 +1,6 @@
 """Running a .tflite file: classifiers with one input, whatever numbers they take and give."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -12,6 +13,7 @@ from qkit.tflite_file import TfliteError, require_tflite
 # Input values that run at once: 167 MNIST images. More of them no longer fit the processor's
 # caches: 10,000 images take 0.03 s in batches of 100 to 250, 0.06 s of 500, 0.09 s of 1,000.
 _BATCH_VALUES = 2**17
+_DAMAGED = "the .tflite file cannot be run; is it damaged? {}"
 
 
 def open_interpreter(tflite, *, threads=1, batch_size=None):
@@ -39,8 +41,8 @@ def open_interpreter(tflite, *, threads=1, batch_size=None):
     require_tflite(tflite)
     trial = probe(bytes(tflite))
     if trial.error:
-        raise TfliteError(f"the .tflite file cannot be run; is it damaged? {trial.error}")
-    with quiet():  # it announces its delegate in the cell
+        raise TfliteError(_DAMAGED.format(trial.error))
+    with quiet(), _failing_as_damaged():  # it announces its delegate in the cell
         interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads)
         if batch_size is not None:
             detail = interpreter.get_input_details()[0]
@@ -112,15 +114,17 @@ def scores(tflite, x, *, batched=True, threads=None, what="scores"):
         size = int(np.clip(_BATCH_VALUES // per_image, 1, len(x)))
         interpreter = open_interpreter(tflite, threads=threads, batch_size=size)
     source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    result = np.empty((len(x), classes), np.float32)
     x = to_grid(x, source)
-    for start in range(0, len(x), size):
-        # the last batch is filled up with images already done: no second allocation for it
-        start = min(start, len(x) - size)
-        interpreter.reset_all_variables()  # each image starts from the same state
-        interpreter.set_tensor(source["index"], x[start : start + size])
-        interpreter.invoke()
-        result[start : start + size] = from_grid(interpreter.get_tensor(target["index"]), target)
+    with _failing_as_damaged():
+        result = np.empty((len(x), classes), np.float32)
+        for start in range(0, len(x), size):
+            # the last batch is filled up with images already done: no second allocation for it
+            start = min(start, len(x) - size)
+            interpreter.reset_all_variables()  # each image starts from the same state
+            interpreter.set_tensor(source["index"], x[start : start + size])
+            interpreter.invoke()
+            given = interpreter.get_tensor(target["index"])
+            result[start : start + size] = from_grid(given, target)
     return result
 
 
@@ -163,6 +167,15 @@ def from_grid(values, detail):
         return values.astype(np.float32, copy=False)
     scale, zero_point = _grid(detail)
     return ((values.astype(np.int32) - zero_point) * scale).astype(np.float32)
+
+
+@contextlib.contextmanager
+def _failing_as_damaged():
+    """Tell a failure that the trial run did not meet, as one image differs from another."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        raise TfliteError(_DAMAGED.format(error)) from error
 
 
 def _grid(detail):
