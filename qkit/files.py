@@ -19,11 +19,12 @@ def write_atomically(path, content):
         If the folder cannot be written to; the file is then as it was.
     """
     path = Path(path)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        try:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-    os.chmod(file.name, 0o644)  # temporary files are private, this one need not be
-    os.replace(file.name, path)
+        os.chmod(temporary, 0o644)  # temporary files are private, this one need not be
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

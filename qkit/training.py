@@ -84,7 +84,7 @@ def fit(
     data : Dataset
         Or anything with `x_train` and `y_train`.
     epochs : int
-        0 or more.
+        1 or more.
     batch_size : int
     seed : int
         Of the shuffling and of random layers.
@@ -118,7 +118,7 @@ def fit(
     shape, classes = classifier_shape(model, what="fit")
     x = validate.images(data.x_train, shape, what="fit: data.x_train")
     y = validate.labels(data.y_train, count=len(x), classes=classes, what="fit: data.y_train")
-    _require_whole(epochs, "epochs", least=0)
+    _require_whole(epochs, "epochs", least=1)
     _require_whole(batch_size, "batch_size", least=1)
     if not 0 <= validation_split < 1:
         raise ValueError(f"fit: validation_split must be in [0, 1), got {validation_split!r}")
@@ -209,14 +209,25 @@ def seeded(seed):
 
 def _key(model, x, y, *hyper_parameters):
     digest = hashlib.sha256()
-    # Keras numbers repeated names within a process (quantize_layer_1, …): that changes nothing
-    digest.update(re.sub(r'_\d+(?=")', "", model.to_json()).encode())
+    digest.update(_architecture(model).encode())
     for array in (*model.get_weights(), x, y):
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array))
     versions = [importlib.metadata.version(name) for name in _VERSIONS_OF]
     digest.update(repr((hyper_parameters, versions)).encode())
     return digest.hexdigest()
+
+
+def _architecture(model):
+    """Return a model's JSON without the numbers that Keras gives to names, as dense_1, dense_2.
+
+    Which ones it gives depends on what the process has built before. Layers go by their position,
+    so that it still shows which is connected to which.
+    """
+    text = model.to_json()
+    for position, layer in enumerate(model.layers):
+        text = text.replace(f'"{layer.name}"', f'"layer {position}"')
+    return re.sub(r'_\d+(?=")', "", text)
 
 
 def _tuples(record):

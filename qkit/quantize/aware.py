@@ -42,11 +42,11 @@ def quantization_aware(model, *, calibration=None):
     'quant_conv'
     """
     require_keras_2_model(model, what="quantization_aware")
+    _refuse_structure(model)
     if calibration is not None:
         calibration = validate.images(
             calibration, model.input_shape[1:], what="quantization_aware: calibration"
         )
-    _refuse_structure(model)
     with quiet():
         import tensorflow_model_optimization as tfmot
     try:

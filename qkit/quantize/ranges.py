@@ -7,7 +7,7 @@ from unittest import mock
 import numpy as np
 
 from qkit import validate
-from qkit._tensorflow import quiet, require_keras_2_model, tensorflow
+from qkit._tensorflow import classifier_shape, quiet, require_keras_2_model, tensorflow
 from qkit.training import seeded
 
 
@@ -112,7 +112,11 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
         )
     if steps < 1 or every < 1:
         raise ValueError(f"range_history: steps and every must be 1 or more, got {steps}, {every}")
-    x = validate.images(data.x_train, model.input_shape[1:], what="range_history: data.x_train")
+    shape, classes = classifier_shape(model, what="range_history")
+    x = validate.images(data.x_train, shape, what="range_history: data.x_train")
+    y = validate.labels(
+        data.y_train, count=len(x), classes=classes, what="range_history: data.y_train"
+    )
     draw = np.random.default_rng(seed).integers(len(x), size=steps * batch_size)
     records = [(0, activation_ranges(model))]
 
@@ -128,7 +132,7 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
         )
         model.fit(
             x[draw],
-            data.y_train[draw],
+            y[draw],
             batch_size=batch_size,
             shuffle=False,
             callbacks=[keras.callbacks.LambdaCallback(on_batch_end=record)],

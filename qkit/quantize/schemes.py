@@ -159,7 +159,7 @@ def find_scheme(scheme):
     """
     if isinstance(scheme, Scheme):
         return scheme
-    if scheme in SCHEMES:
+    if isinstance(scheme, str) and scheme in SCHEMES:
         return SCHEMES[scheme]
     near = difflib.get_close_matches(str(scheme), SCHEMES, n=1, cutoff=0.3)
     hint = f" Did you mean {near[0]!r}?" if near else ""
