@@ -157,10 +157,12 @@ def run_all_cells(page):
     return page.evaluate(f"{PANEL}.content.model.toJSON()")["cells"]
 
 
-def keep_picture(page, name):
+def leave(page, name):
+    """Keep a picture of the page, and end its kernel: TensorFlow is large."""
     ARTIFACTS.mkdir(exist_ok=True)
     with contextlib.suppress(Error):  # a page that is gone must not hide why it went
         page.screenshot(path=ARTIFACTS / f"{name}.png")
+        page.evaluate(f"{PANEL}.sessionContext.shutdown()")
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -180,11 +182,11 @@ def test_notebook_runs_top_to_bottom(page, lab, name):
         assert all(cell["execution_count"] for cell in cells)
         tables = page.locator(".jp-OutputArea table")
         if any("qk.compare(" in cell["source"] for cell in cells):
-            tables = tables.filter(has_text="float32").filter(has_text="invoke, µs")
+            tables = tables.filter(has_text="needs beside the model")
         tables.first.scroll_into_view_if_needed()
         expect(tables.first).to_be_visible()
     finally:
-        keep_picture(page, Path(name).stem)
+        leave(page, Path(name).stem)
 
 
 def test_make_lab_opens_the_first_notebook(page, lab_folder):
@@ -196,4 +198,4 @@ def test_make_lab_opens_the_first_notebook(page, lab_folder):
             assert page.evaluate(f"{PANEL}.context.path").endswith("00_start_here.ipynb")
             expect(page.locator(".jp-Notebook h1").first).to_be_visible()
         finally:
-            keep_picture(page, "make_lab")
+            leave(page, "make_lab")

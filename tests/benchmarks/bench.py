@@ -1,0 +1,144 @@
+"""How much faster qkit's ways are than the plain ones, on one machine and in one run.
+
+``python tests/benchmarks/bench.py`` prints a table of ratios: only these mean something elsewhere.
+It ends with an error where two ways that must agree do not; a ratio that misses its aim is marked.
+"""
+
+import os
+import sys
+import time
+from functools import partial
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+import qkit as qk
+from qkit._tensorflow import tensorflow
+
+EPOCHS = 2
+SEED = 0
+BATCH_SIZE = 2**17 // 28**2  # what qk.accuracy takes for images of 28×28
+
+
+def main():
+    """Print the table; return 1 if results that must agree differ, else 0."""
+    qk.setup_notebook()
+    data = qk.load_data("mnist", fallback="digits")
+    model = qk.models.walkthrough_cnn()
+    qk.fit(model, data, epochs=1, cache=False)
+    print(f"{qk.environment().summary()}\n{data}\n")
+    print(f"{'seconds, median (min to max)':36}{'plain':>24}{'qkit':>24}{'ratio':>24}   aim")
+    right = []
+    for scheme in ("float32", "full_integer"):
+        tflite = qk.convert(model, scheme, data.x_train[:300])
+        started = time.perf_counter()
+        qk.accuracy(tflite, data.x_test, data.y_test)
+        first_s = time.perf_counter() - started
+        ours = partial(accuracy, tflite, data)
+        loop, bare = partial(walkthrough_loop, tflite, data), partial(bare_batches, tflite, data)
+        right.append(row(f"accuracy, {scheme}: walkthrough", loop, ours, rounds=5, least=20))
+        right.append(row(f"accuracy, {scheme}: bare batches", bare, ours, rounds=25, most=1.3))
+        print(f"    (the first time, with its trial run in another process: {first_s:.2f} s)")
+    ways = partial(plain_training, data), partial(training, data)
+    right.append(row(f"training, {EPOCHS} epochs", *ways, rounds=3, least=1.6))
+    return 0 if all(right) else 1
+
+
+def row(what, plain, ours, *, rounds, least=None, most=None):
+    """Time two ways in turn, print a line of the table, and return whether their results agree.
+
+    Parameters
+    ----------
+    what : str
+    plain, ours : callable
+        Each returns a list of arrays, which must be the same to the last bit.
+    rounds : int
+    least, most : float, optional
+        The aim, one of them: how many times faster than `plain` it must be at least, or how many
+        times as long as `plain` it may take.
+
+    Returns
+    -------
+    bool
+    """
+    seconds, results = {plain: [], ours: []}, {}
+    for _ in range(rounds):
+        for way in seconds:  # in turn: what else the machine does hits neighbours alike
+            started = time.perf_counter()
+            results[way] = way()
+            seconds[way].append(time.perf_counter() - started)
+    faster = np.divide(seconds[plain], seconds[ours])
+    ratio, aim = (faster, f"≥ {least}") if least else (1 / faster, f"≤ {most}")
+    missed = np.median(ratio) < least if least else np.median(ratio) > most
+    same = all(map(np.array_equal, results[plain], results[ours]))
+    columns = spread(seconds[plain], 3), spread(seconds[ours], 3), spread(ratio, 2)
+    remarks = ["missed"] * bool(missed) + ["RESULTS DIFFER"] * (not same)
+    print(f"{what:36}{''.join(f'{c:>24}' for c in columns)}   {'  '.join([aim, *remarks])}")
+    return same
+
+
+def spread(values, digits):
+    """Return the median of some values and their range, as text."""
+    middle, low, high = (f"{f(values):.{digits}f}" for f in (np.median, np.min, np.max))
+    return f"{middle} ({low} to {high})"
+
+
+def accuracy(tflite, data):
+    """Predict with qkit, its checks and its interval included."""
+    return [qk.accuracy(tflite, data.x_test, data.y_test).predictions]
+
+
+def walkthrough_loop(tflite, data):
+    """Predict as tutorials do: image by image, and all is looked up anew for each."""
+    tf = tensorflow()
+    interpreter = Interpreter(model_content=tflite)
+    interpreter.allocate_tensors()
+    predictions = []
+    for image in data.x_test:
+        batch = tf.expand_dims(tf.constant(image), 0)
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], batch)
+        interpreter.invoke()
+        scores = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        predictions.append(np.argmax(scores))
+    return [np.array(predictions)]
+
+
+def bare_batches(tflite, data):
+    """Predict in batches, with nothing around it."""
+    x = data.x_test
+    size = min(BATCH_SIZE, len(x))
+    interpreter = Interpreter(model_content=tflite, num_threads=os.cpu_count())
+    source = interpreter.get_input_details()[0]["index"]
+    target = interpreter.get_output_details()[0]["index"]
+    interpreter.resize_tensor_input(source, (size, *x.shape[1:]))
+    interpreter.allocate_tensors()
+    predictions = np.empty(len(x), np.int64)
+    for start in range(0, len(x), size):
+        start = min(start, len(x) - size)
+        interpreter.set_tensor(source, x[start : start + size])
+        interpreter.invoke()
+        predictions[start : start + size] = interpreter.get_tensor(target).argmax(axis=1)
+    return [predictions]
+
+
+def training(data):
+    """Train with qkit, its checks included."""
+    model = qk.models.walkthrough_cnn()
+    qk.fit(model, data, epochs=EPOCHS, seed=SEED, cache=False)
+    return model.get_weights()
+
+
+def plain_training(data):
+    """Train with Keras alone, on the float64 arrays that dividing pixels by 255 gives."""
+    keras = tensorflow().keras
+    model = qk.models.walkthrough_cnn()
+    x = data.x_train.astype(np.float64)
+    keras.utils.set_random_seed(SEED)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
+    model.fit(x, data.y_train, batch_size=32, epochs=EPOCHS, validation_split=0.1, verbose=0)
+    return model.get_weights()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
