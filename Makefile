@@ -2,11 +2,13 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
+# In a container one is often root, and Jupyter then wants to hear that this is meant.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: lab test test-slow bench notebooks lint format clean
 
 lab: $(READY)
-	$(PY) -m jupyter lab notebooks/00_start_here.ipynb
+	$(PY) -m jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb $(AS_ROOT)
 
 test: $(READY)
 	$(PY) -m pytest -m "not slow"

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import socket
 import struct
 import warnings
 import zipfile
@@ -30,6 +31,7 @@ _FASHION_MD5 = {
 }
 _MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 _FASHION_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+_DOWNLOAD_TIMEOUT_S = 20
 _NAMES = ("mnist", "fashion_mnist", "digits")
 
 
@@ -189,6 +191,8 @@ def _find(filename, folder=""):
 
 
 def _download(filename, url, folder=""):
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT_S)  # Keras would wait for ever
     try:
         with quiet():
             get_file = tensorflow().keras.utils.get_file
@@ -199,6 +203,8 @@ def _download(filename, url, folder=""):
             f"in Keras's cache, and the download from {url} failed ({_first_line(error)}). "
             f"Put {filename} into a folder and set QKIT_DATA to it, or use fallback='digits'."
         ) from error
+    finally:
+        socket.setdefaulttimeout(patience)
 
 
 def _npz_member(path, key):

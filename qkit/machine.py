@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from qkit.result import Result
+
 _PACKAGES = (
     "tensorflow",
     "tf-keras",
@@ -23,8 +25,8 @@ _PACKAGES = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Environment:
+@dataclass(frozen=True, eq=False, repr=False)
+class Environment(Result):
     """Where a measurement was made.
 
     Attributes
@@ -68,11 +70,6 @@ class Environment:
             f"{self.cpu}, {self.cores} cores, Python {self.python}, "
             f"TensorFlow {self.versions['tensorflow']}, LiteRT {self.versions['ai-edge-litert']}"
         )
-
-    __str__ = summary
-
-    def _repr_html_(self):
-        return self.to_frame().to_html()
 
 
 def environment():

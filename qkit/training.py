@@ -14,14 +14,15 @@ from qkit import cache as _cache
 from qkit import validate
 from qkit._tensorflow import classifier_shape, quiet, require_keras_2_model, tensorflow
 from qkit.progress import progress_line
+from qkit.result import Result
 
 # Batches that run in one call of the compiled graph: the same weights to the bit, 1.6 times faster.
 _STEPS_PER_EXECUTION = 100
 _VERSIONS_OF = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
 
 
-@dataclass(frozen=True)
-class History:
+@dataclass(frozen=True, repr=False)
+class History(Result):
     """What a training run gave, epoch by epoch.
 
     Attributes
@@ -56,8 +57,6 @@ class History:
         """Say in one line how the training ended."""
         how = "from the cache" if self.from_cache else f"in {self.seconds:.1f} s"
         return f"{_results(len(self.loss), self)}, {how}"
-
-    __str__ = summary
 
 
 def fit(

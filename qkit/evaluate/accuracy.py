@@ -7,10 +7,11 @@ import numpy as np
 from qkit import validate
 from qkit._tensorflow import classifier_shape
 from qkit.interpreter import scores
+from qkit.result import Result
 
 
-@dataclass(frozen=True, eq=False)
-class Accuracy:
+@dataclass(frozen=True, eq=False, repr=False)
+class Accuracy(Result):
     """Predictions on labelled images, and the share that is right.
 
     Attributes
@@ -50,11 +51,6 @@ class Accuracy:
         """Say in one line how often it is right, with the interval."""
         low, high = self.interval
         return f"{self.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}, n = {self.n:,})"
-
-    __str__ = summary
-
-    def __repr__(self):
-        return f"Accuracy({self.summary()})"
 
 
 def accuracy(model, x, y, *, batched=True, threads=None):

@@ -16,6 +16,7 @@ from qkit.machine import environment
 from qkit.progress import progress_line
 from qkit.quantize.convert import convert
 from qkit.quantize.schemes import SCHEMES, find_scheme
+from qkit.result import Result
 from qkit.tflite_file import read_tflite
 
 _CALIBRATION_IMAGES = 300
@@ -26,8 +27,8 @@ _NO_CONTROL = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Result):
     """What each scheme makes of one model: one row per scheme, the same test images for all.
 
     Attributes
@@ -163,8 +164,6 @@ class Comparison:
         if "qat" in self.models:
             return " qat has no control here: what it gains may be its extra training."
         return ""
-
-    __str__ = summary
 
     def __repr__(self):
         return f"{self.to_display().to_string()}\n" + "\n".join(self.notes())

@@ -11,13 +11,14 @@ import numpy as np
 from qkit import validate
 from qkit.interpreter import classifier_shapes, open_interpreter, to_grid
 from qkit.machine import environment
+from qkit.result import Result
 
 _BLOCK_NS = 500_000  # a timed block lasts about half a millisecond: the clock itself costs nothing
 _ROUNDS = 7
 
 
-@dataclass(frozen=True, eq=False)
-class Latency:
+@dataclass(frozen=True, eq=False, repr=False)
+class Latency(Result):
     """Time of one inference of each model, measured side by side.
 
     Attributes
@@ -73,11 +74,6 @@ class Latency:
             low, high = self.ratio_interval[name]
             parts.append(f"{name} {self.ratio[name]:.2f} times that ({low:.2f} to {high:.2f})")
         return f"{'; '.join(parts)} ({self.threads} thread{'s'[: self.threads != 1]}, {self.cpu})"
-
-    __str__ = summary
-
-    def __repr__(self):
-        return f"Latency({self.summary()})"
 
     def _repr_html_(self):
         return self.to_frame().to_html(float_format="{:.2f}".format)

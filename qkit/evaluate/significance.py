@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from qkit.evaluate.accuracy import Accuracy
+from qkit.result import Result
 
 
-@dataclass(frozen=True, eq=False)
-class Paired:
+@dataclass(frozen=True, eq=False, repr=False)
+class Paired(Result):
     """Two models on the same images: the difference in accuracy, b minus a.
 
     Attributes
@@ -63,11 +64,6 @@ class Paired:
             f"{len(self.gained)} images gained and {len(self.lost)} lost, "
             f"p = {self.p_value:.2g}: {verdict}"
         )
-
-    __str__ = summary
-
-    def __repr__(self):
-        return f"Paired({self.summary()})"
 
 
 def paired(a, b):

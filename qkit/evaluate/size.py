@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit.interpreter import open_interpreter
+from qkit.result import Result
 from qkit.tflite_file import read_tflite
 
 
-@dataclass(frozen=True, eq=False)
-class Size:
+@dataclass(frozen=True, eq=False, repr=False)
+class Size(Result):
     """The ledger of a .tflite file; `constants_bytes` and `metadata_bytes` add up to `size_bytes`.
 
     Attributes
@@ -52,11 +53,6 @@ class Size:
             f"{self.size_bytes:,} bytes ({', '.join(parts)}, {self.metadata_bytes:,} metadata), "
             f"{self.deflated_bytes:,} deflated"
         )
-
-    __str__ = summary
-
-    def __repr__(self):
-        return f"Size({self.summary()})"
 
     def _repr_html_(self):
         return self.to_frame().to_html(

@@ -8,11 +8,12 @@ import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import classifier_shape, quiet, require_keras_2_model, tensorflow
+from qkit.result import Result
 from qkit.training import seeded
 
 
-@dataclass(frozen=True, eq=False)
-class RangeHistory:
+@dataclass(frozen=True, eq=False, repr=False)
+class RangeHistory(Result):
     """How activation ranges moved while a quantization-aware model was trained.
 
     Attributes
@@ -49,11 +50,6 @@ class RangeHistory:
             f"after {self.steps[-1]:,} steps the grid of {layer!r} spans "
             f"{excess[layer]:.2f} times what the data do"
         )
-
-    __str__ = summary
-
-    def __repr__(self):
-        return f"RangeHistory({self.summary()})"
 
 
 def activation_ranges(model):
