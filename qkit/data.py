@@ -6,7 +6,6 @@ import os
 import socket
 import struct
 import warnings
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -210,8 +209,8 @@ def _download(filename, url, folder=""):
 def _npz_member(path, key):
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return archive[key]
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            return archive[key].astype(np.uint8)
+    except Exception as error:  # archive, header and values each fail in ways of their own
         raise DataError(
             f"{path}: cannot read {key} ({_first_line(error)}); the file is damaged, half-written "
             "or no MNIST archive. Delete it, so that it is downloaded again, or replace it."
@@ -220,7 +219,6 @@ def _npz_member(path, key):
 
 def _as_idx(array):
     """Return a uint8 array as the bytes of an idx file: big-endian header, then the values."""
-    array = np.ascontiguousarray(array, dtype=np.uint8)
     return struct.pack(f">{1 + array.ndim}i", 0x800 + array.ndim, *array.shape) + array.tobytes()
 
 

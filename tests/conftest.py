@@ -1,0 +1,152 @@
+"""Models, data and files that many tests look at; each is made once, when first asked for."""
+
+import dataclasses
+import functools
+import os
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import qkit as qk
+
+
+@pytest.fixture(scope="session")
+def tf():
+    """Return TensorFlow with Keras 2, loaded by qkit's own door."""
+    from qkit._tensorflow import tensorflow
+
+    return tensorflow()
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return qk.load_data("digits")
+
+
+@pytest.fixture(scope="session")
+def trained(digits):
+    """Return the walkthrough's network, trained to about 90 % on digits; not to be changed."""
+    model = qk.models.walkthrough_cnn()
+    qk.fit(model, digits, epochs=3, cache=False)
+    return model
+
+
+@pytest.fixture(scope="session")
+def aware(trained, digits):
+    """Return a trained quantization-aware copy of `trained`; not to be changed."""
+    model = qk.quantization_aware(trained, calibration=digits.x_train[:300])
+    qk.fit(model, digits, epochs=1, cache=False)
+    return model
+
+
+@pytest.fixture(scope="session")
+def calibration(digits):
+    return digits.x_train[:60]
+
+
+@pytest.fixture(scope="session")
+def tflite(request, trained, calibration):
+    """Return a function from a scheme's name to the file of `trained` under it."""
+
+    @functools.cache
+    def file(name):
+        scheme = qk.SCHEMES[name]
+        source = request.getfixturevalue("aware") if scheme.trained else trained
+        return qk.convert(source, scheme, calibration)
+
+    return file
+
+
+@pytest.fixture(scope="session")
+def toy_data():
+    """Return 120 images of 4×4 in three classes: the brightest third of the image."""
+    rng = np.random.default_rng(0)
+    x = rng.random((120, 4, 4)).astype(np.float32)
+    y = rng.integers(3, size=120)
+    x[np.arange(120), y] += 1
+    return qk.Dataset(x[:100] / 2, y[:100], x[100:] / 2, y[100:], "toy", "drawn by the tests")
+
+
+@pytest.fixture(scope="session")
+def toy_model(tf):
+    """Return a function that builds a network for `toy_data`, the same weights each time."""
+
+    def build(*, activation="relu", seed=0, classes=3):
+        glorot, layers = tf.keras.initializers.GlorotUniform, tf.keras.layers
+        return tf.keras.Sequential(
+            [
+                layers.InputLayer((4, 4), name="image"),
+                layers.Flatten(name="flatten"),
+                layers.Dense(
+                    5, activation=activation, kernel_initializer=glorot(seed), name="hidden"
+                ),
+                layers.Dense(classes, kernel_initializer=glorot(seed + 1), name="logits"),
+            ],
+            name="toy",
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def toy_tflite(toy_model):
+    return qk.convert(toy_model(), "float32")
+
+
+@pytest.fixture
+def changed():
+    """Return a function that copies a Dataset with one value of one array changed."""
+
+    def change(data, name, index, value):
+        array = getattr(data, name).copy()
+        array[index] = value
+        return dataclasses.replace(data, **{name: array})
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def edited():
+    """Return a function that edits a .tflite file through its schema."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    def edit(tflite, change):
+        model = schema.ModelT.InitFromPackedBuf(tflite, 0)
+        change(model)
+        builder = flatbuffers.Builder(len(tflite))
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    return edit
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Return a function that runs code in a fresh interpreter and returns what it prints."""
+
+    def run(code, **environment):
+        environment = {**os.environ, **environment}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={name: value for name, value in environment.items() if value is not None},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def figures():
+    """Yield the numbers of the open figures before the test, and close what it opened."""
+    before = set(plt.get_fignums())
+    yield before
+    for number in set(plt.get_fignums()) - before:
+        plt.close(number)
