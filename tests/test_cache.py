@@ -1,0 +1,117 @@
+"""Entries of the cache are whole, or are not there; two processes may write the same one."""
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qkit import cache
+
+WEIGHTS = [np.arange(6, dtype=np.float32).reshape(2, 3), np.ones(3, np.float32)]
+SHAPES = [w.shape for w in WEIGHTS]
+RECORD = {"loss": [0.5, 0.25], "seconds": 1.5}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "my cache"))
+    cache.require_writable()
+    return tmp_path / "my cache"
+
+
+def assert_whole(found):
+    weights, record = found
+    assert record == RECORD
+    for stored, given in zip(weights, WEIGHTS, strict=True):
+        assert stored.dtype == given.dtype
+        np.testing.assert_array_equal(stored, given)
+
+
+def test_what_is_stored_comes_back(folder):
+    assert cache.load("abc", SHAPES) is None
+    cache.store("abc", WEIGHTS, RECORD)
+    assert_whole(cache.load("abc", SHAPES))
+    assert cache.load("abd", SHAPES) is None
+    assert [p.name for p in folder.iterdir()] == ["abc.npz"]
+
+
+def test_folder_is_the_platforms_where_none_is_named(monkeypatch):
+    monkeypatch.delenv("QKIT_CACHE")
+    assert cache.cache_folder().name == "qkit"
+    assert cache.cache_folder().is_absolute()
+
+
+def test_entry_of_another_shape_counts_as_damaged():
+    cache.store("abc", WEIGHTS, RECORD)
+    with pytest.warns(UserWarning, match="other shapes"):
+        assert cache.load("abc", [(2, 3), (4,)]) is None
+
+
+def test_any_flipped_byte_is_seen_or_harmless(folder):
+    cache.store("abc", WEIGHTS, RECORD)
+    whole = (folder / "abc.npz").read_bytes()
+    for position in range(len(whole)):
+        spoilt = bytearray(whole)
+        spoilt[position] ^= 0xFF
+        (folder / "abc.npz").write_bytes(spoilt)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = cache.load("abc", SHAPES)
+        if found:
+            assert_whole(found)
+        else:
+            assert "damaged" in str(said[0].message)
+            assert str(folder / "abc.npz") in str(said[0].message)
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, -1])
+def test_half_written_entry_is_told(folder, length):
+    cache.store("abc", WEIGHTS, RECORD)
+    (folder / "abc.npz").write_bytes((folder / "abc.npz").read_bytes()[:length])
+    with pytest.warns(UserWarning, match="damaged .* training again"):
+        assert cache.load("abc", SHAPES) is None
+
+
+def test_pickled_entry_is_not_opened(folder):
+    np.savez(folder / "abc.npz", record=np.array("{}"), w0=np.array([print], dtype=object))
+    with pytest.warns(UserWarning, match="damaged"):
+        assert cache.load("abc", [(1,)]) is None
+
+
+def test_two_writers_of_one_entry_never_show_half_of_it(folder):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from test_cache import *\n"
+        "for _ in range(150):\n"
+        "    cache.store('abc', WEIGHTS, RECORD)\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", code, str(Path(__file__).parent)]
+    writers = [subprocess.Popen(command) for _ in range(2)]
+    reads = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        while any(writer.poll() is None for writer in writers):
+            found = cache.load("abc", SHAPES)
+            if found:
+                assert_whole(found)
+                reads += 1
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert reads > 10
+    assert [p.name for p in folder.iterdir()] == ["abc.npz"]
+
+
+def test_failure_to_store_is_said_and_costs_nothing_else(monkeypatch, tmp_path):
+    (tmp_path / "plain file").write_text("")
+    monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "plain file" / "below"))
+    with pytest.warns(UserWarning, match="could not be cached in .*plain file"):
+        cache.store("abc", WEIGHTS, RECORD)
+
+
+def test_folder_that_cannot_be_made_is_an_error_with_the_remedy(monkeypatch, tmp_path):
+    (tmp_path / "plain file").write_text("")
+    monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "plain file" / "below"))
+    with pytest.raises(PermissionError, match=r"plain file.*Set QKIT_CACHE .* cache=False"):
+        cache.require_writable()

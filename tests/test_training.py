@@ -1,0 +1,220 @@
+"""Training is Keras's own, seeded to the bit, and looked up where it was done before."""
+
+import dataclasses
+import importlib.metadata
+import random
+
+import numpy as np
+import pytest
+
+import qkit as qk
+from qkit import training
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("QKIT_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """Return a list that grows with each training, which is only pretended."""
+    done = []
+
+    def pretend(model, *args):
+        done.append(model)
+        return qk.History((1.0,), (0.5,), (), (), seconds=1.0, from_cache=False)
+
+    monkeypatch.setattr(training, "_train", pretend)
+    return done
+
+
+def assert_same(weights, others):
+    for weight, other in zip(weights, others, strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
+def fitted(model, data, **options):
+    history = qk.fit(model, data, **{"epochs": 2, "seed": 5, "cache": False, **options})
+    return model.get_weights(), history
+
+
+def test_equals_keras_own_fit_to_the_bit(tf, toy_model, toy_data):
+    weights, history = fitted(toy_model(), toy_data, batch_size=8)
+    plain = toy_model()
+    tf.keras.utils.set_random_seed(5)
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    plain.compile("adam", loss, metrics=["accuracy"])
+    curves = plain.fit(
+        toy_data.x_train,
+        toy_data.y_train,
+        batch_size=8,
+        epochs=2,
+        validation_split=0.1,
+        verbose=0,
+    ).history
+    assert_same(weights, plain.get_weights())
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert getattr(history, name) == pytest.approx(curves[name], rel=1e-5)
+
+
+def test_same_seed_same_weights_whatever_was_drawn_before(toy_model, toy_data):
+    first, _ = fitted(toy_model(), toy_data)
+    np.random.random(7)  # noqa: NPY002
+    again, _ = fitted(toy_model(), toy_data)
+    assert_same(first, again)
+    other, _ = fitted(toy_model(), toy_data, seed=6)
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_training_on_starts_with_a_new_optimizer(toy_model, toy_data):
+    model, copy = toy_model(), toy_model()
+    fitted(model, toy_data)
+    copy.set_weights(model.get_weights())
+    assert_same(fitted(model, toy_data)[0], fitted(copy, toy_data)[0])
+
+
+def test_global_random_states_stay_as_they_were(toy_model, toy_data):
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    expected = random.random(), np.random.random()  # noqa: NPY002
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    fitted(toy_model(), toy_data)
+    assert (random.random(), np.random.random()) == expected  # noqa: NPY002
+
+
+def test_history_has_a_row_an_epoch(toy_model, toy_data):
+    _, history = fitted(toy_model(), toy_data, epochs=3)
+    frame = history.to_frame()
+    assert list(frame.columns) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert (frame.index.name, frame.index.tolist()) == ("epoch", [1, 2, 3])
+    assert str(history).startswith(f"3 epochs, training accuracy {history.accuracy[-1]:.4f}")
+    assert str(history).endswith(" s")
+    _, unheld = fitted(toy_model(), toy_data, epochs=1, validation_split=0)
+    assert list(unheld.to_frame().columns) == ["loss", "accuracy"]
+    assert str(unheld).startswith("1 epoch, training accuracy")
+
+
+def test_nothing_is_printed_into_a_pipe(toy_model, toy_data, capfd):
+    fitted(toy_model(), toy_data)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_cached_training_gives_the_same_weights_and_history(toy_model, toy_data):
+    first, trained = fitted(toy_model(), toy_data, cache=True)
+    again, found = fitted(toy_model(), toy_data, cache=True)
+    assert_same(first, again)
+    assert (trained.from_cache, found.from_cache) == (False, True)
+    assert dataclasses.replace(found, from_cache=False) == trained
+    assert str(found).endswith("from the cache")
+
+
+def test_without_the_cache_nothing_is_kept(toy_model, toy_data, cache_folder):
+    fitted(toy_model(), toy_data, cache=False)
+    assert not list(cache_folder.iterdir())
+
+
+def test_repeated_training_is_looked_up(trainings, toy_model, toy_data):
+    for _ in range(3):
+        fitted(toy_model(), toy_data, cache=True)
+    assert len(trainings) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"epochs": 3}, {"seed": 6}, {"batch_size": 16}, {"validation_split": 0.2}]
+    + [{"learning_rate": 2e-3}],
+    ids=lambda options: next(iter(options)),
+)
+def test_key_depends_on_the_arguments(trainings, toy_model, toy_data, options):
+    fitted(toy_model(), toy_data, cache=True)
+    fitted(toy_model(), toy_data, cache=True, **options)
+    assert len(trainings) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("x_train", (99, 3, 3), 0.123), ("y_train", 99, 0)],
+    ids=lambda change: change[0],
+)
+def test_key_depends_on_the_data(trainings, toy_model, toy_data, changed, change):
+    data = changed(toy_data, "y_train", 99, 1)
+    fitted(toy_model(), data, cache=True)
+    fitted(toy_model(), changed(data, *change), cache=True)
+    assert len(trainings) == 2
+
+
+def test_key_does_not_depend_on_the_test_images(trainings, toy_model, toy_data, changed):
+    fitted(toy_model(), toy_data, cache=True)
+    fitted(toy_model(), changed(toy_data, "x_test", 0, 0), cache=True)
+    assert len(trainings) == 1
+
+
+@pytest.mark.parametrize("change", [{"seed": 9}, {"activation": "relu6"}], ids=str)
+def test_key_depends_on_weights_and_architecture(trainings, toy_model, toy_data, change):
+    fitted(toy_model(), toy_data, cache=True)
+    fitted(toy_model(**change), toy_data, cache=True)
+    assert len(trainings) == 2
+
+
+def test_key_depends_on_which_layer_feeds_which(trainings, tf, toy_data):
+    layers = tf.keras.layers
+
+    def build(crossed):
+        image = tf.keras.Input((4, 4))
+        dense = [layers.Dense(3, kernel_initializer="ones") for _ in range(2)]
+        first = dense[0](layers.Flatten()(image))
+        second = dense[1](first)
+        logits = layers.Subtract()([first, second] if crossed else [second, first])
+        return tf.keras.Model(image, logits)
+
+    fitted(build(True), toy_data, cache=True)
+    fitted(build(False), toy_data, cache=True)
+    assert len(trainings) == 2
+
+
+def test_key_depends_on_the_versions(trainings, toy_model, toy_data, monkeypatch):
+    fitted(toy_model(), toy_data, cache=True)
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0")
+    fitted(toy_model(), toy_data, cache=True)
+    assert len(trainings) == 2
+
+
+def test_key_does_not_depend_on_what_the_process_built_before(trainings, tf, toy_data, toy_model):
+    def unnamed():
+        layers = tf.keras.layers
+        dense = layers.Dense(3, kernel_initializer="ones")
+        return tf.keras.Sequential([layers.InputLayer((4, 4)), layers.Flatten(), dense])
+
+    for build in (unnamed, lambda: qk.quantization_aware(toy_model())):
+        trainings.clear()
+        models = [build(), build()]
+        assert models[0].to_json() != models[1].to_json()
+        for model in models:
+            fitted(model, toy_data, cache=True)
+        assert len(trainings) == 1
+
+
+def test_damaged_entry_is_said_retrained_and_replaced(toy_model, toy_data, cache_folder):
+    first, _ = fitted(toy_model(), toy_data, cache=True)
+    (entry,) = cache_folder.iterdir()
+    entry.write_bytes(entry.read_bytes()[:-50])
+    with pytest.warns(UserWarning, match=f"{entry.name} is damaged .* training again"):
+        again, history = fitted(toy_model(), toy_data, cache=True)
+    assert_same(first, again)
+    assert not history.from_cache
+    assert fitted(toy_model(), toy_data, cache=True)[1].from_cache
+
+
+def test_without_write_permission_training_does_not_start(
+    trainings, toy_model, toy_data, cache_folder, monkeypatch
+):
+    (cache_folder / "plain file").write_text("")
+    monkeypatch.setenv("QKIT_CACHE", str(cache_folder / "plain file" / "below"))
+    with pytest.raises(PermissionError, match="pass cache=False"):
+        fitted(toy_model(), toy_data, cache=True)
+    assert not trainings
+    fitted(toy_model(), toy_data, cache=False)
+    assert len(trainings) == 1
