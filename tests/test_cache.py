@@ -71,7 +71,7 @@ def test_any_flipped_byte_is_seen_or_harmless(folder):
 def test_half_written_entry_is_told(folder, length):
     cache.store("abc", WEIGHTS, RECORD)
     (folder / "abc.npz").write_bytes((folder / "abc.npz").read_bytes()[:length])
-    with pytest.warns(UserWarning, match="damaged .* training again"):
+    with pytest.warns(UserWarning, match=r"damaged .* training again"):
         assert cache.load("abc", SHAPES) is None
 
 
@@ -106,7 +106,7 @@ def test_two_writers_of_one_entry_never_show_half_of_it(folder):
 def test_failure_to_store_is_said_and_costs_nothing_else(monkeypatch, tmp_path):
     (tmp_path / "plain file").write_text("")
     monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "plain file" / "below"))
-    with pytest.warns(UserWarning, match="could not be cached in .*plain file"):
+    with pytest.warns(UserWarning, match=r"could not be cached in .*plain file"):
         cache.store("abc", WEIGHTS, RECORD)
 
 

@@ -213,7 +213,7 @@ def test_mnist_that_cannot_be_had_says_where_it_was_looked_for(offline):
 
 
 def test_fallback_bears_its_own_name_and_shouts(offline):
-    with pytest.warns(UserWarning, match="MNIST COULD NOT BE HAD.*DIGITS"):
+    with pytest.warns(UserWarning, match=r"MNIST COULD NOT BE HAD.*DIGITS"):
         dataset = qk.load_data("mnist", fallback="digits")
     assert dataset.name == "digits"
 

@@ -124,9 +124,14 @@ def test_repeated_training_is_looked_up(trainings, toy_model, toy_data):
 
 @pytest.mark.parametrize(
     "options",
-    [{"epochs": 3}, {"seed": 6}, {"batch_size": 16}, {"validation_split": 0.2}]
-    + [{"learning_rate": 2e-3}],
-    ids=lambda options: next(iter(options)),
+    [
+        {"epochs": 3},
+        {"seed": 6},
+        {"batch_size": 16},
+        {"validation_split": 0.2},
+        {"learning_rate": 2e-3},
+    ],
+    ids=str,
 )
 def test_key_depends_on_the_arguments(trainings, toy_model, toy_data, options):
     fitted(toy_model(), toy_data, cache=True)

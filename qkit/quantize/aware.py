@@ -15,7 +15,8 @@ def quantization_aware(model, *, calibration=None):
 
     The copy starts from the model's weights, in `tensorflow_model_optimization`'s default 8-bit
     scheme. Its activation ranges start at ±6, whatever flows, and follow the data by a moving
-    average of 0.999 a step: before some thousand steps they are not what the data say.
+    average of 0.999 a step: before some thousand steps they are not what the data say. Only the
+    input's takes in all values at once.
 
     Parameters
     ----------
@@ -142,6 +143,8 @@ def _explain(model, error):
     """Return a message that names the layer for which the library has no QuantizeConfig."""
     text = str(error)
     named = [layer for layer in model.layers if _mentions(text, layer)]
+    if not named:  # a layer of one's own is named by its type alone
+        named = [layer for layer in model.layers if f"Layer {type(layer).__name__} " in text]
     culprit = (
         f"the layer {named[0].name!r} ({type(named[0]).__name__})"
         if named

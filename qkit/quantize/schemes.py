@@ -161,6 +161,8 @@ def find_scheme(scheme):
         return scheme
     if isinstance(scheme, str) and scheme in SCHEMES:
         return SCHEMES[scheme]
-    near = difflib.get_close_matches(str(scheme), SCHEMES, n=1, cutoff=0.3)
+    typed = str(scheme).lower()
+    near = [name for name in SCHEMES if name.startswith(typed)]
+    near = near or difflib.get_close_matches(typed, SCHEMES, n=1, cutoff=0.3)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"unknown scheme {scheme!r}.{hint} There are: {', '.join(SCHEMES)}.")

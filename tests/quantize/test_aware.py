@@ -1,0 +1,137 @@
+"""Quantization-aware copies: from the same weights, on the data's ranges, with an equal control."""
+
+import numpy as np
+import pytest
+
+import qkit as qk
+
+
+def assert_same(weights, others):
+    for weight, other in zip(weights, others, strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
+def accuracy_of(model, data):
+    return qk.accuracy(model, data.x_test, data.y_test).accuracy
+
+
+def test_copy_has_the_models_weights_and_leaves_the_model_alone(trained, digits):
+    before = trained.get_weights()
+    copy = qk.quantization_aware(trained, calibration=digits.x_train[:100])
+    names = {v.name.rpartition("/")[2]: v.numpy() for v in copy.get_layer("quant_conv").weights}
+    np.testing.assert_array_equal(names["kernel:0"], before[0])
+    np.testing.assert_array_equal(names["bias:0"], before[1])
+    qk.fit(copy, digits, epochs=1, cache=False)
+    assert_same(trained.get_weights(), before)
+    assert not {id(v) for v in copy.variables} & {id(v) for v in trained.variables}
+
+
+def test_ranges_start_at_6_and_spoil_the_copy_until_they_are_set(trained, digits):
+    unset = qk.quantization_aware(trained)
+    ranges = qk.activation_ranges(unset)
+    assert ranges == {"input": (0, 0), "conv": (-6, 6), "logits": (-6, 6)}
+    before = accuracy_of(trained, digits)
+    copy = qk.quantization_aware(trained, calibration=digits.x_train[:300])
+    assert accuracy_of(copy, digits) == pytest.approx(before, abs=0.02)
+    assert accuracy_of(unset, digits) < before - 0.02
+
+
+def test_calibrated_ranges_are_those_of_the_data(tf, trained, digits):
+    x = digits.x_train[:300]
+    ranges = qk.activation_ranges(qk.quantization_aware(trained, calibration=x))
+    conv = tf.keras.Model(trained.inputs, trained.get_layer("conv").output)
+    assert ranges["input"] == (x.min(), x.max())
+    # weights are rounded on the way, so that these ranges are not the float model's to the bit
+    for layer, model in (("conv", conv), ("logits", trained)):
+        values = model.predict(x, verbose=0)
+        np.testing.assert_allclose(ranges[layer], (values.min(), values.max()), rtol=0.05)
+
+
+def test_calibration_leaves_weights_and_batch_norm_alone(digits):
+    model = qk.models.depthwise_cnn()
+    statistics = model.get_layer("stem_bn").get_weights()
+    plain = qk.quantization_aware(model)
+    set_once = qk.quantization_aware(model, calibration=digits.x_train[:50])
+    moved = []
+    for before, after in zip(plain.variables, set_once.variables, strict=True):
+        if before.name.endswith(("_min:0", "_max:0")):
+            moved.append(not np.array_equal(before.numpy(), after.numpy()))
+        else:
+            np.testing.assert_array_equal(before.numpy(), after.numpy(), err_msg=before.name)
+    assert any(moved)
+    inner = [w for w in set_once.get_layer("quant_stem_bn").get_weights() if w.shape == (16,)]
+    assert_same(inner, statistics)
+
+
+def test_control_is_a_plain_copy_trained_alike(trained, digits):
+    before = trained.get_weights()
+    options = {"epochs": 1, "seed": 4, "cache": False, "batch_size": 64}
+    tuned = qk.fine_tune_with_control(trained, digits, calibration=digits.x_train[:100], **options)
+    assert_same(trained.get_weights(), before)
+    plain = qk.models.walkthrough_cnn()
+    plain.set_weights(before)
+    assert tuned.control_history.loss == qk.fit(plain, digits, **options).loss
+    assert_same(tuned.control.get_weights(), plain.get_weights())
+    aware = qk.quantization_aware(trained, calibration=digits.x_train[:100])
+    assert tuned.qat_history.loss == qk.fit(aware, digits, **options).loss
+    assert_same(tuned.qat.get_weights(), aware.get_weights())
+
+
+def normalized(tf):
+    layers = tf.keras.layers
+    return tf.keras.Sequential(
+        [layers.InputLayer((4, 4)), layers.LayerNormalization(name="norm"), layers.Flatten()]
+    )
+
+
+def own_layer(tf):
+    class Doubling(tf.keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    layers = tf.keras.layers
+    return tf.keras.Sequential([layers.InputLayer((4, 4)), Doubling(name="twice")])
+
+
+def nested(tf):
+    inner = tf.keras.Sequential([tf.keras.layers.InputLayer((4, 4)), tf.keras.layers.Flatten()])
+    inner._name = "inside"
+    return tf.keras.Sequential([tf.keras.layers.InputLayer((4, 4)), inner])
+
+
+def subclassed(tf):
+    class Own(tf.keras.Model):
+        def __init__(self):
+            super().__init__(name="own")
+            self.flatten = tf.keras.layers.Flatten()
+
+        def call(self, x):
+            return self.flatten(x)
+
+    model = Own()
+    model(np.zeros((1, 4, 4), np.float32))
+    return model
+
+
+def already_aware(tf):
+    layers = tf.keras.layers
+    plain = tf.keras.Sequential([layers.InputLayer((4, 4)), layers.Flatten()], name="before")
+    return qk.quantization_aware(plain)
+
+
+@pytest.mark.parametrize(
+    ("build", "told"),
+    [
+        (normalized, r"'norm' \(LayerNormalization\) has no QuantizeConfig.*Ways out:.*annotate"),
+        (own_layer, r"'twice' \(Doubling\) has no QuantizeConfig"),
+        (nested, r"'inside' is itself a model.*one by one"),
+        (subclassed, r"'own' is a subclassed model.*functional API"),
+        (already_aware, r"'before' is quantization-aware already; train it with qk\.fit"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_model_that_cannot_be_wrapped_is_told(build, told, calibrated, tf):
+    calibration = np.ones((2, 4, 4), np.float32) if calibrated else None
+    with pytest.raises(ValueError, match=told):
+        qk.quantization_aware(build(tf), calibration=calibration)
