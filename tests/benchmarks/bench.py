@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 import qkit as qk
-from qkit._tensorflow import tensorflow
+from qkit._tensorflow import quiet, tensorflow
 
 EPOCHS = 2
 SEED = 0
@@ -89,13 +89,15 @@ def accuracy(tflite, data):
 
 
 def walkthrough_loop(tflite, data):
-    """Predict as tutorials do: image by image, and all is looked up anew for each."""
+    """Predict as the walkthrough does: float64 images one by one, and all looked up anew."""
     tf = tensorflow()
-    interpreter = Interpreter(model_content=tflite)
+    images = data.x_test.astype(np.float64)  # what dividing by 255.0 gives
+    with quiet():
+        interpreter = tf.lite.Interpreter(model_content=tflite)
     interpreter.allocate_tensors()
     predictions = []
-    for image in data.x_test:
-        batch = tf.expand_dims(tf.constant(image), 0)
+    for image in images:
+        batch = tf.expand_dims(tf.constant(image, dtype=tf.float32), axis=0)
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], batch)
         interpreter.invoke()
         scores = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
