@@ -32,7 +32,7 @@ CHROMIUM_OPTIONS = [
     "--no-first-run",
 ]
 START_S = 60
-RUN_S = 360  # notebook 03 trains for minutes where nothing is cached yet
+RUN_S = 600  # notebook 03 trains for four minutes where nothing is cached yet
 
 # What a user would otherwise be asked or shown, and cells that are drawn only when scrolled to
 SETTINGS = {
