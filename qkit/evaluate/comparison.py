@@ -176,7 +176,8 @@ class Comparison(Result):
     def _repr_markdown_(self):
         # as many columns as fit a page: the rest is for the frame and for HTML
         table = self.to_display().drop(columns=["deflated, bytes", "float ops"]).reset_index()
-        lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+        rows = [[text.replace("|", r"\|") for text in row] for row in table.to_numpy().tolist()]
+        lines = [list(table.columns), ["---"] * len(table.columns), *rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
     def to_html(self, path):

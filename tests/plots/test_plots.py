@@ -1,147 +1,249 @@
-"""The pictures: what they say is what the results hold, and they leave no figure behind."""
-
-from types import MappingProxyType
+"""Each picture shows the numbers of its result, on the axes it is given, and opens nothing."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 import qkit as qk
 from qkit.evaluate.accuracy import from_predictions
-from qkit.plots.tradeoff import _pareto
-from qkit.quantize.ranges import RangeHistory
+from qkit.plots import style, tradeoff
 
-NAMES = ("float32", "full_integer", "int16_activations")
+
+@pytest.fixture(autouse=True)
+def closed(figures, monkeypatch):
+    """Close all figures after a test, and fail where a plot calls show()."""
+
+    def show(*args, **kwargs):
+        raise AssertionError("a plot must not call show()")
+
+    monkeypatch.setattr(plt, "show", show)
+    monkeypatch.setattr(Figure, "show", show)
 
 
 @pytest.fixture(scope="module")
-def comparison(trained, digits):
-    return qk.compare(trained, digits, NAMES)
+def compared(trained, digits, tflite):
+    return qk.compare(trained, digits, ["full_integer"], extra={"mine": tflite("float16")})
+
+
+@pytest.fixture(scope="module")
+def history(toy_model, toy_data):
+    return qk.range_history(qk.quantization_aware(toy_model()), toy_data, steps=4, every=2)
 
 
 @pytest.fixture
-def ax(figures):
-    return plt.figure().add_subplot()
+def result(request):
+    """Return the result that a plot draws, by its name."""
+
+    def of(plot):
+        return request.getfixturevalue("history" if plot == "plot_range_history" else "compared")
+
+    return of
 
 
-def row_labels(ax):
-    return tuple(label.get_text() for label in ax.get_yticklabels())
+ON_AXES = [
+    "plot_accuracies",
+    "plot_latencies",
+    "plot_range_history",
+    "plot_sizes",
+    "plot_tradeoff",
+]
+
+
+@pytest.mark.parametrize("name", ON_AXES)
+def test_draws_on_the_axes_it_is_given_and_opens_no_figure(name, result):
+    drawn = result(name)
+    figure, (ax, other) = plt.subplots(1, 2)
+    before = plt.get_fignums()
+    assert getattr(qk, name)(drawn, ax=ax) is ax
+    assert plt.get_fignums() == before
+    assert ax.lines or ax.patches
+    assert not other.lines
+    assert not other.patches
+    assert figure.axes == [ax, other]
+
+
+@pytest.mark.parametrize("name", ON_AXES)
+def test_makes_a_figure_of_its_own_where_none_is_given(name, result):
+    before = set(plt.get_fignums())
+    ax = getattr(qk, name)(result(name))
+    assert isinstance(ax, Axes)
+    assert len(set(plt.get_fignums()) - before) == 1
+    ax.figure.canvas.draw()
 
 
 @pytest.mark.parametrize(
-    ("plot", "unit"),
+    ("name", "x_label", "y_label"),
     [
-        (qk.plot_sizes, "KiB"),
-        (qk.plot_accuracies, "%"),
-        (qk.plot_latencies, "µs"),
-        (qk.plot_tradeoff, "KiB"),
+        ("plot_accuracies", "accuracy on 500 test images, %, with 95 % interval", ""),
+        ("plot_latencies", "invoke(), µs an image, 1 thread, ", ""),
+        ("plot_range_history", "training step", "smallest and largest value"),
+        ("plot_sizes", "size of the file, KiB", ""),
+        ("plot_tradeoff", "size of the file, KiB", "accuracy, %, with 95 % interval"),
     ],
 )
-def test_a_picture_draws_into_the_axes_given_names_its_unit_and_opens_no_figure(
-    plot, unit, comparison, ax, figures
-):
-    open_before = plt.get_fignums()
-    assert plot(comparison, ax=ax) is ax
-    assert unit in ax.get_xlabel()
-    assert plt.get_fignums() == open_before
+def test_axes_name_quantity_and_unit(name, x_label, y_label, result):
+    ax = getattr(qk, name)(result(name))
+    assert ax.get_xlabel().startswith(x_label)
+    assert ax.get_ylabel() == y_label
 
 
-@pytest.mark.parametrize("plot", [qk.plot_sizes, qk.plot_accuracies, qk.plot_latencies])
-def test_rows_stand_in_the_order_of_the_result_from_the_top(plot, comparison, ax):
-    plot(comparison, ax=ax)
-    assert row_labels(ax) == NAMES
+@pytest.mark.parametrize("name", ["plot_accuracies", "plot_latencies", "plot_sizes"])
+def test_rows_are_named_from_the_top(name, compared):
+    ax = getattr(qk, name)(compared)
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(compared.models)
     bottom, top = ax.get_ylim()
     assert bottom > top
 
 
-def test_pictures_never_call_show(comparison, figures, monkeypatch):
-    monkeypatch.setattr(plt, "show", lambda *a, **k: pytest.fail("a picture called show()"))
-    for plot in (qk.plot_sizes, qk.plot_accuracies, qk.plot_latencies, qk.plot_tradeoff):
-        plot(comparison)
+@pytest.mark.parametrize(
+    ("name", "attribute"),
+    [("plot_accuracies", "accuracies"), ("plot_latencies", "latency"), ("plot_sizes", "sizes")],
+)
+def test_takes_a_part_of_a_comparison_as_well(name, attribute, compared):
+    whole = getattr(qk, name)(compared)
+    part = getattr(qk, name)(getattr(compared, attribute))
+    for line, other in zip(whole.lines, part.lines, strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), other.get_xydata())
 
 
-def test_bars_are_as_long_as_the_files(comparison, ax):
-    qk.plot_sizes(comparison.sizes, ax=ax)
-    ends = {}
-    for bar in ax.patches:
-        row = round(bar.get_y() + bar.get_height() / 2)
-        ends[row] = max(ends.get(row, 0), bar.get_x() + bar.get_width())
-    sizes = [ledger.size_bytes / 1024 for ledger in comparison.sizes.values()]
-    assert [ends[row] for row in range(len(sizes))] == pytest.approx(sizes)
+def lines_of(ax):
+    return [line.get_xdata().tolist() for line in ax.lines if len(line.get_xdata())]
 
 
-def test_points_lie_on_their_intervals(comparison, ax):
-    qk.plot_accuracies(comparison.accuracies, ax=ax)
-    intervals, points = ax.lines[::2], ax.lines[1::2]
-    for found, interval, point in zip(
-        comparison.accuracies.values(), intervals, points, strict=True
-    ):
-        assert list(interval.get_xdata()) == pytest.approx([100 * end for end in found.interval])
-        assert point.get_xdata()[0] == pytest.approx(100 * found.accuracy)
+def test_accuracies_stand_on_their_intervals(compared):
+    lines = lines_of(qk.plot_accuracies(compared))
+    for row, found in enumerate(compared.accuracies.values()):
+        interval, (point,) = lines[2 * row : 2 * row + 2]
+        assert interval == pytest.approx([100 * end for end in found.interval])
+        assert point == pytest.approx(100 * found.accuracy)
 
 
-def test_latencies_that_differ_tenfold_stand_on_a_logarithmic_axis(comparison, ax):
-    qk.plot_latencies(comparison, ax=ax)
-    assert ax.get_xscale() == "log"
-    assert "1.00 ×" in [text.get_text() for text in ax.texts]
+def test_latencies_with_intervals_ratios_and_pythons_share(compared):
+    ax, times = qk.plot_latencies(compared), compared.latency
+    lines = lines_of(ax)
+    for row, name in enumerate(times.median_us):
+        interval, point, overhead = lines[3 * row : 3 * row + 3]
+        assert interval == list(times.interval_us[name])
+        assert point == [times.median_us[name]]
+        assert overhead == [times.overhead_us[name]]
+    ratios = [f"{ratio:.2f} ×" for ratio in times.ratio.values()]
+    assert [text.get_text() for text in ax.texts] == ratios
+    assert ax.get_xscale() == "linear"
+    assert ax.get_xlim()[0] == 0
 
 
-def test_the_tradeoff_has_a_second_panel_where_it_makes_its_own_figure(comparison, figures):
-    ax = qk.plot_tradeoff(comparison)
-    assert len(ax.figure.axes) == 2
-    assert "500 test images of digits" in ax.get_title()
-    (legend,) = ax.figure.legends
-    assert tuple(text.get_text() for text in legend.get_texts()) == NAMES
+def test_latencies_far_apart_get_a_logarithmic_axis(tflite, digits):
+    files = {"int8": tflite("full_integer"), "int16": tflite("int16_activations")}
+    assert qk.plot_latencies(qk.latency(files, digits.x_test, instances=2)).get_xscale() == "log"
 
 
-def test_deflated_sizes_are_named(comparison, ax):
-    assert "deflated" in qk.plot_tradeoff(comparison, ax=ax, deflated=True).get_xlabel()
-
-
-def test_the_front_holds_what_nothing_smaller_beats():
-    points = {"small": (1, 0.90), "worse": (2, 0.89), "twin": (2, 0.90), "best": (3, 0.95)}
-    assert _pareto(points) == ["small", "best"]
-
-
-def disagreeing(n=40):
-    labels = np.zeros(n, int)
-    a, b = labels.copy(), labels.copy()
-    b[[3, 5, 9]] = 1  # lost
-    a[[7]] = 2  # gained
-    a[11], b[11] = 3, 4  # both wrong, each in its way
-    return qk.paired(from_predictions(a, labels), from_predictions(b, labels))
-
-
-def test_flips_show_lost_and_gained_in_turn_then_those_both_wrong(figures):
-    figure = qk.plot_flips(disagreeing(), np.zeros((40, 8, 8)), names=("A", "B"))
-    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
-    assert titles[0] == "is 0: 0 → 1\nlost"
-    assert titles[1] == "is 0: 2 → 0\ngained"
-    assert titles[-1] == "is 0: 3 → 4\nboth wrong"
-    assert len(titles) == 5
-    assert "B loses 3 and gains 1 against A" in figure.get_suptitle()
-
-
-def test_flips_keep_to_their_limit_and_draw_two_that_agree(figures):
-    figure = qk.plot_flips(disagreeing(), np.zeros((40, 8, 8)), limit=2)
-    assert sum(bool(ax.images) for ax in figure.axes) == 2
-    same = from_predictions(np.zeros(4, int), np.zeros(4, int))
-    assert "0 of 4" in qk.plot_flips(qk.paired(same, same), np.zeros((4, 8, 8))).get_suptitle()
-
-
-def test_flips_refuse_other_images():
-    with pytest.raises(ValueError, match="measured on 40 images, got 39"):
-        qk.plot_flips(disagreeing(), np.zeros((39, 8, 8)))
-
-
-def test_ranges_are_drawn_with_the_ends_of_the_data(ax):
-    history = RangeHistory(
-        steps=np.array([0, 10]),
-        ranges=MappingProxyType({"conv": np.array([[-6.0, 6.0], [-5.0, 4.0]])}),
-        data_ranges=MappingProxyType({"conv": (0.0, 3.0)}),
-    )
-    qk.plot_range_history(history, ax=ax)
+def test_bars_of_a_file_add_up_to_it(compared):
+    ax = qk.plot_sizes(compared)
+    for row, ledger in enumerate(compared.sizes.values()):
+        bars = [bar for bar in ax.patches if abs(bar.get_y() + bar.get_height() / 2 - row) < 0.01]
+        assert sum(bar.get_width() for bar in bars) == pytest.approx(ledger.size_kib)
+        assert ax.lines[row].get_xdata().tolist() == [ledger.deflated_bytes / 1024]
+        assert ax.texts[row].get_text() == f" {ledger.size_kib:.1f}"
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["conv: its grid", "conv: its data"]
-    heights = sorted(float(line.get_ydata()[-1]) for line in ax.lines)
-    assert heights == [-5.0, 0.0, 3.0, 4.0]
+    assert len(labels) == len(set(labels))
+    assert {"float32", "int8", "float16", "metadata", "whole file, deflated"} <= set(labels)
+
+
+@pytest.mark.parametrize("deflated", [False, True])
+def test_tradeoff_marks_the_pareto_front(compared, deflated):
+    _, ax = plt.subplots()
+    qk.plot_tradeoff(compared, ax=ax, deflated=deflated)
+    size = {
+        name: ledger.deflated_bytes if deflated else ledger.size_bytes
+        for name, ledger in compared.sizes.items()
+    }
+    accuracy = {name: found.accuracy for name, found in compared.accuracies.items()}
+    for container in ax.containers:
+        name, point = container.get_label(), container.lines[0]
+        beaten = any(
+            size[other] <= size[name] and accuracy[other] >= accuracy[name]
+            for other in size
+            if other != name and (size[other], accuracy[other]) != (size[name], accuracy[name])
+        )
+        assert (point.get_markerfacecolor() == "white") == beaten
+        assert point.get_xdata()[0] == pytest.approx(size[name] / 1024, rel=0.02)
+        assert point.get_ydata()[0] == pytest.approx(100 * accuracy[name])
+    assert {container.get_label() for container in ax.containers} == set(size)
+    assert ("deflated" in ax.get_xlabel()) == deflated
+
+
+def test_front_holds_what_nothing_smaller_beats():
+    points = {"small": (1, 0.90), "worse": (2, 0.89), "twin": (2, 0.90), "best": (3, 0.95)}
+    assert tradeoff._pareto(points) == ["small", "best"]
+
+
+def test_tradeoff_of_its_own_spreads_the_small_files(compared):
+    ax = qk.plot_tradeoff(compared)
+    whole, zoom = ax.figure.axes
+    assert whole is ax
+    assert len(zoom.containers) < len(whole.containers)
+    assert whole.get_title() == "500 test images of digits"
+    (legend,) = whole.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(compared.models)
+
+
+def test_range_history_shows_grids_and_data(history):
+    ax = qk.plot_range_history(history)
+    curves = [line.get_ydata() for line in ax.lines if len(line.get_xdata()) == len(history.steps)]
+    expected = [ends[:, side] for ends in history.ranges.values() for side in (1, 0)]
+    for curve in expected:
+        assert any(np.array_equal(curve, drawn) for drawn in curves)
+    dotted = {line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == ":"}
+    assert dotted == {end for ends in history.data_ranges.values() for end in ends}
+
+
+@pytest.fixture
+def flips():
+    """Return two models that differ on five of eight images, and the images."""
+    labels = np.zeros(8, np.int64)
+    a = from_predictions(np.array([0, 0, 1, 1, 0, 0, 0, 0]), labels)
+    b = from_predictions(np.array([2, 0, 0, 2, 3, 4, 0, 0]), labels)
+    return qk.paired(a, b), np.random.default_rng(0).random((8, 28, 28)).astype(np.float32)
+
+
+def test_flips_show_the_images_and_both_answers(flips):
+    paired, x = flips
+    figure = qk.plot_flips(paired, x, names=("float32", "qat"))
+    assert isinstance(figure, Figure)
+    shown = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title() for ax in shown] == [
+        "is 0: 0 → 2\nlost",
+        "is 0: 1 → 0\ngained",
+        "is 0: 0 → 3\nlost",
+        "is 0: 0 → 4\nlost",
+        "is 0: 1 → 2\nboth wrong",
+    ]
+    for ax, index in zip(shown, (0, 2, 4, 5, 3), strict=True):
+        np.testing.assert_array_equal(ax.images[0].get_array(), x[index])
+    assert figure.get_suptitle() == (
+        "5 of 8 images answered differently: qat loses 3 and gains 1 against float32"
+    )
+
+
+def test_flips_stop_at_the_limit_and_stand_where_there_are_none(flips):
+    paired, x = flips
+    assert sum(bool(ax.images) for ax in qk.plot_flips(paired, x, limit=2).axes) == 2
+    same = qk.plot_flips(qk.paired(paired.a, paired.a), x)
+    assert not any(ax.images for ax in same.axes)
+    assert same.get_suptitle().startswith("0 of 8 images")
+
+
+def test_flips_need_the_images_that_were_measured(flips):
+    paired, x = flips
+    with pytest.raises(ValueError, match=r"measured on 8 images, got 7.*the same images"):
+        qk.plot_flips(paired, x[:7])
+
+
+def test_rows_can_be_told_apart_without_colour():
+    marks = [style.mark(row) for row in range(12)]
+    assert len(set(marks)) == 12
+    assert len({marker for _, marker in marks}) == 12
+    assert "#ffffff" not in {to_hex(colour) for colour, _ in marks}
