@@ -1,10 +1,10 @@
 """Colours and marks that colour-blind readers can tell apart, the same in every picture."""
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-# Okabe and Ito's colours, without the black for text and the yellow that is lost on white.
-_COLOURS = [c for i, c in enumerate(mpl.color_sequences["okabe_ito"]) if i not in (4, 7)]
+# Okabe and Ito, "Color universal design" (2008), without the yellow that is lost on white.
+# matplotlib 3.10, the last for Python 3.10, does not know them by name.
+_COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
 _MARKERS = "osD^vP*X<>hd"
 INTEGER, FLOAT, REST = "#0072B2", "#D55E00", "#9A9A9A"
 
