@@ -1,0 +1,243 @@
+"""What users get wrong, one line a case: the error names the thing and the remedy."""
+# ruff: noqa: E501 - a case stays on its line, so that the table can be read down
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import qkit as qk
+from qkit._tensorflow import KerasVersionError
+from qkit.data import DataError
+from qkit.tflite_file import TfliteError
+
+
+def two_inputs(tf):
+    left, right = tf.keras.Input((4, 4), name="left"), tf.keras.Input((4, 4), name="right")
+    added = tf.keras.layers.Flatten()(tf.keras.layers.Add()([left, right]))
+    return tf.keras.Model([left, right], tf.keras.layers.Dense(3)(added), name="double")
+
+
+def keras_3():
+    import keras
+
+    return keras.Sequential([keras.layers.InputLayer((4, 4)), keras.layers.Flatten()])
+
+
+@pytest.fixture(scope="module")
+def models(tf, toy_model):
+    """Return the models of the table, and the files made of them."""
+    double = two_inputs(tf)
+    regression = toy_model(classes=1)
+    return {
+        "model": toy_model(),
+        "double": double,
+        "regression": regression,
+        "unbuilt": tf.keras.Sequential([tf.keras.layers.Dense(3)], name="unbuilt"),
+        "keras_3": keras_3(),
+        "double_file": qk.convert(double, "float32"),
+        "regression_file": qk.convert(regression, "float32"),
+        "aware": qk.quantization_aware(toy_model()),
+    }
+
+
+@pytest.fixture
+def g(models, toy_tflite, toy_data, changed, monkeypatch, tmp_path):
+    """Return all that the calls of the table are given."""
+    (tmp_path / "plain file").write_text("no folder")
+    x, y = toy_data.x_test, toy_data.y_test
+
+    def without_cache():
+        monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "plain file" / "below"))
+
+    def with_nan(array):
+        array = array.copy()
+        array[5, 2, 2] = np.nan
+        return array
+
+    return SimpleNamespace(
+        **models,
+        tflite=toy_tflite,
+        data=toy_data,
+        x=x,
+        y=y,
+        n=len(x),
+        nan=with_nan(x),
+        infinite=np.where(x > 0.5, np.inf, x),
+        pixels=(255 * x).astype(np.uint8),
+        one_hot=np.eye(3)[y],
+        folder=tmp_path,
+        changed=changed,
+        without_cache=without_cache,
+    )
+
+
+def replaced(g, **arrays):
+    return dataclasses.replace(g.data, **arrays)
+
+
+def case(name, call, error, *fragments):
+    return pytest.param(call, error, fragments, id=name)
+
+
+def fit(g, model=None, data=None, **options):
+    return qk.fit(model or g.model, data or g.data, **{"epochs": 1, "cache": False, **options})
+
+
+# fmt: off
+MODELS = [
+    case("convert a number", lambda g: qk.convert(7, "float32"), TypeError, "convert: expected a Keras 2 model, got int", "walkthrough_cnn()"),
+    case("convert bytes", lambda g: qk.convert(g.tflite, "float32"), TypeError, "expected a Keras 2 model, got bytes"),
+    case("fit None", lambda g: qk.fit(None, g.data, epochs=1), TypeError, "fit: expected a Keras 2 model, got NoneType"),
+    case("aware of a list", lambda g: qk.quantization_aware([1]), TypeError, "quantization_aware: expected a Keras 2 model, got list"),
+    case("convert Keras 3", lambda g: qk.convert(g.keras_3, "float32"), KerasVersionError, "is a Keras 3 model (made with `import keras`)", "tf.keras"),
+    case("fit Keras 3", lambda g: fit(g, g.keras_3), KerasVersionError, "fit: Sequential is a Keras 3 model", "import tf_keras"),
+    case("aware of Keras 3", lambda g: qk.quantization_aware(g.keras_3), KerasVersionError, "Keras 3 model", "after `import qkit`"),
+    case("convert unbuilt", lambda g: qk.convert(g.unbuilt, "float32"), ValueError, "'unbuilt' has not been built", "input_shape"),
+    case("fit two inputs", lambda g: fit(g, g.double), ValueError, "fit: a classifier has one input and one output; 'double'", "2 and 1"),
+    case("accuracy of two inputs", lambda g: qk.accuracy(g.double, g.x, g.y), ValueError, "accuracy: a classifier has one input", "'double'"),
+    case("calibrate two inputs", lambda g: qk.convert(g.double, "full_integer", g.x), ValueError, "'double'", "2 inputs", "needs no sample"),
+    case("fit a regression", lambda g: fit(g, g.regression), ValueError, "the output of 'toy' has the shape (None, 1)", "two or more classes"),
+    case("SavedModel that is none", lambda g: qk.convert(str(g.folder), "float32"), ValueError, "is not the folder of a SavedModel", "model.save(folder, save_format='tf')"),
+    case("SavedModel that is not there", lambda g: qk.convert(g.folder / "nowhere", "float32"), ValueError, "nowhere", "holds no saved_model.pb"),
+    case("qat of a plain model", lambda g: qk.convert(g.model, "qat"), ValueError, "'toy' is a plain one", "qk.quantization_aware(model)"),
+]
+
+FILES = [
+    case("path in place of bytes", lambda g: qk.accuracy("model.tflite", g.x, g.y), TypeError, "expected the bytes of a .tflite file, got str", "read_bytes()"),
+    case("size of a path", lambda g: qk.size("model.tflite"), TypeError, "got str", "read_bytes()"),
+    case("size of a model", lambda g: qk.size(g.model), TypeError, "got Sequential", "qk.convert(model, ...)"),
+    case("tensors of a path", lambda g: qk.tensors("model.tflite"), TypeError, "got str", "read_bytes()"),
+    case("no bytes", lambda g: qk.size(b""), TfliteError, "these 0 bytes are no .tflite file", "cut off"),
+    case("other file", lambda g: qk.size(b"PK\3\4 an archive"), TfliteError, "must read b'TFL3', got b' an '", "another one"),
+    case("truncated", lambda g: qk.size(g.tflite[: len(g.tflite) // 2]), TfliteError, "cannot be run; is it damaged?"),
+    case("head alone", lambda g: qk.accuracy(g.tflite[:8], g.x, g.y), TfliteError, "is it damaged?"),
+    case("zeros after the head", lambda g: qk.size(g.tflite[:8] + bytes(len(g.tflite))), TfliteError, "is it damaged?"),
+    case("ones after the head", lambda g: qk.size(g.tflite[:8] + b"\xff" * 999), TfliteError, "is it damaged?"),
+    case("file of two inputs", lambda g: qk.accuracy(g.double_file, g.x, g.y), TfliteError, "has 2 and 1", "left", "Convert the part that classifies"),
+    case("file of a regression", lambda g: qk.accuracy(g.regression_file, g.x, g.y), TfliteError, "the shape (1, 1)", "A regression has no accuracy"),
+    case("latency of a path", lambda g: qk.latency({"a": "model.tflite"}, g.x), TypeError, "got str", "read_bytes()"),
+    case("latency of two inputs", lambda g: qk.latency({"a": g.double_file}, g.x), TfliteError, "has 2 and 1"),
+    case("damaged extra file", lambda g: qk.compare(g.model, g.data, [], extra={"mine": b"?"}), TfliteError, "no .tflite file"),
+]
+
+IMAGES = [
+    case("NaN pixels", lambda g: qk.accuracy(g.tflite, g.nan, g.y), ValueError, "accuracy: x holds 1 values that are NaN or infinite", "item 5", "Clean the data"),
+    case("infinite pixels", lambda g: qk.accuracy(g.tflite, g.infinite, g.y), ValueError, "NaN or infinite"),
+    case("uint8 pixels", lambda g: qk.accuracy(g.tflite, g.pixels, g.y), TypeError, "got uint8", "Divide unscaled pixels by 255"),
+    case("text for pixels", lambda g: qk.accuracy(g.tflite, g.x.astype(str), g.y), TypeError, "must hold floating-point values"),
+    case("wrong shape", lambda g: qk.accuracy(g.tflite, g.x[:, :3], g.y), ValueError, "must have the shape (n, 4, 4), got (20, 3, 4)"),
+    case("channel axis too many", lambda g: qk.accuracy(g.tflite, g.x[..., None], g.y), ValueError, "Drop the last axis: x[..., 0]"),
+    case("single image", lambda g: qk.accuracy(g.tflite, g.x[0], g.y), ValueError, "That is a single image: pass x[None]"),
+    case("no images", lambda g: qk.accuracy(g.tflite, g.x[:0], g.y[:0]), ValueError, "accuracy: x is empty"),
+    case("no images, Keras", lambda g: qk.accuracy(g.model, g.x[:0], g.y[:0]), ValueError, "accuracy: x is empty"),
+    case("fit without images", lambda g: fit(g, data=replaced(g, x_train=g.x[:0], y_train=g.y[:0])), ValueError, "fit: data.x_train is empty"),
+    case("fit NaN", lambda g: fit(g, data=replaced(g, x_train=g.nan, y_train=g.y)), ValueError, "fit: data.x_train holds 1 values that are NaN"),
+    case("fit uint8", lambda g: fit(g, data=replaced(g, x_train=g.pixels, y_train=g.y)), TypeError, "fit: data.x_train", "by 255"),
+    case("fit wrong shape", lambda g: fit(g, data=replaced(g, x_train=g.x[:, 1:], y_train=g.y)), ValueError, "fit: data.x_train must have the shape (n, 4, 4)"),
+    case("latency without images", lambda g: qk.latency({"a": g.tflite}, g.x[:0]), ValueError, "latency: x is empty"),
+    case("latency of a single image", lambda g: qk.latency({"a": g.tflite}, g.x[0]), ValueError, "latency: x must have the shape (n, 4, 4)"),
+]
+
+LABELS = [
+    case("label too large", lambda g: qk.accuracy(g.tflite, g.x, g.y + 1), ValueError, "accuracy: y holds the label 3", "labels must be 0 to 2"),
+    case("label negative", lambda g: qk.accuracy(g.tflite, g.x, g.y - 1), ValueError, "holds the label -1"),
+    case("float labels", lambda g: qk.accuracy(g.tflite, g.x, g.y / 1), TypeError, "accuracy: y must hold integer class numbers, got float64"),
+    case("one-hot labels", lambda g: qk.accuracy(g.tflite, g.x, g.one_hot), ValueError, "looks one-hot", "pass y.argmax(axis=1)"),
+    case("too few labels", lambda g: qk.accuracy(g.tflite, g.x, g.y[:5]), ValueError, "one label for each of 20 images, got (5,)"),
+    case("no labels", lambda g: qk.accuracy(g.tflite, g.x, None), ValueError, "accuracy: y must hold one label"),
+    case("fit label too large", lambda g: fit(g, data=g.changed(g.data, "y_train", 7, 3)), ValueError, "fit: data.y_train holds the label 3", "0 to 2"),
+    case("fit one-hot", lambda g: fit(g, data=replaced(g, x_train=g.x, y_train=g.one_hot)), ValueError, "data.y_train looks one-hot"),
+    case("fit float labels", lambda g: fit(g, data=replaced(g, x_train=g.x, y_train=g.y / 1)), TypeError, "data.y_train must hold integer"),
+]
+
+ARGUMENTS = [
+    case("unknown scheme", lambda g: qk.convert(g.model, "dinamic_range"), ValueError, "unknown scheme 'dinamic_range'", "Did you mean 'dynamic_range'?"),
+    case("unknown scheme to compare", lambda g: qk.compare(g.model, g.data, ["int8"]), ValueError, "unknown scheme 'int8'", "There are: float32"),
+    case("schemes as a string", lambda g: qk.compare(g.model, g.data, "float16"), TypeError, "write ['float16'], not 'float16'"),
+    case("compare qat without its model", lambda g: qk.compare(g.model, g.data, ["qat"]), ValueError, "'qat' needs a trained quantization-aware model", "qat_model="),
+    case("negative epochs", lambda g: fit(g, epochs=-1), ValueError, "epochs must be a whole number of 1 or more, got -1"),
+    case("no epochs", lambda g: fit(g, epochs=0), ValueError, "epochs", "got 0"),
+    case("epochs and a half", lambda g: fit(g, epochs=1.5), ValueError, "epochs must be a whole number", "got 1.5"),
+    case("epochs True", lambda g: fit(g, epochs=True), ValueError, "epochs must be a whole number", "got True"),
+    case("epochs in words", lambda g: fit(g, epochs="ten"), ValueError, "epochs must be a whole number", "got 'ten'"),
+    case("batch_size 0", lambda g: fit(g, batch_size=0), ValueError, "batch_size must be a whole number of 1 or more, got 0"),
+    case("validation_split 1", lambda g: fit(g, validation_split=1), ValueError, "validation_split must be in [0, 1), got 1"),
+    case("validation_split negative", lambda g: fit(g, validation_split=-0.1), ValueError, "validation_split must be in [0, 1)"),
+    case("cache that cannot be written", lambda g: (g.without_cache(), fit(g, cache=True)), PermissionError, "cannot write its cache to", "Set QKIT_CACHE", "cache=False"),
+    case("latency of nothing", lambda g: qk.latency({}, g.x), TypeError, "one entry or more", "{'float32': tflite}"),
+    case("latency of a list", lambda g: qk.latency([g.tflite], g.x), TypeError, "must be a dict", "got list"),
+    case("latency of one instance", lambda g: qk.latency({"a": g.tflite}, g.x, instances=1), ValueError, "2 instances or more, got 1"),
+    case("unknown data set", lambda g: qk.load_data("MNIST"), ValueError, "unknown data set 'MNIST'", "choose one of mnist"),
+    case("paired with others", lambda g: qk.paired(qk.accuracy(g.tflite, g.x, g.y), qk.accuracy(g.tflite, g.x[:5], g.y[:5])), ValueError, "different images (20 and 5)", "same labels"),
+    case("ranges of a plain model", lambda g: qk.range_history(g.model, g.data, steps=1), ValueError, "has no ranges to follow", "qk.quantization_aware"),
+    case("aware twice", lambda g: qk.quantization_aware(g.aware), ValueError, "is quantization-aware already", "wrap the float model"),
+    case("misspelt name", lambda g: qk.acuracy, AttributeError, "no attribute 'acuracy'", "accuracy"),
+]
+
+CALIBRATION = [
+    case("missing", lambda g: None, ValueError, "calibration for 'full_integer' is missing", "calibration=data.x_train[:300]"),
+    case("empty", lambda g: g.x[:0], ValueError, "calibration for 'full_integer' is empty"),
+    case("NaN", lambda g: g.nan, ValueError, "calibration for 'full_integer' holds 1 values that are NaN"),
+    case("constant", lambda g: np.full_like(g.x, 0.5), ValueError, "is constant: every value is 0.5", "as the model will see them"),
+    case("wrong shape", lambda g: g.x[:, :, 1:], ValueError, "calibration must have the shape (n, 4, 4), got (20, 4, 3)"),
+    case("single image", lambda g: g.x[0], ValueError, "That is a single image: pass x[None]"),
+    case("uint8", lambda g: g.pixels, TypeError, "got uint8", "by 255"),
+    case("generator", lambda g: ([image] for image in g.x), TypeError, "must be an array of images, got generator"),
+    case("whole data set", lambda g: g.data, TypeError, "must be an array of images, got Dataset"),
+    case("text", lambda g: "x_train", TypeError, "must be an array of images, got str"),
+]
+# fmt: on
+
+
+def assert_told(error, fragments):
+    for fragment in fragments:
+        assert fragment in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected", "fragments"), [*MODELS, *FILES, *IMAGES, *LABELS, *ARGUMENTS]
+)
+def test_bad_input_is_told(call, expected, fragments, g):
+    with pytest.raises(expected) as error:
+        call(g)
+    assert_told(error, fragments)
+
+
+@pytest.mark.parametrize(("calibration", "expected", "fragments"), CALIBRATION)
+def test_bad_calibration_is_told(calibration, expected, fragments, g):
+    with pytest.raises(expected) as error:
+        qk.convert(g.model, "full_integer", calibration(g))
+    assert_told(error, fragments)
+
+
+def test_bad_training_data_leave_the_model_as_it_was(g):
+    before = g.model.get_weights()
+    with pytest.raises(ValueError, match="holds the label 3"):
+        fit(g, data=g.changed(g.data, "y_train", 7, 3))
+    for weight, kept in zip(g.model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, kept)
+
+
+def test_bad_calibration_is_told_before_tensorflow_starts(run_python):
+    code = (
+        "import sys, numpy as np, qkit as qk\n"
+        "x = np.random.default_rng(0).random((5, 4, 4), np.float32)\n"
+        "nan = np.where(x == x.max(), np.nan, x)\n"
+        "for bad in (None, x[:0], nan, x / 0 * x, np.ones_like(x), 'x_train'):\n"
+        "    try:\n"
+        "        qk.convert('a folder of a SavedModel', 'int16_activations', bad)\n"
+        "    except (TypeError, ValueError) as error:\n"
+        "        print(error)\n"
+        "    assert 'tensorflow' not in sys.modules\n"
+    )
+    said = run_python(code).splitlines()
+    assert len(said) == 6
+    assert all("calibration for 'int16_activations'" in line for line in said)
+
+
+def test_errors_are_of_the_kinds_that_python_users_catch():
+    assert issubclass(TfliteError, ValueError)
+    assert issubclass(DataError, ValueError)
+    assert issubclass(KerasVersionError, RuntimeError)
