@@ -1,18 +1,17 @@
 """All schemes of one model side by side, on the same test images."""
 
-import html
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
+from qkit.evaluate import report
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.latency import Latency, latency
 from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
 from qkit.files import write_atomically
-from qkit.machine import environment
 from qkit.progress import progress_line
 from qkit.quantize.convert import convert
 from qkit.quantize.schemes import SCHEMES, find_scheme
@@ -99,40 +98,11 @@ class Comparison(Result):
 
     def to_display(self):
         """Return the table as a DataFrame of text, rounded and with intervals, for reading."""
-        import pandas as pd
-
-        reference = self.reference
-        rows = {}
-        for name, row in self.to_frame().iterrows():
-            if name in self.not_measured:
-                rows[name] = {"needs beside the model": row["needs"]}
-                continue
-            rows[name] = {
-                "accuracy, % (95 %)": _percent(row),
-                f"against {reference}, points (95 %)": _difference(row, name == reference),
-                "p": _p_value(row["p_value"], name == reference),
-                "file, bytes": f"{row['size_bytes']:,.0f}",
-                "times smaller": f"{row['size_ratio']:.2f}",
-                "deflated, bytes": f"{row['deflated_bytes']:,.0f}",
-                "invoke, µs (95 %)": f"{row['latency_us']:.1f} "
-                f"({row['latency_low_us']:.1f} to {row['latency_high_us']:.1f})",
-                f"time, × {reference}": f"{row['latency_ratio']:.2f}",
-                "float ops": f"{row['float_operators']:.0f}",
-                "needs beside the model": row["needs"],
-            }
-        return pd.DataFrame.from_dict(rows, orient="index").fillna("–").rename_axis("scheme")
+        return report.display_table(self)
 
     def notes(self):
         """Say what the table was measured with, and what it does not show."""
-        n = self.accuracies[self.reference].n
-        notes = [
-            f"{n:,} test images of {self.data_name}; p from McNemar's exact test against "
-            f"{self.reference}, not corrected for the number of rows.",
-            f"Latency of invoke() alone, {self.latency.threads} thread(s) of {self.latency.cpu}; "
-            f"kernels: {_delegates(self.latency.delegates)}.",
-        ]
-        notes += [f"{name}: {reason}." for name, reason in self.not_measured.items()]
-        return notes
+        return report.notes(self)
 
     def summary(self):
         """Say in a few sentences what the schemes save, at what price, and what QAT adds."""
@@ -169,16 +139,10 @@ class Comparison(Result):
         return f"{self.to_display().to_string()}\n" + "\n".join(self.notes())
 
     def _repr_html_(self):
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes())
-        table = self.to_display().reset_index().map(_two_lines)
-        return f"{table.to_html(index=False, escape=False)}<ul>{notes}</ul>"
+        return report.html_table(self)
 
     def _repr_markdown_(self):
-        # as many columns as fit a page: the rest is for the frame and for HTML
-        table = self.to_display().drop(columns=["deflated, bytes", "float ops"]).reset_index()
-        rows = [[text.replace("|", r"\|") for text in row] for row in table.to_numpy().tolist()]
-        lines = [list(table.columns), ["---"] * len(table.columns), *rows]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return report.markdown_table(self)
 
     def to_html(self, path):
         """Write the table, its notes and the environment to one self-contained HTML file.
@@ -192,16 +156,7 @@ class Comparison(Result):
         -------
         Path
         """
-        title = f"Quantization schemes on {html.escape(self.data_name)}"
-        page = (
-            f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>"
-            "body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color:#222}"
-            "table{border-collapse:collapse}td,th{padding:.3rem .7rem;text-align:right;"
-            "border-bottom:1px solid #ccc}td:first-child,th:first-child{text-align:left}"
-            f"</style><h1>{title}</h1><p>{html.escape(self.summary())}</p>"
-            f"{self._repr_html_()}<h2>Measured with</h2>{environment()._repr_html_()}</html>"
-        )
-        write_atomically(path, page.encode())
+        write_atomically(path, report.html_page(self).encode())
         return Path(path)
 
 
@@ -315,37 +270,3 @@ def _chosen(schemes, qat_model):
         )
     reference = SCHEMES["float32"]
     return [reference, *(scheme for scheme in chosen if scheme != reference)]
-
-
-def _two_lines(text):
-    """Return a cell's HTML, with the interval below the value."""
-    value, bracket, interval = html.escape(text).partition(" (")
-    if not bracket:
-        return value
-    return f"{value}<br><small style='white-space:nowrap'>({interval}</small>"
-
-
-def _percent(row):
-    low, high = row["accuracy_low"], row["accuracy_high"]
-    return f"{row['accuracy']:.2%} ({low:.2%} to {high:.2%})".replace("%", "")
-
-
-def _difference(row, is_reference):
-    if is_reference:
-        return "–"
-    low, high = row["difference_low_pp"], row["difference_high_pp"]
-    return f"{row['difference_pp']:+.2f} ({low:+.2f} to {high:+.2f})"
-
-
-def _p_value(p, is_reference):
-    if is_reference:
-        return "–"
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
-
-
-def _delegates(delegates):
-    kinds = sorted(set(delegates.values()), reverse=True)
-    if len(kinds) == 1:
-        return f"{kinds[0]} throughout"
-    users = {kind: [name for name, d in delegates.items() if d == kind] for kind in kinds}
-    return "; ".join(f"{kind} for {', '.join(names)}" for kind, names in users.items())
