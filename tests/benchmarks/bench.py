@@ -29,13 +29,14 @@ def main():
     print(f"{qk.environment().summary()}\n{data}\n")
     print(f"{'seconds, median (min to max)':36}{'plain':>24}{'qkit':>24}{'ratio':>24}   aim")
     right = []
+    images = data.x_test.astype(np.float64)  # as the walkthrough has them: x / 255.0
     for scheme in ("float32", "full_integer"):
         tflite = qk.convert(model, scheme, data.x_train[:300])
         started = time.perf_counter()
         qk.accuracy(tflite, data.x_test, data.y_test)
         first_s = time.perf_counter() - started
         ours = partial(accuracy, tflite, data)
-        loop, bare = partial(walkthrough_loop, tflite, data), partial(bare_batches, tflite, data)
+        loop, bare = partial(walkthrough_loop, tflite, images), partial(bare_batches, tflite, data)
         right.append(row(f"accuracy, {scheme}: walkthrough", loop, ours, rounds=5, least=20))
         right.append(row(f"accuracy, {scheme}: bare batches", bare, ours, rounds=25, most=1.3))
         print(f"    (the first time, with its trial run in another process: {first_s:.2f} s)")
@@ -88,10 +89,9 @@ def accuracy(tflite, data):
     return [qk.accuracy(tflite, data.x_test, data.y_test).predictions]
 
 
-def walkthrough_loop(tflite, data):
+def walkthrough_loop(tflite, images):
     """Predict as the walkthrough does: float64 images one by one, and all looked up anew."""
     tf = tensorflow()
-    images = data.x_test.astype(np.float64)  # what dividing by 255.0 gives
     with quiet():
         interpreter = tf.lite.Interpreter(model_content=tflite)
     interpreter.allocate_tensors()
