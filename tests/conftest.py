@@ -61,6 +61,20 @@ def tflite(request, trained, calibration):
 
 
 @pytest.fixture(scope="session")
+def saved(request, tmp_path_factory):
+    """Return a function from the name of a model's fixture to the folder of its SavedModel."""
+
+    @functools.cache
+    def folder(fixture):
+        path = tmp_path_factory.mktemp("saved models") / fixture
+        with qk.quiet():
+            request.getfixturevalue(fixture).save(path, save_format="tf")
+        return path
+
+    return folder
+
+
+@pytest.fixture(scope="session")
 def toy_data():
     """Return 120 images of 4×4 in three classes: the brightest third of the image."""
     rng = np.random.default_rng(0)

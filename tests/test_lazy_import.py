@@ -64,6 +64,7 @@ def test_unknown_name_lists_the_known_ones():
         _ = qk.acuracy
 
 
+@pytest.mark.slow
 def test_tensorflow_first_is_fine_while_its_keras_is_untouched(run_python):
     code = (
         "import warnings, tensorflow as tf\n"

@@ -36,83 +36,80 @@ def assert_same(weights, others):
 
 
 def fitted(model, data, **options):
-    history = qk.fit(model, data, **{"epochs": 2, "seed": 5, "cache": False, **options})
+    history = qk.fit(
+        model, data, **{"epochs": 2, "batch_size": 8, "seed": 5, "cache": False, **options}
+    )
     return model.get_weights(), history
 
 
-def test_equals_keras_own_fit_to_the_bit(tf, toy_model, toy_data):
-    weights, history = fitted(toy_model(), toy_data, batch_size=8)
+@pytest.fixture(scope="module")
+def first(toy_model, toy_data):
+    """Return the weights and the history of a first training, which others are held against."""
+    return fitted(toy_model(), toy_data)
+
+
+def test_equals_keras_own_fit_to_the_bit(tf, first, toy_model, toy_data):
+    weights, history = first
     plain = toy_model()
     tf.keras.utils.set_random_seed(5)
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     plain.compile("adam", loss, metrics=["accuracy"])
-    curves = plain.fit(
-        toy_data.x_train,
-        toy_data.y_train,
-        batch_size=8,
-        epochs=2,
-        validation_split=0.1,
-        verbose=0,
-    ).history
+    x, y = toy_data.x_train, toy_data.y_train
+    curves = plain.fit(x, y, batch_size=8, epochs=2, validation_split=0.1, verbose=0).history
     assert_same(weights, plain.get_weights())
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
         assert getattr(history, name) == pytest.approx(curves[name], rel=1e-5)
 
 
-def test_same_seed_same_weights_whatever_was_drawn_before(toy_model, toy_data):
-    first, _ = fitted(toy_model(), toy_data)
-    np.random.random(7)  # noqa: NPY002
-    again, _ = fitted(toy_model(), toy_data)
-    assert_same(first, again)
-    other, _ = fitted(toy_model(), toy_data, seed=6)
-    assert not np.array_equal(first[0], other[0])
-
-
-def test_training_on_starts_with_a_new_optimizer(toy_model, toy_data):
-    model, copy = toy_model(), toy_model()
-    fitted(model, toy_data)
-    copy.set_weights(model.get_weights())
-    assert_same(fitted(model, toy_data)[0], fitted(copy, toy_data)[0])
-
-
-def test_global_random_states_stay_as_they_were(toy_model, toy_data):
+def test_same_weights_again_without_a_word_or_a_trace(first, toy_model, toy_data, capfd):
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002
     expected = random.random(), np.random.random()  # noqa: NPY002
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002
-    fitted(toy_model(), toy_data)
+    model = toy_model()
+    assert_same(fitted(model, toy_data)[0], first[0])
     assert (random.random(), np.random.random()) == expected  # noqa: NPY002
+    assert capfd.readouterr() == ("", "")
+    # training on starts with a new optimizer: a copy of the weights is enough to repeat it
+    copy = toy_model()
+    copy.set_weights(first[0])
+    assert_same(fitted(model, toy_data)[0], fitted(copy, toy_data)[0])
 
 
-def test_history_has_a_row_an_epoch(toy_model, toy_data):
-    _, history = fitted(toy_model(), toy_data, epochs=3)
+def test_other_seed_other_weights(first, toy_model, toy_data):
+    other, _ = fitted(toy_model(), toy_data, seed=6)
+    assert not np.array_equal(first[0][0], other[0])
+
+
+def test_history_has_a_row_an_epoch(first):
+    _, history = first
     frame = history.to_frame()
     assert list(frame.columns) == ["loss", "accuracy", "val_loss", "val_accuracy"]
-    assert (frame.index.name, frame.index.tolist()) == ("epoch", [1, 2, 3])
-    assert str(history).startswith(f"3 epochs, training accuracy {history.accuracy[-1]:.4f}")
+    assert (frame.index.name, frame.index.tolist()) == ("epoch", [1, 2])
+    assert str(history).startswith(f"2 epochs, training accuracy {history.accuracy[-1]:.4f}, val")
     assert str(history).endswith(" s")
-    _, unheld = fitted(toy_model(), toy_data, epochs=1, validation_split=0)
-    assert list(unheld.to_frame().columns) == ["loss", "accuracy"]
-    assert str(unheld).startswith("1 epoch, training accuracy")
 
 
-def test_nothing_is_printed_into_a_pipe(toy_model, toy_data, capfd):
-    fitted(toy_model(), toy_data)
-    assert capfd.readouterr() == ("", "")
+def test_history_without_validation():
+    history = qk.History((0.5,), (0.75,), (), (), seconds=1.25, from_cache=False)
+    assert list(history.to_frame().columns) == ["loss", "accuracy"]
+    assert str(history) == "1 epoch, training accuracy 0.7500, in 1.2 s"
 
 
-def test_cached_training_gives_the_same_weights_and_history(toy_model, toy_data):
-    first, trained = fitted(toy_model(), toy_data, cache=True)
-    again, found = fitted(toy_model(), toy_data, cache=True)
-    assert_same(first, again)
+def test_cached_training_gives_the_same_weights_and_history(first, toy_model, toy_data):
+    again, trained = fitted(toy_model(), toy_data, cache=True)
+    cached, found = fitted(toy_model(), toy_data, cache=True)
+    assert_same(first[0], again)
+    assert_same(first[0], cached)
     assert (trained.from_cache, found.from_cache) == (False, True)
     assert dataclasses.replace(found, from_cache=False) == trained
     assert str(found).endswith("from the cache")
 
 
-def test_without_the_cache_nothing_is_kept(toy_model, toy_data, cache_folder):
+def test_without_the_cache_nothing_is_kept(trainings, toy_model, toy_data, cache_folder):
     fitted(toy_model(), toy_data, cache=False)
+    assert len(trainings) == 1
     assert not list(cache_folder.iterdir())
 
 
@@ -202,15 +199,16 @@ def test_key_does_not_depend_on_what_the_process_built_before(trainings, tf, toy
         assert len(trainings) == 1
 
 
-def test_damaged_entry_is_said_retrained_and_replaced(toy_model, toy_data, cache_folder):
-    first, _ = fitted(toy_model(), toy_data, cache=True)
+def test_damaged_entry_is_said_retrained_and_replaced(trainings, toy_model, toy_data, cache_folder):
+    fitted(toy_model(), toy_data, cache=True)
     (entry,) = cache_folder.iterdir()
     entry.write_bytes(entry.read_bytes()[:-50])
-    with pytest.warns(UserWarning, match=f"{entry.name} is damaged .* training again"):
-        again, history = fitted(toy_model(), toy_data, cache=True)
-    assert_same(first, again)
+    with pytest.warns(UserWarning, match=rf"{entry.name} is damaged .* training again"):
+        _, history = fitted(toy_model(), toy_data, cache=True)
     assert not history.from_cache
+    assert len(trainings) == 2
     assert fitted(toy_model(), toy_data, cache=True)[1].from_cache
+    assert len(trainings) == 2
 
 
 def test_without_write_permission_training_does_not_start(

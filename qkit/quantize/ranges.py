@@ -70,7 +70,7 @@ def activation_ranges(model):
         path, _, kind = variable.name.partition(":")[0].rpartition("/")
         layer = "input" if path.startswith("quantize_layer") else path.removeprefix("quant_")
         for end, position in (("_min", 0), ("_max", 1)):
-            if kind.endswith(end) and not kind.startswith("kernel"):
+            if kind.endswith(end) and "kernel" not in kind:
                 found.setdefault(layer, [np.nan, np.nan])[position] = float(variable.numpy())
     return {layer: tuple(ends) for layer, ends in found.items()}
 

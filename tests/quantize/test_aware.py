@@ -15,15 +15,17 @@ def accuracy_of(model, data):
     return qk.accuracy(model, data.x_test, data.y_test).accuracy
 
 
-def test_copy_has_the_models_weights_and_leaves_the_model_alone(trained, digits):
-    before = trained.get_weights()
-    copy = qk.quantization_aware(trained, calibration=digits.x_train[:100])
-    names = {v.name.rpartition("/")[2]: v.numpy() for v in copy.get_layer("quant_conv").weights}
-    np.testing.assert_array_equal(names["kernel:0"], before[0])
-    np.testing.assert_array_equal(names["bias:0"], before[1])
-    qk.fit(copy, digits, epochs=1, cache=False)
-    assert_same(trained.get_weights(), before)
-    assert not {id(v) for v in copy.variables} & {id(v) for v in trained.variables}
+def test_copy_has_the_models_weights_and_leaves_the_model_alone(toy_model, toy_data):
+    model = toy_model()
+    before = model.get_weights()
+    copy = qk.quantization_aware(model, calibration=toy_data.x_train)
+    hidden = {v.name.rpartition("/")[2]: v.numpy() for v in copy.get_layer("quant_hidden").weights}
+    np.testing.assert_array_equal(hidden["kernel:0"], before[0])
+    np.testing.assert_array_equal(hidden["bias:0"], before[1])
+    qk.fit(copy, toy_data, epochs=1, cache=False)
+    assert not np.array_equal(copy.get_layer("quant_hidden").get_weights()[0], before[0])
+    assert_same(model.get_weights(), before)
+    assert not {id(v) for v in copy.variables} & {id(v) for v in model.variables}
 
 
 def test_ranges_start_at_6_and_spoil_the_copy_until_they_are_set(trained, digits):
@@ -49,31 +51,35 @@ def test_calibrated_ranges_are_those_of_the_data(tf, trained, digits):
 
 def test_calibration_leaves_weights_and_batch_norm_alone(digits):
     model = qk.models.depthwise_cnn()
-    statistics = model.get_layer("stem_bn").get_weights()
-    plain = qk.quantization_aware(model)
-    set_once = qk.quantization_aware(model, calibration=digits.x_train[:50])
-    moved = []
-    for before, after in zip(plain.variables, set_once.variables, strict=True):
-        if before.name.endswith(("_min:0", "_max:0")):
-            moved.append(not np.array_equal(before.numpy(), after.numpy()))
-        else:
-            np.testing.assert_array_equal(before.numpy(), after.numpy(), err_msg=before.name)
-    assert any(moved)
-    inner = [w for w in set_once.get_layer("quant_stem_bn").get_weights() if w.shape == (16,)]
-    assert_same(inner, statistics)
+    aware = qk.quantization_aware(model, calibration=digits.x_train[:50])
+    for layer in model.layers:
+        own = {v.name.rpartition("/")[2]: v.numpy() for v in layer.variables}
+        copied = {v.name.rpartition("/")[2]: v.numpy() for v in aware.variables if owns(layer, v)}
+        for name, values in own.items():
+            np.testing.assert_array_equal(copied[name], values, err_msg=f"{layer.name} {name}")
+    ranges = qk.activation_ranges(aware)
+    assert len(ranges) == 1 + 9 + 2, "the input, each ReLU6, mean and logits"
+    assert (-6, 6) not in ranges.values()
+    assert all(0 == low <= high <= 6 for name, (low, high) in ranges.items() if "relu6" in name)
 
 
-def test_control_is_a_plain_copy_trained_alike(trained, digits):
-    before = trained.get_weights()
+def owns(layer, variable):
+    """Return whether a variable of an aware copy belongs to the copy of a layer."""
+    path = variable.name.split("/")
+    return layer.name in path or f"quant_{layer.name}" in path
+
+
+def test_control_is_a_plain_copy_trained_alike(toy_model, toy_data):
+    model = toy_model()
+    before = model.get_weights()
     options = {"epochs": 1, "seed": 4, "cache": False, "batch_size": 64}
-    tuned = qk.fine_tune_with_control(trained, digits, calibration=digits.x_train[:100], **options)
-    assert_same(trained.get_weights(), before)
-    plain = qk.models.walkthrough_cnn()
-    plain.set_weights(before)
-    assert tuned.control_history.loss == qk.fit(plain, digits, **options).loss
+    tuned = qk.fine_tune_with_control(model, toy_data, calibration=toy_data.x_train, **options)
+    assert_same(model.get_weights(), before)
+    plain = toy_model()
+    assert tuned.control_history.loss == qk.fit(plain, toy_data, **options).loss
     assert_same(tuned.control.get_weights(), plain.get_weights())
-    aware = qk.quantization_aware(trained, calibration=digits.x_train[:100])
-    assert tuned.qat_history.loss == qk.fit(aware, digits, **options).loss
+    aware = qk.quantization_aware(model, calibration=toy_data.x_train)
+    assert tuned.qat_history.loss == qk.fit(aware, toy_data, **options).loss
     assert_same(tuned.qat.get_weights(), aware.get_weights())
 
 
