@@ -1,5 +1,6 @@
 """Models, data and files that many tests look at; each is made once, when first asked for."""
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -36,10 +37,8 @@ def trained(digits):
 
 @pytest.fixture(scope="session")
 def aware(trained, digits):
-    """Return a trained quantization-aware copy of `trained`; not to be changed."""
-    model = qk.quantization_aware(trained, calibration=digits.x_train[:300])
-    qk.fit(model, digits, epochs=1, cache=False)
-    return model
+    """Return a quantization-aware copy of `trained` on the data's ranges; not to be changed."""
+    return qk.quantization_aware(trained, calibration=digits.x_train[:300])
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +71,27 @@ def saved(request, tmp_path_factory):
         return path
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def converted_once(tflite, aware):
+    """Let `qk.compare` take the files of `tflite`, in place of converting each time anew."""
+    from qkit.evaluate import comparison
+    from qkit.quantize.schemes import find_scheme
+
+    def convert(model, scheme, calibration):
+        scheme = find_scheme(scheme)
+        assert (model is aware) == scheme.trained
+        assert calibration.shape[1:] == (28, 28)
+        return tflite(scheme.name)
+
+    @contextlib.contextmanager
+    def patched():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(comparison, "convert", convert)
+            yield
+
+    return patched
 
 
 @pytest.fixture(scope="session")

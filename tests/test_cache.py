@@ -85,7 +85,7 @@ def test_two_writers_of_one_entry_never_show_half_of_it(folder):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from test_cache import *\n"
-        "for _ in range(150):\n"
+        "for _ in range(60):\n"
         "    cache.store('abc', WEIGHTS, RECORD)\n"
     )
     command = [sys.executable, "-W", "error", "-c", code, str(Path(__file__).parent)]
@@ -99,7 +99,7 @@ def test_two_writers_of_one_entry_never_show_half_of_it(folder):
                 assert_whole(found)
                 reads += 1
     assert [writer.returncode for writer in writers] == [0, 0]
-    assert reads > 10
+    assert reads > 5
     assert [p.name for p in folder.iterdir()] == ["abc.npz"]
 
 

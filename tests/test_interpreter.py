@@ -60,6 +60,7 @@ def test_batch_size_and_threads_reach_the_interpreter(tflite):
     assert opened.get_input_details()[0]["shape"].tolist() == [5, 28, 28]
 
 
+@pytest.mark.slow
 def test_every_image_starts_from_the_same_state(tf):
     # a fused LSTM keeps its state between calls: an image must not feel the one before it
     layers = tf.keras.layers

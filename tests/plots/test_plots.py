@@ -24,8 +24,9 @@ def closed(figures, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def compared(trained, digits, tflite):
-    return qk.compare(trained, digits, ["full_integer"], extra={"mine": tflite("float16")})
+def compared(trained, digits, tflite, converted_once):
+    with converted_once():
+        return qk.compare(trained, digits, ["full_integer"], extra={"mine": tflite("float16")})
 
 
 @pytest.fixture(scope="module")

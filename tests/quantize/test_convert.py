@@ -131,14 +131,6 @@ def test_calibration_of_the_wrong_shape_is_seen_in_a_saved_model(saved, calibrat
         qk.convert(saved("trained"), "full_integer", calibration[:, :, 1:])
 
 
-def test_float64_calibration_gives_the_same_bytes(toy_model, toy_data):
-    model = toy_model()
-    files = {
-        qk.convert(model, "full_integer", toy_data.x_train.astype(dtype)) for dtype in ("f4", "f8")
-    }
-    assert len(files) == 1
-
-
 def test_conversion_is_silent_and_repeatable_and_reads_no_sample_in_vain(
     toy_model, toy_tflite, capfd
 ):

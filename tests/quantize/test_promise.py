@@ -35,10 +35,12 @@ def test_file_keeps_its_own_promise(name, tflite):
     ("scheme", "told"),
     [
         (changed("int16_activations", needs="nothing"), "the activations are float32"),
-        (changed("full_integer", optimizations=()), "none was quantized.*without optimizations"),
-        (changed("full_integer", optimizations=(), supported_ops=()), "none was quantized"),
+        (
+            changed("full_integer", optimizations=(), supported_ops=()),
+            "none was quantized.*without optimizations",
+        ),
     ],
-    ids=["int16 without calibration", "int8 without optimizations", "calibration alone"],
+    ids=["int16 without calibration", "calibration without optimizations"],
 )
 def test_request_that_the_converter_ignores_is_an_error(scheme, told, trained, calibration):
     with pytest.raises(PromiseError, match=told):
@@ -100,13 +102,6 @@ def test_aware_model_with_int16_is_refused(aware, calibration):
 def test_aware_model_under_another_scheme_is_refused(aware, calibration):
     with pytest.raises(ValueError, match=r"under 'full_integer'.*Use 'qat'"):
         qk.convert(aware, "full_integer", calibration)
-
-
-def test_saved_aware_model_under_another_scheme_is_refused(saved, calibration):
-    with pytest.raises(PromiseError, match="Is the model quantization-aware"):
-        qk.convert(saved("aware"), "dynamic_range")
-    with pytest.raises(RuntimeError, match="16x8-bit not yet supported for op: 'DEQUANTIZE'"):
-        qk.convert(saved("aware"), "int16_activations", calibration)
 
 
 def test_plain_model_as_qat_is_refused(trained):
