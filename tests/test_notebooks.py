@@ -140,6 +140,14 @@ def unusual_set_up(notebook):
     return None
 
 
+def on_stand_in_data(notebook):
+    """Tell where the outputs were made without MNIST: the README would show the digits' figures."""
+    said = "".join(t for output in code_cells(notebook)[0].outputs for t in texts(output))
+    if said.startswith("mnist:"):
+        return None
+    return f"rendered on other data than MNIST ({said[:40]!r}): set QKIT_DATA and render again"
+
+
 GUARDS = [
     stale,
     failing,
@@ -151,6 +159,7 @@ GUARDS = [
     machine_path,
     untitled,
     unusual_set_up,
+    on_stand_in_data,
 ]
 
 
@@ -259,7 +268,7 @@ def good_notebook():
     notebook = v4.new_notebook(
         cells=[
             v4.new_markdown_cell("# 07 · A title\nSee https://example.org/home/page."),
-            ran("import qkit as qk\nqk.setup_notebook()", printed("")),
+            ran("import qkit as qk\nqk.setup_notebook()", printed("mnist: 60,000 images\n")),
             ran("plt.plot()", data("image/png", "+/tmp/ABC")),
             ran("1 / 0", v4.new_output("error", ename="E", evalue="", traceback=[]), "varies"),
             ran("qk.check(answer, 3)", printed("right\n"), CHECKED),
@@ -339,6 +348,7 @@ SPOILT = [
     (untitled, drop_title),
     (unusual_set_up, spoil(cell=1, source="import qkit as qk")),
     (unusual_set_up, spoil(cell=1, source="qk.setup_notebook()\n" + "1\n" * 6)),
+    (on_stand_in_data, spoil(cell=1, output=printed("digits: 1,297 training images\n"))),
     (too_few_checked, uncheck),
     (unanswered, spoil(cell=4, output=printed("not answered yet\n"))),
     (unanswered, spoil(cell=4, output=printed("not yet: count again\n"))),
