@@ -190,6 +190,24 @@ def test_damaged_mnist_is_an_error_that_names_file_and_remedy(
     assert "Delete the file" in str(error.value) or "Delete it" in str(error.value)
 
 
+class Leaver:
+    """What a pickle may hold: a call that leaves its mark when it is opened."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __reduce__(self):
+        return open, (str(self._path), "w")
+
+
+def test_pickled_mnist_is_not_opened(offline, small, tmp_path):
+    pickled = np.array([Leaver(tmp_path / "it was opened")], dtype=object)
+    np.savez(offline / "mnist.npz", **{**small, "x_train": pickled})
+    with pytest.raises(DataError, match="cannot read x_train"):
+        qk.load_data("mnist")
+    assert not (tmp_path / "it was opened").exists()
+
+
 def test_any_flipped_byte_of_mnist_is_seen_or_harmless(offline, small):
     np.savez(offline / "mnist.npz", **small)
     whole = (offline / "mnist.npz").read_bytes()

@@ -70,12 +70,13 @@ def owns(layer, variable):
 
 
 def test_control_is_a_plain_copy_trained_alike(toy_model, toy_data):
-    model = toy_model()
-    before = model.get_weights()
+    model, plain = toy_model(), toy_model()
+    before = [weight + 0.1 for weight in model.get_weights()]
+    for start in (model, plain):
+        start.set_weights(before)
     options = {"epochs": 1, "seed": 4, "cache": False, "validation_split": 0}
     tuned = qk.fine_tune_with_control(model, toy_data, calibration=toy_data.x_train, **options)
     assert_same(model.get_weights(), before)
-    plain = toy_model()
     assert tuned.control_history.loss == qk.fit(plain, toy_data, **options).loss
     assert_same(tuned.control.get_weights(), plain.get_weights())
     assert len(tuned.qat_history.loss) == 1
