@@ -106,7 +106,8 @@ def html_table(comparison):
         if column.endswith(_WITH_INTERVAL):
             table[column] = table[column].map(_two_lines)
     items = "".join(f"<li>{html.escape(note)}</li>" for note in notes(comparison))
-    return f"{table.to_html(index=False, escape=False)}<ul>{items}</ul>"
+    body = f"{table.to_html(index=False, escape=False)}<ul>{items}</ul>"
+    return f"<div style='font-size:0.88em'>{body}</div>"  # as wide as a notebook's cell
 
 
 def html_page(comparison):
