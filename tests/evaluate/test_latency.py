@@ -39,7 +39,7 @@ def test_numbers_fit_together(measured):
             (measured.ratio_interval[name], ratios),
         ):
             assert values.min() <= low <= np.median(values) <= high <= values.max()
-        assert 0 < measured.overhead_us[name] < 100
+        assert 0 < measured.overhead_us[name] < 1_000
 
 
 def test_table_and_line(measured):
