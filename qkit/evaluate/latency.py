@@ -119,7 +119,8 @@ def latency(models, x, *, threads=1, instances=20):
     if not isinstance(models, dict) or not models:
         raise TypeError(
             "latency: models must be a dict from name to .tflite bytes with one entry or more, "
-            f"got {type(models).__name__}. Try {{'float32': tflite}}."
+            f"got {'an empty one' if models == {} else type(models).__name__}. "
+            "Try {'float32': tflite}."
         )
     if instances < 2:
         raise ValueError(f"latency: an interval needs 2 instances or more, got {instances!r}")
