@@ -341,7 +341,7 @@ SPOILT = [
     (machine_path, spoil(source="open('/home/me/x')")),
     (machine_path, spoil(cell=0, source="see /work/notes")),
     (machine_path, spoil(output=printed("saved in /tmp/x1/model.tflite"))),
-    (machine_path, spoil(output=data("text/html", "<b>/root/.keras/mnist.npz</b>"))),
+    (machine_path, spoil(output=data("text/html", "<b>/Users/me/mnist.npz</b>"))),
     (machine_path, spoil(source=r"open('C:\\Users\\me')")),
     (untitled, spoil(cell=0, source="# 7: A title")),
     (untitled, spoil(cell=0, source="intro\n# 07 · A title")),
