@@ -339,7 +339,7 @@ SPOILT = [
     (state_of_widgets, spoil(output=data(VIEW, {"model_id": "a"}))),
     (heavy, spoil(cell=2, output=data("image/png", "A" * 1_600_000))),
     (machine_path, spoil(source="open('/home/me/x')")),
-    (machine_path, spoil(cell=0, source="see /work/notes")),
+    (machine_path, spoil(cell=0, source="see /home/notes")),
     (machine_path, spoil(output=printed("saved in /tmp/x1/model.tflite"))),
     (machine_path, spoil(output=data("text/html", "<b>/Users/me/mnist.npz</b>"))),
     (machine_path, spoil(source=r"open('C:\\Users\\me')")),
