@@ -1,0 +1,177 @@
+"""What all explorers share: controls on top, then a readout in words, then the live picture."""
+
+import base64
+import html
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+
+import ipywidgets as ipw
+
+from qkit.widgets.live import LiveFigure
+
+_WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
+
+
+class Explorer(ipw.VBox):
+    """Controls, a readout in words and a picture that follow each other.
+
+    Parameters
+    ----------
+    controls : dict of str to ipywidgets.Widget
+        Each with a `value`; in the order in which they are shown.
+    figure : matplotlib.figure.Figure
+        Made without pyplot; what changes in it is ``animated``.
+    answer : callable
+        Takes the controls' values by name, updates the figure's artists and returns the readout:
+        the takeaway in a sentence or two, with numbers. Must be done within a frame or two.
+    alt : str
+        What the picture shows, for readers who do not see it; the readout is appended.
+    compute : callable, optional
+        Takes the controls' values by name and returns what takes longer. It runs in another
+        thread and its results are kept; until one is there, the last stands greyed.
+    settle : callable, optional
+        Takes what `compute` returned, updates the figure's artists and returns the second half of
+        the readout. `settle(None)` is told that the last result no longer fits, and returns
+        nothing.
+    extras : iterable of ipywidgets.Widget
+        Shown below the picture: buttons, links.
+
+    Attributes
+    ----------
+    controls : mapping of str to ipywidgets.Widget
+    readout : str
+        The readout as plain text.
+    """
+
+    def __init__(
+        self, controls, figure, answer, *, alt, compute=None, settle=None, extras=()
+    ):  # fmt: skip
+        self.controls = MappingProxyType(dict(controls))
+        self._live = LiveFigure(figure)
+        self._answer, self._compute, self._settle = answer, compute, settle
+        self._alt = alt
+        self._lock = threading.RLock()  # the worker draws too
+        self._kept, self._wanted = {}, None
+        self._future, self._working = None, False
+        self._change, self._fast, self._slow = "", "", ""
+        self._words, self._picture = ipw.HTML(), ipw.HTML()
+        self.refresh()
+        self.wait()
+        for name, control in self.controls.items():
+            control.observe(lambda change, name=name: self._changed(name, change), names="value")
+        row = ipw.Layout(flex_flow="row wrap", grid_gap="0 1.5em")
+        super().__init__(
+            [ipw.Box(list(self.controls.values()), layout=row), self._words, self._picture, *extras]
+        )
+
+    @property
+    def values(self):
+        """The controls' values by name."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    @property
+    def readout(self):
+        """The readout as plain text: what changed, what follows, what the long computation gave."""
+        return " ".join(filter(None, (self._change, self._fast, self._slow)))
+
+    @property
+    def settled(self):
+        """Whether the readout is of the controls' present values, the long computation too."""
+        return self._compute is None or self._wanted is None
+
+    def png(self):
+        """Return the picture as it is now, as the bytes of a PNG file."""
+        with self._lock:
+            return self._live.png()
+
+    def refresh(self):
+        """Answer the controls' present values: now what is quick, as soon as it can the rest."""
+        with self._lock:
+            values = self.values
+            self._fast = self._answer(**values)
+            if self._compute is not None:
+                self._wanted = values
+                if tuple(values.values()) in self._kept:
+                    self._settle_wanted()
+                else:
+                    self._settle(None)
+                    if not self._working:
+                        self._working, self._future = True, _WORKER.submit(self._catch_up)
+            self._show()
+
+    def wait(self):
+        """Wait until the long computation is done with the controls' present values.
+
+        Raises
+        ------
+        Exception
+            Whatever the computation raised.
+        """
+        if self._future is not None:
+            self._future.result()
+
+    def _changed(self, name, change):
+        label = self.controls[name].description or name
+        self._change = f"{label}: {_said(change['old'])} → {_said(change['new'])}."
+        self.refresh()
+
+    def _catch_up(self):
+        """Compute for the newest values until no newer ones have come meanwhile."""
+        while True:
+            with self._lock:
+                values = self._wanted
+                if values is None or tuple(values.values()) in self._kept:
+                    if values is not None:
+                        self._settle_wanted()
+                        self._show()
+                    self._working = False  # the next change starts a worker of its own
+                    return
+            try:
+                result = self._compute(**values)
+            except Exception as error:
+                with self._lock:
+                    self._slow, self._wanted = f"{type(error).__name__}: {error}", None
+                    self._working = False
+                    self._show()
+                raise
+            with self._lock:
+                self._kept[tuple(values.values())] = result
+
+    def _settle_wanted(self):
+        self._slow = self._settle(self._kept[tuple(self._wanted.values())])
+        self._wanted = None
+
+    def _show(self):
+        picture = base64.b64encode(self._live.png()).decode()
+        slow = html.escape(self._slow)
+        if not self.settled:
+            slow = f'<span style="color:#767676">{slow} (being measured anew …)</span>'
+        words = f"<b>{html.escape(self._change)}</b> {html.escape(self._fast)} {slow}"
+        self._words.value = f'<div role="status" aria-live="polite">{words}</div>'
+        alt = html.escape(f"{self._alt} {self.readout}", quote=True)
+        self._picture.value = (
+            f'<img alt="{alt}" src="data:image/png;base64,{picture}" style="max-width:100%">'
+        )
+
+    # ipywidgets 7 has this method, which would leave out the picture for readers without a kernel
+    _ipython_display_ = None
+
+    def _repr_mimebundle_(self, **kwargs):
+        return {
+            "text/plain": self.readout,
+            "image/png": base64.b64encode(self.png()).decode(),
+            "application/vnd.jupyter.widget-view+json": {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": self.model_id,
+            },
+        }
+
+
+def _said(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)

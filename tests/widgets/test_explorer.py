@@ -1,0 +1,148 @@
+"""What all explorers share, on a small one: a line that goes through a slider's value."""
+
+import base64
+import gc
+import io
+import threading
+import time
+import weakref
+
+import ipywidgets as ipw
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from qkit.widgets.explorer import Explorer
+
+
+def line_explorer(compute=None):
+    figure = Figure(figsize=(3, 2), layout="constrained")
+    ax = figure.add_subplot(xlim=(0, 10), ylim=(0, 10))
+    (line,) = ax.plot([1, 9], [0, 0], animated=True)
+
+    def answer(height, steep):
+        line.set_ydata([height, height + 3 * steep])
+        return f"The line is at {height}."
+
+    def settle(result):
+        line.set_alpha(0.3 if result is None else 1)
+        return None if result is None else f"Its square is {result}."
+
+    controls = {
+        "height": ipw.IntSlider(2, 0, 10, description="height"),
+        "steep": ipw.Checkbox(False, description="steep"),
+    }
+    extra = {"compute": compute, "settle": settle} if compute else {}
+    return Explorer(controls, figure, answer, alt="A line.", **extra)
+
+
+def picture(explorer):
+    return explorer.children[2].value
+
+
+def test_a_control_moves_the_picture_and_the_readout_says_what_changed():
+    explorer = line_explorer()
+    before = picture(explorer)
+    explorer.controls["height"].value = 7
+    assert explorer.readout == "height: 2 → 7. The line is at 7."
+    assert picture(explorer) != before
+    explorer.controls["height"].value = 2
+    assert picture(explorer).partition("src=")[2] == before.partition("src=")[2]
+
+
+def test_the_picture_is_what_a_full_draw_gives():
+    explorer = line_explorer()
+    explorer.controls["steep"].value = True
+    figure = Figure(figsize=(3, 2), layout="constrained")
+    figure.add_subplot(xlim=(0, 10), ylim=(0, 10)).plot([1, 9], [2, 5])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    shown = np.asarray(Image.open(io.BytesIO(explorer.png())))
+    assert np.array_equal(shown, np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def test_alternative_text_is_the_picture_and_the_readout_without_markup():
+    explorer = line_explorer()
+    explorer._alt = 'A "line" < a curve.'
+    explorer.refresh()
+    assert 'alt="A &quot;line&quot; &lt; a curve. The line is at 2."' in picture(explorer)
+
+
+def test_a_reader_without_a_kernel_gets_picture_and_words():
+    explorer = line_explorer()
+    bundle = explorer._repr_mimebundle_()
+    assert bundle["text/plain"] == explorer.readout
+    assert base64.b64decode(bundle["image/png"]) == explorer.png()
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
+
+
+def test_an_error_in_an_answer_reaches_the_caller():
+    explorer = line_explorer()
+    explorer._answer = lambda **values: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        explorer.controls["height"].value = 3
+
+
+def test_a_long_computation_does_not_block_and_the_last_value_stands_greyed():
+    go_on, asked = threading.Event(), []
+
+    def compute(height, steep):
+        asked.append(height)
+        assert len(asked) == 1 or go_on.wait(10)
+        return height**2
+
+    explorer = line_explorer(compute)
+    assert explorer.settled
+    assert explorer.readout.endswith("Its square is 4.")
+    for height in (3, 4, 5, 6):
+        started = time.perf_counter()
+        explorer.controls["height"].value = height
+        assert time.perf_counter() - started < 0.5
+    assert not explorer.settled
+    words = explorer.children[1].value
+    assert "The line is at 6." in words
+    assert "color:#767676" in words.partition("Its square is 4.")[0]
+    go_on.set()
+    explorer.wait()
+    assert explorer.settled
+    assert explorer.readout == "height: 5 → 6. The line is at 6. Its square is 36."
+    assert set(asked) <= {2, 3, 6}, "what was passed by on the way is not computed"
+
+
+def test_a_setting_met_before_is_answered_at_once():
+    asked = []
+    explorer = line_explorer(lambda height, steep: asked.append(height) or height**2)
+    for height in (3, 2, 3):
+        explorer.controls["height"].value = height
+        explorer.wait()
+    assert asked == [2, 3]
+    explorer.controls["height"].value = 2
+    assert explorer.settled
+
+
+def test_a_failed_computation_is_told_and_the_next_change_goes_on():
+    def compute(height, steep):
+        if height == 5:
+            raise ValueError("no square for 5")
+        return height**2
+
+    explorer = line_explorer(compute)
+    explorer.controls["height"].value = 5
+    with pytest.raises(ValueError, match="no square for 5"):
+        explorer.wait()
+    assert "no square for 5" in explorer.readout
+    explorer.controls["height"].value = 6
+    explorer.wait()
+    assert explorer.readout.endswith("Its square is 36.")
+
+
+def test_explorers_leave_no_figures_and_no_memory_behind():
+    open_before = plt.get_fignums()
+    gone = weakref.ref(line_explorer(lambda height, steep: height)._live)
+    ipw.Widget.close_all()
+    gc.collect()
+    assert plt.get_fignums() == open_before
+    assert gone() is None
