@@ -18,6 +18,8 @@ _HOME = {
     "History": "training",
     "Latency": "evaluate.latency",
     "Paired": "evaluate.significance",
+    "QParams": "quantize.grid",
+    "QuantizationError": "quantize.errors",
     "SCHEMES": "quantize.schemes",
     "Scheme": "quantize.schemes",
     "Size": "evaluate.size",
@@ -39,13 +41,21 @@ _HOME = {
     "plot_sizes": "plots.sizes",
     "plot_tradeoff": "plots.tradeoff",
     "quantization_aware": "quantize.aware",
-    "range_history": "quantize.ranges",
+    "quantization_error": "quantize.errors",
     "quiet": "_tensorflow",
+    "range_history": "quantize.ranges",
+    "round_to_float": "quantize.floats",
     "setup_notebook": "notebook",
     "size": "evaluate.size",
+    "sqnr_db": "quantize.errors",
     "tensors": "tflite_file",
 }
-_MODULES = {"models": "models", "published": "evaluate.published"}
+_MODULES = {
+    "calibration": "quantize.calibration",
+    "grid": "quantize.grid",
+    "models": "models",
+    "published": "evaluate.published",
+}
 
 __all__ = sorted([*_HOME, *_MODULES])
 

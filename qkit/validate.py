@@ -50,16 +50,58 @@ def images(x, shape, *, what):
     if x.ndim < 2 or len(x) == 0:
         raise ValueError(f"{what} is empty or no stack of images: its shape is {x.shape}.")
     x = np.ascontiguousarray(x, np.float32)
-    # the sum is finite if all values are, and costs a tenth of looking at each of them
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = not np.isfinite(x.sum())
-    if suspicious:
+    if not _all_finite(x):
         bad = ~np.isfinite(x.reshape(len(x), -1))
-        if bad.any():
-            raise ValueError(
-                f"{what} holds {np.count_nonzero(bad):,} values that are NaN or infinite, the "
-                f"first in item {bad.any(axis=1).argmax()}. Clean the data before you go on."
-            )
+        raise ValueError(
+            f"{what} holds {np.count_nonzero(bad):,} values that are NaN or infinite, the first in "
+            f"item {bad.any(axis=1).argmax()}. Clean the data before you go on."
+        )
+    return x
+
+
+def values(x, *, what):
+    """Return `x` as a float32 array of finite values, or say what is wrong with it.
+
+    Parameters
+    ----------
+    x : array_like of floating point
+    what : str
+        The caller's name, for the message.
+
+    Returns
+    -------
+    ndarray of the shape of `x`, float32
+
+    Raises
+    ------
+    TypeError
+        If the values are not floating point.
+    ValueError
+        If a value is NaN or infinite.
+
+    Examples
+    --------
+    >>> values([0.5], what="f")
+    array([0.5], dtype=float32)
+    """
+    x = np.asarray(x)
+    if (
+        not np.can_cast(x.dtype, np.float64)
+        or np.issubdtype(x.dtype, np.integer)
+        or x.dtype == bool
+    ):
+        raise TypeError(
+            f"{what}: the values must be floating point, got {x.dtype}. Integers are on a grid "
+            "already: dequantize them first."
+        )
+    with np.errstate(over="ignore"):  # beyond float32's range is told below
+        x = np.asarray(x, np.float32, order="C")
+    if not _all_finite(x):
+        raise ValueError(
+            f"{what}: {np.count_nonzero(~np.isfinite(x)):,} of {x.size:,} values are NaN or "
+            "infinite in float32; no grid has a place for them. Find out where they come from, or "
+            "clip them with np.clip."
+        )
     return x
 
 
@@ -106,6 +148,12 @@ def labels(y, *, count, classes, what):
             f"0 to {classes - 1}."
         )
     return y.astype(np.int64)
+
+
+def _all_finite(x):
+    # unless they are huge, the sum of finite values is finite: a tenth of looking at each
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(x.sum())) or bool(np.isfinite(x).all())
 
 
 def _commas(shape):

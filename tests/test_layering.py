@@ -106,9 +106,10 @@ WITHOUT_EXAMPLE = {
 PUBLIC = {name: getattr(qk, name) for name in qk.__all__}
 PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in ("walkthrough_cnn", "depthwise_cnn")}
 PUBLIC |= {
-    f"published.{name}": value
-    for name, value in vars(qk.published).items()
-    if inspect.isfunction(value)
+    f"{module.__name__.rpartition('.')[2]}.{name}": value
+    for module in (qk.calibration, qk.grid, qk.published)
+    for name, value in vars(module).items()
+    if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"
 }
 FUNCTIONS = {name: value for name, value in PUBLIC.items() if inspect.isfunction(value)}
 CLASSES = {name: value for name, value in PUBLIC.items() if inspect.isclass(value)}
