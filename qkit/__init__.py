@@ -55,6 +55,7 @@ _MODULES = {
     "grid": "quantize.grid",
     "models": "models",
     "published": "evaluate.published",
+    "simulation": "quantize.simulation",
 }
 
 __all__ = sorted([*_HOME, *_MODULES])

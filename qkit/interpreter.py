@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 
 import numpy as np
 
@@ -126,6 +127,53 @@ def scores(tflite, x, *, batched=True, threads=None, what="scores"):
             given = interpreter.get_tensor(target["index"])
             result[start : start + size] = from_grid(given, target)
     return result
+
+
+def intermediate(tflite, x, names):
+    """Yield what a .tflite file computes on the way, image by image.
+
+    The kernels are those without a delegate, one image at a time: so the converter calibrates, and
+    others differ in the last bit.
+
+    Parameters
+    ----------
+    tflite : bytes
+    x : ndarray of shape (n, *image), float
+    names : iterable of str
+        Of the tensors; the input's name too.
+
+    Yields
+    ------
+    dict of str to ndarray
+        Of one image; the arrays are valid until the next one.
+
+    Raises
+    ------
+    ValueError
+        If the file has no tensor of such a name.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    open_interpreter(tflite)  # refuses what cannot be run
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that it costs memory
+        interpreter = Interpreter(
+            model_content=bytes(tflite),
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]
+    x = to_grid(validate.images(x, tuple(source["shape"][1:]), what="intermediate: x"), source)
+    indices = {d["name"]: d["index"] for d in interpreter.get_tensor_details()}
+    missing = [name for name in names if name not in indices]
+    if missing:
+        raise ValueError(f"intermediate: the file has no tensor {missing[0]!r}.")
+    read = {name: interpreter.tensor(indices[name]) for name in names}
+    for image in x:
+        interpreter.set_tensor(source["index"], image[None])
+        interpreter.invoke()
+        yield {name: view().copy() for name, view in read.items()}
 
 
 def to_grid(values, detail):

@@ -107,7 +107,7 @@ PUBLIC = {name: getattr(qk, name) for name in qk.__all__}
 PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in ("walkthrough_cnn", "depthwise_cnn")}
 PUBLIC |= {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
-    for module in (qk.calibration, qk.grid, qk.published)
+    for module in (qk.calibration, qk.grid, qk.published, qk.simulation)
     for name, value in vars(module).items()
     if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"
 }
