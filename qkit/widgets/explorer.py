@@ -34,6 +34,9 @@ class Explorer(ipw.VBox):
         Takes what `compute` returned, updates the figure's artists and returns the second half of
         the readout. `settle(None)` is told that the last result no longer fits, and returns
         nothing.
+    takes_long : callable, optional
+        Takes the controls' values by name and says whether `compute` has anything to do for them;
+        always by default.
     extras : iterable of ipywidgets.Widget
         Shown below the picture: buttons, links.
 
@@ -45,11 +48,21 @@ class Explorer(ipw.VBox):
     """
 
     def __init__(
-        self, controls, figure, answer, *, alt, compute=None, settle=None, extras=()
-    ):  # fmt: skip
+        self,
+        controls,
+        figure,
+        answer,
+        *,
+        alt,
+        compute=None,
+        settle=None,
+        takes_long=lambda **values: True,
+        extras=(),
+    ):
         self.controls = MappingProxyType(dict(controls))
         self._live = LiveFigure(figure)
         self._answer, self._compute, self._settle = answer, compute, settle
+        self._takes_long = takes_long if compute else lambda **values: False
         self._alt = alt
         self._lock = threading.RLock()  # the worker draws too
         self._kept, self._wanted = {}, None
@@ -78,7 +91,7 @@ class Explorer(ipw.VBox):
     @property
     def settled(self):
         """Whether the readout is of the controls' present values, the long computation too."""
-        return self._compute is None or self._wanted is None
+        return self._wanted is None
 
     def png(self):
         """Return the picture as it is now, as the bytes of a PNG file."""
@@ -90,7 +103,9 @@ class Explorer(ipw.VBox):
         with self._lock:
             values = self.values
             self._fast = self._answer(**values)
-            if self._compute is not None:
+            if not self._takes_long(**values):
+                self._wanted, self._slow = None, ""
+            else:
                 self._wanted = values
                 if tuple(values.values()) in self._kept:
                     self._settle_wanted()
@@ -98,6 +113,17 @@ class Explorer(ipw.VBox):
                     self._settle(None)
                     if not self._working:
                         self._working, self._future = True, _WORKER.submit(self._catch_up)
+            self._show()
+
+    def tell(self, words):
+        """Begin the readout with words, until a control changes: what a button did, or refused.
+
+        Parameters
+        ----------
+        words : str
+        """
+        with self._lock:
+            self._change = words
             self._show()
 
     def wait(self):
@@ -113,7 +139,7 @@ class Explorer(ipw.VBox):
 
     def _changed(self, name, change):
         label = self.controls[name].description or name
-        self._change = f"{label}: {_said(change['old'])} → {_said(change['new'])}."
+        self._change = f"{label}: {_said_change(change['old'], change['new'])}."
         self.refresh()
 
     def _catch_up(self):
@@ -167,6 +193,14 @@ class Explorer(ipw.VBox):
                 "model_id": self.model_id,
             },
         }
+
+
+def _said_change(old, new):
+    if isinstance(old, tuple) and isinstance(new, tuple):  # of many chosen, what came and went
+        gone = [f"without {_said(value)}" for value in old if value not in new]
+        come = [f"with {_said(value)}" for value in new if value not in old]
+        return ", ".join(gone + come)
+    return f"{_said(old)} → {_said(new)}"
 
 
 def _said(value):

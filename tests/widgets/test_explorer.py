@@ -18,7 +18,7 @@ from PIL import Image
 from qkit.widgets.explorer import Explorer
 
 
-def line_explorer(compute=None):
+def line_explorer(compute=None, **more):
     figure = Figure(figsize=(3, 2), layout="constrained")
     ax = figure.add_subplot(xlim=(0, 10), ylim=(0, 10))
     (line,) = ax.plot([1, 9], [0, 0], animated=True)
@@ -36,7 +36,7 @@ def line_explorer(compute=None):
         "steep": ipw.Checkbox(False, description="steep"),
     }
     extra = {"compute": compute, "settle": settle} if compute else {}
-    return Explorer(controls, figure, answer, alt="A line.", **extra)
+    return Explorer(controls, figure, answer, alt="A line.", **extra, **more)
 
 
 def picture(explorer):
@@ -121,6 +121,21 @@ def test_a_setting_met_before_is_answered_at_once():
     assert asked == [2, 3]
     explorer.controls["height"].value = 2
     assert explorer.settled
+
+
+def test_only_what_takes_long_is_computed_beside():
+    asked = []
+    explorer = line_explorer(
+        lambda height, steep: asked.append(height) or height**2,
+        takes_long=lambda height, steep: height > 5,
+    )
+    assert explorer.readout == "The line is at 2."
+    explorer.controls["height"].value = 6
+    explorer.wait()
+    explorer.controls["height"].value = 4
+    assert explorer.settled
+    assert explorer.readout == "height: 6 → 4. The line is at 4."
+    assert asked == [6]
 
 
 def test_a_failed_computation_is_told_and_the_next_change_goes_on():
