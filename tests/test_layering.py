@@ -93,10 +93,13 @@ def test_module_is_one_idea_of_moderate_length(path):
 # Functions whose example would be a picture, need a trained model, or be their own description.
 WITHOUT_EXAMPLE = {
     "activation_ranges",
+    "explore_schemes",
     "plot_accuracies",
     "plot_flips",
+    "plot_grid_fit",
     "plot_latencies",
     "plot_range_history",
+    "plot_schemes",
     "plot_sizes",
     "plot_tradeoff",
     "quiet",

@@ -26,3 +26,13 @@ def rows_from_top(ax, names):
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
+
+
+def veil(ax):
+    """Return a veil over an Axes, to be shown while what it shows is out of date."""
+    return ax.add_patch(
+        plt.Rectangle(
+            (0, 0), 1, 1, transform=ax.transAxes, color="white", alpha=0.65, lw=0, zorder=10,
+            visible=False, animated=True,
+        )
+    )  # fmt: skip

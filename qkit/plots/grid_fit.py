@@ -1,0 +1,129 @@
+"""Picture of a grid beside the values that it is for, and of the error it makes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import LineCollection
+
+from qkit.plots.style import FLOAT, INTEGER, REST, veil
+from qkit.quantize.grid_fit import STEP_EDGES, VALUE_EDGES
+
+_RAREST = 1e-5  # shares below it are not drawn
+_MOST_LINES = 64  # of a grid with more scales, every so many is drawn
+_MOST_LEVELS = 32  # of a finer grid only the ends are drawn, as its points would run together
+
+
+def plot_grid_fit(fit, *, figure=None):
+    """Draw the values, the grid below them, and the error in steps.
+
+    Parameters
+    ----------
+    fit : GridFit
+    figure : matplotlib Figure, optional
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure = figure or plt.figure(figsize=(9, 3.9), layout="constrained")
+    compose_grid_fit(figure)(fit)
+    return figure
+
+
+def compose_grid_fit(figure):
+    """Lay the picture out, and return a function that draws a `GridFit` in it.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+
+    Returns
+    -------
+    callable
+        Takes a GridFit, or None: then what is shown is out of date, and veiled.
+    """
+    panels = figure.subplot_mosaic(
+        [["values", "errors"], ["grid", "errors"]], width_ratios=[2, 1], height_ratios=[2, 1]
+    )
+    values, grid, errors = (panels[name] for name in ("values", "grid", "errors"))
+    for ax in panels.values():
+        ax.spines[["top", "right"]].set_visible(False)
+    ends = VALUE_EDGES[[0, -1]]
+    values.set(xlim=ends, ylim=(_RAREST, 1), yscale="log", ylabel="share of the values")
+    values.tick_params(labelbottom=False)
+    grid.set(xlim=ends, ylim=(-0.1, 1.1), ylabel="grid", yticks=[])
+    grid.set_xlabel("value, in units of the largest magnitude")
+    errors.set(xlim=STEP_EDGES[[0, -1]], ylim=(0, 1.9), ylabel="density")
+    errors.set(xlabel="error, steps (more: at the ends)", xticks=[-1, -0.5, 0, 0.5, 1])
+    errors.plot([-0.5, -0.5, 0.5, 0.5], [0, 1, 1, 0], "--", color="0.3", lw=1.2)
+    errors.text(0, 1.22, "rounding alone: RMS 1/√12 = 0.289", ha="center", size=9, color="0.3")
+
+    shown = values.stairs(
+        np.full(VALUE_EDGES.size - 1, _RAREST), VALUE_EDGES, baseline=_RAREST / 10, fill=True,
+        color=REST, animated=True,
+    )  # fmt: skip
+    beyond = [
+        values.axvspan(*ends, color=FLOAT, alpha=0.15, lw=0, hatch="//", animated=True)
+        for _ in range(2)
+    ]
+    lines = LineCollection([], colors=INTEGER, linewidths=1.2, animated=True)
+    grid.add_collection(lines, autolim=False)
+    (points,) = grid.plot([], [], "|", color=INTEGER, ms=7, mew=1, animated=True)
+    rounded = errors.stairs(
+        np.zeros(STEP_EDGES.size - 1), STEP_EDGES, fill=True, color=INTEGER, animated=True
+    )
+    clipped = errors.stairs(
+        np.zeros(STEP_EDGES.size - 1), STEP_EDGES, fill=True, color=FLOAT, hatch="//", animated=True
+    )
+    said = errors.text(0.03, 0.98, "", transform=errors.transAxes, va="top", size=10, animated=True)
+    unit = values.text(0.01, 0.97, "", transform=values.transAxes, va="top", size=10, animated=True)
+    veils = [veil(ax) for ax in panels.values()]
+    near = np.abs(STEP_EDGES[:-1] + STEP_EDGES[1:]) / 2 < 0.5
+
+    def update(fit):
+        for cover in veils:
+            cover.set_visible(fit is None)
+        if fit is None:
+            return
+        shown.set_data(np.maximum(fit.value_share, _RAREST))
+        low, high = fit.qparams.low / fit.largest, fit.qparams.high / fit.largest
+        for span, (left, right) in zip(
+            beyond, [(ends[0], low.min()), (high.max(), ends[1])], strict=True
+        ):
+            span.set_x(left)
+            span.set_width(max(right - left, 0))
+        rows = _rows(low.size)
+        heights = np.linspace(1, 0, rows.size) if rows.size > 1 else np.array([0.5])
+        lines.set_segments(
+            [[(low[r], y), (high[r], y)] for r, y in zip(rows, heights, strict=True)]
+        )
+        points.set_data(*_levels(fit, rows, heights))
+        points.set_markersize(14 if rows.size == 1 else 5)
+        rounded.set_data(np.where(near, fit.error_density, 0))
+        clipped.set_data(np.where(near, 0, fit.error_density))
+        error = fit.error
+        said.set_text(
+            f"SQNR {error.sqnr_db:.1f} dB\nRMS {error.rmse_steps:.3f} steps\n"
+            f"clipped {100 * error.clipped_share:.2g} %"
+        )
+        unit.set_text(
+            f"{error.n:,} values; largest magnitude {fit.largest:.3g}\n{fit.qparams.bits} bits, "
+            f"{low.size} scale{'s' if low.size > 1 else ''}"
+        )
+
+    return update
+
+
+def _rows(scales):
+    """Return which grids are drawn: all, or as many as there is room for."""
+    return np.unique(np.linspace(0, scales - 1, min(scales, _MOST_LINES)).astype(int))
+
+
+def _levels(fit, rows, heights):
+    """Return where the points of the grids that are drawn lie; only the ends of fine ones."""
+    qparams = fit.qparams
+    integers = np.arange(qparams.qmin, qparams.qmax + 1)
+    if integers.size > _MOST_LEVELS:
+        integers = integers[[0, -1]]
+    from_zero = integers - qparams.zero_point[rows][:, None]
+    x = from_zero * qparams.scale[rows][:, None] / fit.largest
+    return x.ravel(), np.repeat(heights, integers.size)
