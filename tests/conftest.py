@@ -184,3 +184,56 @@ def figures():
     yield before
     for number in set(plt.get_fignums()) - before:
         plt.close(number)
+
+
+@pytest.fixture(scope="session")
+def hand_made():
+    """Return a function that makes a Comparison out of plain numbers, without any model."""
+    from types import MappingProxyType
+
+    from qkit.evaluate.accuracy import from_predictions
+
+    labels = np.arange(1000) % 10
+
+    def make(rows, **changes):
+        """Take (wrong images, KiB, µs) or (…, what it needs) by scheme, the reference first."""
+        predictions = {name: labels.copy() for name in rows}
+        for name, (wrong, *_) in rows.items():
+            predictions[name][list(wrong)] += 1
+        accuracies = {name: from_predictions(p, labels) for name, p in predictions.items()}
+        reference = next(iter(accuracies.values()))
+        times = {name: float(row[2]) for name, row in rows.items()}
+        ratio = {name: us / next(iter(times.values())) for name, us in times.items()}
+
+        def around(values):
+            return MappingProxyType({name: (0.9 * v, 1.1 * v) for name, v in values.items()})
+
+        parts = {
+            "models": {name: b"" for name in rows},
+            "needs": {name: row[3] if len(row) > 3 else "nothing" for name, row in rows.items()},
+            "accuracies": accuracies,
+            "paired": {name: qk.paired(reference, found) for name, found in accuracies.items()},
+            "sizes": {
+                name: qk.Size(int(1024 * row[1]), int(800 * row[1]), MappingProxyType({}), 0)
+                for name, row in rows.items()
+            },
+            "latency": qk.Latency(
+                samples_us=MappingProxyType({k: np.full((2, 7), us) for k, us in times.items()}),
+                overhead_us=MappingProxyType(dict.fromkeys(times, 1.0)),
+                threads=1,
+                cpu="a made-up CPU",
+                delegates=MappingProxyType(dict.fromkeys(times, "XNNPACK")),
+                median_us=MappingProxyType(times),
+                interval_us=around(times),
+                ratio=MappingProxyType(ratio),
+                ratio_interval=around(ratio),
+            ),
+            "float_operators": dict.fromkeys(rows, 0),
+            "not_measured": {},
+            "data_name": "made up",
+        }  # fmt: skip
+        parts |= changes
+        frozen = {k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in parts.items()}
+        return qk.Comparison(**frozen)
+
+    return make

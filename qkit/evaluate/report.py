@@ -6,6 +6,11 @@ from qkit.machine import environment
 
 _WITH_INTERVAL = "(95 %)"
 _NEEDS = "needs beside the model"
+_NEEDED = {
+    "nothing": "needs no data",
+    "unlabelled sample": "needs an unlabelled sample",
+    "labelled training data": "needs labelled training data",
+}
 # What the narrow page of a README leaves out; the frame and HTML have it.
 _WIDE_ONLY = ["deflated, bytes", "float ops"]
 _STYLE = (
@@ -126,6 +131,38 @@ def html_page(comparison):
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
         f"<style>{_STYLE}</style><h1>{title}</h1><p>{html.escape(comparison.summary())}</p>"
         f"{html_table(comparison)}<h2>Measured with</h2>{environment()._repr_html_()}</html>"
+    )
+
+
+def sentence(comparison, name):
+    """Say what was measured of one scheme.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    name : str
+        A row that was measured.
+
+    Returns
+    -------
+    str
+    """
+    row = comparison.to_frame().loc[name]
+    against = ""
+    if name != comparison.reference:
+        noise = "more than noise" if row["p_value"] < 0.05 else "within the noise"
+        p_value = _p_value(row["p_value"], False)
+        against = (
+            f"{row['difference_pp']:+.2f} points against {comparison.reference} "
+            f"(p {p_value if p_value.startswith('<') else f'= {p_value}'}: {noise}), "
+        )
+    count = int(row["float_operators"])
+    return (
+        f"{name}: {_percent(row).replace(' (', ' % right (95 % interval ')}, {against}"
+        f"{row['size_bytes'] / 1024:.1f} KiB ({row['size_ratio']:.2f} times smaller; deflated "
+        f"{row['deflated_bytes'] / 1024:.1f}), {row['latency_us']:.1f} µs an inference "
+        f"({row['latency_ratio']:.2f} times the time), {count or 'no'} float "
+        f"operator{'s'[: count != 1]}; {_NEEDED.get(row['needs'], 'made elsewhere')}."
     )
 
 

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 
+from qkit.evaluate.tradeoff import pareto_front
 from qkit.plots.style import mark
 
 _CROWD = 1.15  # files up to so many times the smallest are drawn once more, spread out
@@ -53,7 +54,7 @@ def plot_tradeoff(comparison, *, ax=None, deflated=False):
 
 def _draw(ax, comparison, kib):
     accuracies = comparison.accuracies
-    front = _pareto({name: (kib[name], accuracies[name].accuracy) for name in kib})
+    front = pareto_front({name: (kib[name], accuracies[name].accuracy) for name in kib})
     # files of one size stand side by side, so that their intervals can be told apart
     spread = max(kib.values()) - min(kib.values())
     for row, (name, found) in enumerate(accuracies.items()):
@@ -73,13 +74,3 @@ def _draw(ax, comparison, kib):
     ax.step(*zip(*corners, strict=True), where="post", color="0.8", lw=4, zorder=0)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.3)
-
-
-def _pareto(points):
-    """Return the names of the points that no other beats in both, from small to large."""
-    front, best = [], float("-inf")
-    for name in sorted(points, key=lambda name: (points[name][0], -points[name][1])):
-        if points[name][1] > best:
-            front.append(name)
-            best = points[name][1]
-    return front

@@ -10,9 +10,10 @@ from PIL import Image
 class LiveFigure:
     """Draws a figure's fixed parts once, and its animated artists as often as they change.
 
-    Axes limits, tick labels and everything else without ``animated=True`` must stay as they are:
-    tick labels are what a full draw spends its time on, and fixed axes let two settings be
-    compared.
+    Axes limits, tick labels and everything else without ``animated=True`` should stay as they
+    are: tick labels are what a full draw spends its time on, and fixed axes let two settings be
+    compared. Where such a part changes all the same, as another quantity on an axis, the fixed
+    parts are drawn once more, which takes several times as long.
 
     Parameters
     ----------
@@ -26,18 +27,23 @@ class LiveFigure:
         self._moving = sorted(
             figure.findobj(lambda artist: artist.get_animated()), key=lambda a: a.get_zorder()
         )
-        visible = [artist.get_visible() for artist in self._moving]
         self._canvas.draw()  # settles the layout
         figure.set_layout_engine("none")  # nothing may shift from one redraw to the next
+        self._draw_fixed()
+
+    def _draw_fixed(self):
+        visible = [artist.get_visible() for artist in self._moving]
         for artist in self._moving:
             artist.set_visible(False)  # animated images would be drawn into the background
         self._canvas.draw()
-        self._background = self._canvas.copy_from_bbox(figure.bbox)
+        self._background = self._canvas.copy_from_bbox(self._figure.bbox)
         for artist, was_visible in zip(self._moving, visible, strict=True):
             artist.set_visible(was_visible)
 
     def png(self):
         """Return the picture as it is now, as the bytes of a PNG file."""
+        if self._figure.stale:  # matplotlib's own note that a part changed which is not animated
+            self._draw_fixed()
         self._canvas.restore_region(self._background)
         for artist in self._moving:
             self._figure.draw_artist(artist)

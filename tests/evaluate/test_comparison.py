@@ -164,6 +164,19 @@ def test_display_rounds_and_keeps_the_intervals(compared):
     assert qk.environment().cpu in compared.notes()[1]
 
 
+def test_row_as_a_sentence(hand_made):
+    from qkit.evaluate.report import sentence
+
+    found = hand_made({"float32": (range(20), 80, 10), "mine": (range(19), 20, 5, "–")})
+    low, high = found.accuracies["float32"].interval
+    assert sentence(found, "float32") == (
+        f"float32: 98.00 % right (95 % interval {100 * low:.2f} to {100 * high:.2f}), 80.0 KiB "
+        "(1.00 times smaller; deflated 62.5), 10.0 µs an inference (1.00 times the time), no "
+        "float operators; needs no data."
+    )
+    assert "+0.10 points against float32 (p = 1.000: within the noise)" in sentence(found, "mine")
+
+
 def test_markdown_is_a_table(compared):
     lines = compared._repr_markdown_().splitlines()
     assert len(lines) == 2 + len(ROWS)

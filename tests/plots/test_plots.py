@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import qkit as qk
 from qkit.evaluate.accuracy import from_predictions
-from qkit.plots import style, tradeoff
+from qkit.plots import style
 
 
 @pytest.fixture(autouse=True)
@@ -174,11 +174,6 @@ def test_tradeoff_marks_the_pareto_front(compared, deflated):
         assert point.get_ydata()[0] == pytest.approx(100 * accuracy[name])
     assert {container.get_label() for container in ax.containers} == set(size)
     assert ("deflated" in ax.get_xlabel()) == deflated
-
-
-def test_front_holds_what_nothing_smaller_beats():
-    points = {"small": (1, 0.90), "worse": (2, 0.89), "twin": (2, 0.90), "best": (3, 0.95)}
-    assert tradeoff._pareto(points) == ["small", "best"]
 
 
 def test_tradeoff_of_its_own_spreads_the_small_files(compared):

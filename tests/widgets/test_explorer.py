@@ -64,6 +64,43 @@ def test_the_picture_is_what_a_full_draw_gives():
     assert np.array_equal(shown, np.asarray(canvas.buffer_rgba())[..., :3])
 
 
+def test_a_fixed_part_that_changes_is_drawn_anew():
+    explorer = line_explorer()
+    ax = explorer._live._figure.axes[0]
+    before = explorer.png()
+    ax.set(xlim=(0, 20), xlabel="twice as wide")
+    explorer.controls["height"].value = 5
+    figure = Figure(figsize=(3, 2), layout="constrained")
+    figure.add_subplot(xlim=(0, 10), ylim=(0, 10)).plot([1, 9], [5, 5])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    figure.set_layout_engine("none")  # the explorer's layout is settled once
+    figure.axes[0].set(xlim=(0, 20), xlabel="twice as wide")
+    canvas.draw()
+    shown = np.asarray(Image.open(io.BytesIO(explorer.png())))
+    assert np.array_equal(shown, np.asarray(canvas.buffer_rgba())[..., :3])
+    ax.set(xlim=(0, 10), xlabel="")
+    explorer.controls["height"].value = 2
+    assert explorer.png() == before
+
+
+def test_the_fixed_parts_are_drawn_once_while_only_animated_ones_move(monkeypatch):
+    explorer = line_explorer()
+    monkeypatch.setattr(explorer._live, "_draw_fixed", lambda: pytest.fail("drawn anew"))
+    for height in (1, 9, 4):
+        explorer.controls["height"].value = height
+
+
+def test_words_told_stand_until_a_control_changes():
+    explorer = line_explorer()
+    explorer.controls["height"].value = 7
+    explorer.tell("Nothing was saved.")
+    assert explorer.readout == "Nothing was saved. The line is at 7."
+    assert "Nothing was saved." in explorer.children[1].value
+    explorer.controls["height"].value = 8
+    assert explorer.readout == "height: 7 → 8. The line is at 8."
+
+
 def test_alternative_text_is_the_picture_and_the_readout_without_markup():
     explorer = line_explorer()
     explorer._alt = 'A "line" < a curve.'

@@ -1,0 +1,168 @@
+"""Explorer of a comparison: which schemes, by which two quantities, one held against another."""
+
+import functools
+from pathlib import Path
+
+import ipywidgets as ipw
+from matplotlib.figure import Figure
+
+from qkit.evaluate.comparison import Comparison
+from qkit.evaluate.report import sentence
+from qkit.evaluate.significance import paired
+from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
+from qkit.files import write_atomically
+from qkit.plots.schemes import FIGSIZE, FIGSIZE_IMAGES, compose_schemes
+from qkit.widgets.explorer import Explorer
+
+_LAST_ONE = "schemes: at least one must stay shown; the last choice is back."
+
+
+def explore_schemes(comparison, *, x=None):
+    """Explore a comparison: choose schemes and axes, pick one, hold it against another.
+
+    The Pareto front is that of the schemes shown. Two buttons write the whole comparison to a
+    file; one that exists is never replaced.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Its rows that were not measured have nothing to show.
+    x : ndarray of shape (n, height, width[, channels]), optional
+        The test images it was measured on, values 0 to 1, to see those that flip.
+
+    Returns
+    -------
+    Explorer
+
+    Raises
+    ------
+    TypeError, ValueError
+        If this is no comparison, or the images are not those that were measured.
+    """
+    _require(comparison, x)
+    names = list(comparison.models)
+    schemes = ipw.SelectMultiple(
+        options=names, value=names, rows=min(len(names), 6), description="schemes"
+    )
+    chosen = tradeoff(comparison)
+    first = next((name for name in (*chosen.front, *names) if name != names[0]), names[0])
+    controls = {
+        "schemes": schemes,
+        "scheme": ipw.Dropdown(options=names, value=first, description="scheme"),
+        "against": ipw.Dropdown(options=names, value=names[0], description="against"),
+        "x": ipw.Dropdown(options=list(QUANTITIES), value=chosen.x.name, description="x"),
+        "y": ipw.Dropdown(options=list(QUANTITIES), value=chosen.y.name, description="y"),
+    }
+    figure = Figure(figsize=FIGSIZE if x is None else FIGSIZE_IMAGES, dpi=100, layout="none")
+    update = compose_schemes(figure, names, x=x)
+
+    @functools.cache
+    def held_against(other, scheme):
+        return paired(comparison.accuracies[other], comparison.accuracies[scheme])
+
+    by = functools.cache(functools.partial(tradeoff, comparison))
+    facts = functools.cache(functools.partial(sentence, comparison))
+
+    def answer(schemes, scheme, against, x, y):
+        found = by(x, y, schemes=schemes or (scheme,))
+        flips = held_against(against, scheme)
+        update(found, scheme, against, flips)
+        return " ".join(
+            (_front(found), facts(scheme), _standing(found, scheme), _flips(flips, scheme, against))
+        )
+
+    folder = ipw.Text(".", description="folder")
+    buttons = {
+        kind: ipw.Button(description=f"save {kind.upper()}", tooltip=f"comparison.{kind}")
+        for kind in ("csv", "html")
+    }
+    explorer = Explorer(
+        controls,
+        figure,
+        answer,
+        alt="Schemes by two quantities, with 95 % intervals and the Pareto front.",
+        extras=[ipw.HBox([folder, *buttons.values()])],
+    )
+
+    def keep_one(change):
+        if not change["new"]:
+            schemes.value = change["old"]
+            explorer.tell(_LAST_ONE)
+
+    schemes.observe(keep_one, names="value")
+    for kind, button in buttons.items():
+        button.on_click(lambda _, kind=kind: explorer.tell(_save(comparison, folder.value, kind)))
+    return explorer
+
+
+def _require(comparison, x):
+    if not isinstance(comparison, Comparison):
+        raise TypeError(
+            f"explore_schemes: expected a Comparison, got {type(comparison).__name__}. Pass what "
+            "qk.compare(model, data) returns."
+        )
+    if x is None:
+        return
+    n = comparison.accuracies[comparison.reference].n
+    if not hasattr(x, "ndim"):
+        raise TypeError(
+            f"explore_schemes: x must be an array of images, got {type(x).__name__}. Try "
+            "x=data.x_test."
+        )
+    if len(x) != n or x.ndim not in (3, 4):
+        raise ValueError(
+            f"explore_schemes: the schemes were measured on {n:,} images; x has shape {x.shape}. "
+            f"Pass the same images in the same order, shape ({n}, height, width), such as "
+            "x=data.x_test."
+        )
+
+
+def _front(found):
+    if found.x is found.y:
+        return f"Both axes show {found.x.short}: choose two different ones to see a trade-off."
+    return (
+        f"Pareto front of {found.x.short} and {found.y.short} among {len(found.points)} shown: "
+        f"{', '.join(found.front)}."
+    )
+
+
+def _standing(found, scheme):
+    """Say where the picked scheme stands in the picture."""
+    if scheme not in found.points:
+        return f"{scheme} is not among the schemes shown."
+    if scheme in found.front:
+        return "It is on the front."
+    better, *others = found.beaten_by(scheme)
+    if not others:
+        return f"By these axes {better} is the better choice."
+    more = f"{len(others)} others" if len(others) > 1 else others[0]
+    return f"By these axes {better} and {more} are better choices."
+
+
+def _flips(found, scheme, against):
+    if scheme == against:
+        return "Choose another scheme to hold it against."
+    lost, gained, both = (len(v) for v in (found.lost, found.gained, found.disagreements))
+    verdict = "more than noise" if found.p_value < 0.05 else "within the noise"
+    return (
+        f"Against {against}: {lost} of {found.a.n:,} images lost, {gained} gained, "
+        f"{both - lost - gained} wrong in another way; {found.difference_pp:+.2f} points, "
+        f"p = {found.p_value:.2g}: {verdict}."
+    )
+
+
+def _save(comparison, folder, kind):
+    """Write the comparison to a new file; say where it is, or why there is none."""
+    path = Path(folder).expanduser().resolve() / f"comparison.{kind}"
+    if not path.parent.is_dir():
+        return f"Nothing written: there is no folder {path.parent}."
+    if path.exists():
+        return f"Nothing written: {path} is there already. Remove it, or name another folder."
+    try:
+        if kind == "csv":
+            write_atomically(path, comparison.to_frame().to_csv().encode())
+        else:
+            comparison.to_html(path)
+    except OSError as error:
+        return f"Nothing written: {path.parent} cannot be written to ({error.strerror})."
+    return f"Written: {path}, {len(comparison.models)} schemes, {path.stat().st_size:,} bytes."

@@ -1,0 +1,134 @@
+"""The picture of schemes by two quantities shows the values, the front, and what flips."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+import qkit as qk
+from qkit.plots.flips import in_turn
+from qkit.plots.schemes import compose_schemes
+from qkit.plots.style import mark
+
+ROWS = {
+    "float32": (range(20), 80, 10),
+    "float16": (range(20), 40, 10),
+    "dynamic_range": (range(5, 30), 20, 8),
+    "int16_activations": (range(18), 22, 300),
+}
+
+
+@pytest.fixture(scope="module")
+def compared(hand_made):
+    return hand_made(ROWS)
+
+
+@pytest.fixture(autouse=True)
+def closed(figures):
+    return figures
+
+
+def parts(ax):
+    (dots,) = (c for c in ax.collections if isinstance(c, PathCollection))
+    (bars,) = (c for c in ax.collections if isinstance(c, LineCollection))
+    return dots, bars
+
+
+def test_points_intervals_and_front(compared):
+    found = qk.tradeoff(compared)
+    figure = qk.plot_schemes(found, picked="float16", against="float32")
+    ax = figure.axes[0]
+    dots, bars = parts(ax)
+    expected = [(px[0], py[0]) for px, py in found.points.values()]
+    np.testing.assert_allclose(dots.get_offsets(), expected)
+    filled = [to_hex(colour) != "#ffffff" for colour in dots.get_facecolor()]
+    assert filled == [name in found.front for name in found.points]
+    for segment, (_, (_, low, high)) in zip(
+        bars.get_segments(), found.points.values(), strict=False
+    ):
+        assert segment[:, 1].tolist() == [low, high]
+    assert ax.get_xlabel() == "file size, KiB"
+    assert ax.get_ylabel() == "accuracy, %, with 95 % interval"
+    assert [text.get_text() for text in ax.texts] == ["float16", "float32"]
+    assert "Better: ↖" in ax.get_title(loc="left")
+    legend = [text.get_text() for text in figure.axes[1].texts]
+    assert legend == list(ROWS)
+
+
+def test_markers_stand_where_their_values_are(compared):
+    found = qk.tradeoff(compared, schemes=["dynamic_range", "float16", "float32"])
+    figure = qk.plot_schemes(found)
+    figure.canvas.draw()
+    drawn = np.asarray(figure.canvas.buffer_rgba())[::-1]
+    for name, (px, py) in found.points.items():
+        x, y = figure.axes[0].transData.transform((px[0], py[0])).astype(int)
+        colour = mark(found.schemes.index(name))[0] if name in found.front else "#ffffff"
+        assert to_hex(drawn[y, x] / 255) == colour.lower()
+
+
+def test_line_of_the_front_goes_from_edge_to_edge(compared):
+    ax = qk.plot_schemes(qk.tradeoff(compared)).axes[0]
+    corners = ax.lines[0].get_xydata()
+    assert corners[0][1] == ax.get_ylim()[0]
+    assert corners[-1][0] == ax.get_xlim()[1]
+    # one step a front member: dynamic_range, then int16_activations
+    np.testing.assert_allclose(corners[1:4], [(20, 97.5), (22, 97.5), (22, 98.2)])
+
+
+def test_axes_become_logarithmic_and_back(compared):
+    figure = plt.figure()
+    update = compose_schemes(figure, list(ROWS))
+    ax = figure.axes[0]
+    for quantity, scale in (("latency, µs", "log"), ("file size, KiB", "linear")) * 2:
+        update(qk.tradeoff(compared, quantity))
+        assert ax.get_xscale() == scale
+        low, high = ax.get_xlim()
+        assert all(
+            low < px[1] <= px[2] < high for px, _ in qk.tradeoff(compared, quantity).points.values()
+        )
+        figure.canvas.draw()
+        labels = [text.get_text() for text in ax.get_xticklabels()]
+        assert all("mathdefault" not in text for text in labels)
+
+
+def test_schemes_of_the_same_x_stand_side_by_side(compared):
+    found = qk.tradeoff(compared, "latency, µs", schemes=["float32", "float16", "dynamic_range"])
+    dots, _ = parts(qk.plot_schemes(found).axes[0])
+    a, b, c = dots.get_offsets()[:, 0]
+    assert a < 10 < b
+    assert (a, b) == pytest.approx((10, 10), rel=0.01)
+    assert c == 8
+
+
+def test_a_scheme_keeps_its_colour_and_marker_when_others_go(compared):
+    whole, _ = parts(qk.plot_schemes(qk.tradeoff(compared)).axes[0])
+    part, _ = parts(qk.plot_schemes(qk.tradeoff(compared, schemes=["int16_activations"])).axes[0])
+    np.testing.assert_array_equal(part.get_edgecolor()[0], whole.get_edgecolor()[3])
+    np.testing.assert_array_equal(part.get_paths()[0].vertices, whole.get_paths()[3].vertices)
+
+
+def test_draws_on_the_figure_it_is_given(compared):
+    figure = Figure()
+    assert qk.plot_schemes(qk.tradeoff(compared), figure=figure) is figure
+    assert plt.get_fignums() == []
+
+
+def test_flipped_images_with_both_answers(compared):
+    x = np.zeros((1000, 4, 4), np.float32)
+    x[20] = 1
+    figure = plt.figure()
+    update = compose_schemes(figure, list(ROWS), x=x)
+    held = qk.paired(compared.accuracies["float32"], compared.accuracies["dynamic_range"])
+    update(qk.tradeoff(compared), "dynamic_range", "float32", held)
+    panel = figure.axes[2]
+    title, *answers = [text.get_text() for text in panel.texts]
+    assert title == "against float32: 10 lost, 5 gained"
+    assert in_turn(held)[:2] == [20, 0]
+    assert answers[:2] == ["is 0: 0 → 1\nlost", "is 0: 1 → 0\ngained"]
+    sheet = panel.images[0].get_array()
+    assert (sheet == 0).all(axis=-1).sum() == 16, "one image is all ink"
+    update(qk.tradeoff(compared), "float16", "float32", qk.paired(held.a, held.a))
+    assert {text.get_text() for text in panel.texts[1:]} == {""}
+    assert (panel.images[0].get_array() == 255).all()
