@@ -84,6 +84,41 @@ def values(x, *, what):
     >>> values([0.5], what="f")
     array([0.5], dtype=float32)
     """
+    x = floating(x, what=what)
+    with np.errstate(over="ignore"):  # beyond float32's range is told below
+        x = np.asarray(x, np.float32, order="C")
+    if not _all_finite(x):
+        raise ValueError(
+            f"{what}: {np.count_nonzero(~np.isfinite(x)):,} of {x.size:,} values are NaN or "
+            "infinite in float32; no grid has a place for them. Find out where they come from, or "
+            "clip them with np.clip."
+        )
+    return x
+
+
+def floating(x, *, what):
+    """Return `x` as an array, of the dtype it has, or say that it is not floating point.
+
+    Parameters
+    ----------
+    x : array_like of floating point
+    what : str
+        The caller's name, for the message.
+
+    Returns
+    -------
+    ndarray of the shape of `x`
+
+    Raises
+    ------
+    TypeError
+        If the values are not floating point.
+
+    Examples
+    --------
+    >>> floating(np.float16([0.5]), what="f")
+    array([0.5], dtype=float16)
+    """
     x = np.asarray(x)
     if (
         not np.can_cast(x.dtype, np.float64)
@@ -93,14 +128,6 @@ def values(x, *, what):
         raise TypeError(
             f"{what}: the values must be floating point, got {x.dtype}. Integers are on a grid "
             "already: dequantize them first."
-        )
-    with np.errstate(over="ignore"):  # beyond float32's range is told below
-        x = np.asarray(x, np.float32, order="C")
-    if not _all_finite(x):
-        raise ValueError(
-            f"{what}: {np.count_nonzero(~np.isfinite(x)):,} of {x.size:,} values are NaN or "
-            "infinite in float32; no grid has a place for them. Find out where they come from, or "
-            "clip them with np.clip."
         )
     return x
 

@@ -5,87 +5,14 @@ does not grow with the sample. Each returns (low, high), for the `range` of `cho
 goes there itself: ``choose_qparams(x, range=calibration.mse)``.
 """
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from qkit import validate
+from qkit.quantize.histogram import checked, histogram
 
-_BINS = 4096
 _SHRINKS = np.linspace(0, 1, 101)[1:]  # shares of the full range that are tried
-
-
-@dataclass(frozen=True, eq=False)
-class Histogram:
-    """How values spread: counts in bins of equal width that meet at 0.
-
-    Attributes
-    ----------
-    counts : ndarray of shape (bins,), int64
-    sums : ndarray of shape (bins,), float64
-        Of the values in each bin; sums / counts is where they are, closer than the middle.
-    width : float
-        Of one bin.
-    first : int
-        Position of the first bin in widths: it begins at first · width.
-    low, high : float
-        Smallest and largest value.
-    """
-
-    counts: np.ndarray
-    sums: np.ndarray
-    width: float
-    first: int
-    low: float
-    high: float
-
-    @property
-    def means(self):
-        """Mean of the values in each bin; its middle where there are none."""
-        middles = (self.first + np.arange(self.counts.size) + 0.5) * self.width
-        filled = self.counts > 0
-        return np.where(filled, self.sums / np.maximum(self.counts, 1), middles)
-
-
-def histogram(batches, *, bins=_BINS):
-    """Count the values of a stream of batches in bins that grow with their range.
-
-    The first batch sets the width of the bins. Where a later one reaches beyond them, neighbours
-    are joined two by two, which loses nothing but resolution: half of `bins` remain at least.
-
-    Parameters
-    ----------
-    batches : iterable of array_like of floating point
-    bins : int
-        At most so many; even.
-
-    Returns
-    -------
-    Histogram
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there are no values, or a value is not floating point or not finite.
-
-    Examples
-    --------
-    >>> found = histogram([np.float32([0.0, 0.1]), np.float32([3.9])], bins=8)
-    >>> found.counts.sum(), found.low, round(found.high, 2)
-    (np.int64(3), 0.0, 3.9)
-    """
-    found = None
-    for batch in batches:
-        x = np.ravel(validate.values(batch, what="calibration"))
-        if x.size:
-            found = _counted(x, found, bins)
-    if found is None:
-        raise ValueError(
-            "calibration: the stream of batches holds no values. Was the generator used up before? "
-            "Pass a list, or make the generator anew."
-        )
-    return found
+_NEARBY = np.linspace(-0.01, 0.01, 21)
 
 
 def min_max(batches):
@@ -104,8 +31,9 @@ def min_max(batches):
     >>> min_max([np.float32([0.0, 1.0]), np.float32([-2.0])])
     (-2.0, 1.0)
     """
-    found = histogram(batches, bins=2)
-    return found.low, found.high
+    ends = [(x.min(), x.max()) for x in checked(batches)]
+    low, high = np.transpose(ends)
+    return float(low.min()), float(high.max())
 
 
 def percentile(batches, percent=99.99):
@@ -153,12 +81,13 @@ def mse(batches, *, bits=8, symmetric=False):
     Returns
     -------
     (float, float)
-        Of 100 shares of each end, the best; first of the far end, then of the near one.
+        The best of 100 shares of each end, in turn, and of what lies about it.
 
     Notes
     -----
-    A bin's rounding error is that of its mean, plus what its values scatter about it; where bins
-    are wider than a quarter of a step, it is the step's mean, step² / 12.
+    A bin's error is that of its mean: what its values scatter about it is the same on every grid.
+    Where bins are wider than a quarter of a step, it is the step's mean, step² / 12. Values that
+    are exactly 0 cost nothing.
 
     Examples
     --------
@@ -168,15 +97,16 @@ def mse(batches, *, bits=8, symmetric=False):
     True
     """
     found = histogram(batches)
-    cost = partial(_squared_error, found, bits=bits)
+    cost = partial(_squared_error, found, bits=bits, symmetric=symmetric)
     if symmetric:
-        reach = max(-found.low, found.high)
-        best = min(_SHRINKS, key=lambda share: cost(-share * reach, share * reach))
-        return float(-best * reach), float(best * reach)
-    low, high = min(found.low, 0.0), max(found.high, 0.0)
-    for _ in range(2):
-        high = min(_SHRINKS * max(found.high, 0.0), key=lambda end: cost(low, end))
-        low = min(_SHRINKS * min(found.low, 0.0), key=lambda end: cost(end, high))
+        reach = end = max(-found.low, found.high)
+        for nearby in (False, True):
+            end = min(_tried(reach, end, nearby), key=lambda end: cost(-end, end))
+        return float(-end), float(end)
+    lowest, highest = low, high = min(found.low, 0.0), max(found.high, 0.0)
+    for nearby in (False, False, True):
+        high = min(_tried(highest, high, nearby), key=lambda end: cost(low, end))
+        low = min(_tried(lowest, low, nearby), key=lambda end: cost(end, high))
     return float(low), float(high)
 
 
@@ -192,11 +122,13 @@ def entropy(batches, *, bits=8):
     Returns
     -------
     (float, float)
+        The full range from 12 bits on: no histogram of 4,096 bins tells so many levels apart.
 
     References
     ----------
     S. Migacz, "8-bit inference with TensorRT", GTC 2017: thresholds on the magnitude, values
-    beyond it counted in the last bin, levels spread over the bins that are not empty.
+    beyond it counted in the last bin, levels spread over the bins that are not empty. Values that
+    are exactly 0 are left out, as they are on every grid.
 
     Examples
     --------
@@ -206,9 +138,20 @@ def entropy(batches, *, bits=8):
     True
     """
     found = histogram(batches)
-    reach = max(-found.low, found.high)
-    best = min(_SHRINKS[::-1], key=lambda share: _divergence(found, share * reach, 2**bits))
-    return float(max(found.low, -best * reach)), float(min(found.high, best * reach))
+    counts = found.magnitudes
+    if not counts.any():
+        return found.low, found.high
+
+    def cost(end):
+        reached = end * found.width
+        span = min(reached, max(-found.low, 0)) + min(reached, max(found.high, 0))
+        return _divergence(counts, end, round(2**bits * reached / span))
+
+    # an empty last bin would stand for all values beyond it: the nearest filled one takes its place
+    filled = np.maximum.accumulate(np.where(counts > 0, np.arange(counts.size), 0))
+    tried = filled[np.ceil(_SHRINKS * counts.size).astype(int) - 1] + 1
+    reached = min(tried[::-1], key=cost) * found.width
+    return float(max(found.low, -reached)), float(min(found.high, reached))
 
 
 def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
@@ -239,77 +182,43 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
     """
     if not 0 <= decay < 1:
         raise ValueError(f"moving_average: decay must be 0 or more and below 1, got {decay}.")
-    ends, seen = np.array(start, np.float64), False
-    for batch in batches:
-        x = validate.values(batch, what="calibration")
+    ends = np.array(start, np.float64)
+    for x in checked(batches):
         ends += (1 - decay) * (np.array([min(x.min(), 0), max(x.max(), 0)], np.float64) - ends)
-        seen = True
-    if not seen:
-        raise ValueError("moving_average: the stream holds no batches.")
     return float(ends[0]), float(ends[1])
 
 
-def _counted(x, found, bins):
-    """Return the histogram with the values of one batch counted in."""
-    low, high = float(x.min()), float(x.max())
-    if found is None:
-        # as narrow as the values allow; 0 and one value have no width of their own
-        width = max((max(high, 0) - min(low, 0)) / (bins - 1), np.finfo(np.float32).tiny)
-        found = Histogram(np.zeros(0, np.int64), np.zeros(0), width, 0, low, high)
-    low, high = min(low, found.low), max(high, found.high)
-    counts, sums, width, first = found.counts, found.sums, found.width, found.first
-    while _span(low, high, width) > bins:
-        odd = first % 2
-        counts, sums = (_joined(np.r_[np.zeros(odd, v.dtype), v]) for v in (counts, sums))
-        width, first = 2 * width, first // 2
-    begin, count = int(np.floor(low / width)), _span(low, high, width)
-    position = np.floor(x / width).astype(np.int64) - begin
-    np.clip(position, 0, count - 1, out=position)  # float32 may round up to the end
-    new_counts = np.bincount(position, minlength=count)
-    new_sums = np.bincount(position, weights=x, minlength=count)
-    inside = slice(first - begin, first - begin + counts.size)
-    new_counts[inside] += counts
-    new_sums[inside] += sums
-    return Histogram(new_counts, new_sums, width, begin, low, high)
+def _tried(full, end, nearby):
+    """Return ends to try: shares of the full one, or what lies within a share of the present."""
+    if not nearby:
+        return full * _SHRINKS
+    return np.clip(end + full * _NEARBY, min(full, 0), max(full, 0))
 
 
-def _span(low, high, width):
-    return int(np.floor(high / width)) - int(np.floor(low / width)) + 1
-
-
-def _joined(values):
-    """Add neighbours two by two."""
-    return np.r_[values, np.zeros(values.size % 2, values.dtype)].reshape(-1, 2).sum(axis=1)
-
-
-def _squared_error(found, low, high, *, bits):
+def _squared_error(found, low, high, *, bits, symmetric=False):
     """Return the summed squared error of a grid from low to high, estimated from a histogram."""
-    step = max((high - low) / (2**bits - 1), np.finfo(np.float64).tiny)
-    values = found.means
-    clipped = np.clip(values, low, high)
+    steps = 2**bits - 1 - symmetric
+    step = max((high - low) / steps, np.finfo(np.float64).tiny)
+    zero_point = steps // 2 if symmetric else np.rint(-low / step)
+    values, counts = found.means, found.nonzero
+    ends = -zero_point * step, (steps - zero_point) * step
     if step > 4 * found.width:
-        on_grid = np.clip(np.rint(values / step) * step, low, high)
-        each = (on_grid - values) ** 2
+        each = (np.clip(np.rint(values / step) * step, *ends) - values) ** 2
     else:
+        clipped = np.clip(values, *ends)
         each = (clipped - values) ** 2 + (clipped == values) * step**2 / 12
-        each[values == 0] = 0  # exact zeros are on the grid
-    return float(found.counts @ each)
+    return float(counts @ each)
 
 
-def _divergence(found, threshold, levels):
-    """Return KL(values clipped at the threshold ‖ the same on so many levels)."""
-    middles = (found.first + np.arange(found.counts.size) + 0.5) * found.width
-    inside = np.flatnonzero(np.abs(middles) <= threshold + found.width / 2)
-    if inside.size <= levels:
-        return np.inf if inside.size < min(levels, found.counts.size) else 0.0
-    kept = found.counts[inside].astype(np.float64)
-    level = np.arange(inside.size) * levels // inside.size
+def _divergence(counts, end, levels):
+    """Return KL(the first bins, all others counted into the last of them ‖ so many levels)."""
+    if end < levels:  # the bins are too coarse to tell
+        return np.inf
+    kept = counts[:end].astype(np.float64)
+    level = np.arange(end) * levels // end
     filled = kept > 0
     per_level = np.bincount(level, kept, levels) / np.maximum(np.bincount(level, filled, levels), 1)
     coarse = np.where(filled, per_level[level], 0)
-    kept[0] += found.counts[: inside[0]].sum()
-    kept[-1] += found.counts[inside[-1] + 1 :].sum()
-    p, q = kept / kept.sum(), coarse / max(coarse.sum(), 1)
-    both = p > 0
-    with np.errstate(divide="ignore"):
-        return float(np.sum(p[both] * np.log(p[both] / q[both])))
+    kept[-1] += counts[end:].sum()
+    p, q = kept[filled] / kept.sum(), coarse[filled] / coarse.sum()
+    return float(np.sum(p * np.log(p / q)))

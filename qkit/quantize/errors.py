@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qkit import validate
-from qkit.quantize.grid import fake_quantize
+from qkit.quantize.grid import block_slices, fake_quantize
 from qkit.result import Result
 
 
@@ -82,23 +82,30 @@ def quantization_error(x, qparams):
     SQNR 41.6 dB, error 0.287 steps (RMS), all of it rounding
     """
     x = validate.values(x, what="quantization_error")
+    if x.size == 0:
+        raise ValueError(f"quantization_error: no values to measure, shape {x.shape}.")
     shape = qparams.granularity.blocks(x.shape)
+    approximation = fake_quantize(x, qparams).reshape(shape)
     values = x.reshape(shape)
-    error = (fake_quantize(x, qparams).reshape(shape) - values).astype(np.float64)
-    steps = error / qparams.scale[:, None]
     half = qparams.scale / 2
-    beyond = values < (qparams.low - half)[:, None]
-    beyond |= values > (qparams.high + half)[:, None]
-    squares = error**2
-    noise = squares.sum()
+    low, high = (qparams.low - half)[:, None], (qparams.high + half)[:, None]
+    signal, noise = np.zeros(shape[1]), np.zeros(shape[1])
+    clipped, clipping = 0, 0.0
+    for part in block_slices(shape):  # double precision for a block at a time
+        block, channels = values[part], part[1]
+        squares = np.square(np.subtract(approximation[part], block, dtype=np.float64))
+        noise[channels] += squares.sum(axis=(0, 2))
+        signal[channels] += np.square(block, dtype=np.float64).sum(axis=(0, 2))
+        beyond = (block < low[channels]) | (block > high[channels])
+        clipped += np.count_nonzero(beyond)
+        clipping += squares[beyond].sum()
+    steps_squared = noise / np.square(qparams.scale, dtype=np.float64)
     return QuantizationError(
-        sqnr_db=_decibels(np.square(values, dtype=np.float64).sum(), noise),
-        channel_sqnr_db=_decibels(
-            np.square(values, dtype=np.float64).sum(axis=(0, 2)), squares.sum(axis=(0, 2))
-        ),
-        rmse_steps=float(np.sqrt(np.mean(steps**2))),
-        clipped_share=float(beyond.mean()),
-        clipping_share=float(squares[beyond].sum() / noise) if noise else 0.0,
+        sqnr_db=_decibels(signal.sum(), noise.sum()),
+        channel_sqnr_db=_decibels(signal, noise),
+        rmse_steps=float(np.sqrt(steps_squared.sum() / x.size)),
+        clipped_share=clipped / x.size,
+        clipping_share=float(clipping / noise.sum()) if noise.any() else 0.0,
         n=x.size,
     )
 
@@ -126,14 +133,17 @@ def sqnr_db(x, approximation):
     >>> round(sqnr_db(np.float32([1.0, 2.0]), np.float32([1.1, 2.0])), 2)
     26.99
     """
-    x, approximation = (
-        np.asarray(validate.values(v, what="sqnr_db"), np.float64) for v in (x, approximation)
-    )
+    x, approximation = (validate.values(v, what="sqnr_db") for v in (x, approximation))
     if x.shape != approximation.shape:
         raise ValueError(
             f"sqnr_db: the shapes must be equal, got {x.shape} and {approximation.shape}."
         )
-    return _decibels(np.square(x).sum(), np.square(x - approximation).sum())
+    signal = noise = 0.0
+    for _, _, part in block_slices((1, 1, x.size)):
+        block = x.ravel()[part].astype(np.float64)
+        signal += np.square(block).sum()
+        noise += np.square(block - approximation.ravel()[part]).sum()
+    return _decibels(signal, noise)
 
 
 def _decibels(signal, noise):

@@ -5,13 +5,13 @@ A grid is chosen by `choose_qparams`, values go onto it by `quantize` and back b
 """
 
 import itertools
-from dataclasses import dataclass
+import math
 
 import numpy as np
 
 from qkit import validate
 from qkit.quantize.granularity import PerAxis, PerGroup, PerTensor
-from qkit.result import Result
+from qkit.quantize.qparams import QParams
 
 __all__ = [
     "PerAxis",
@@ -29,69 +29,6 @@ __all__ = [
 _NARROWEST_RANGE = 1e-6
 # Values that are worked on at once: seven passes over 256 KiB stay in a core's own cache.
 _BLOCK = 2**16
-_DTYPES = (np.int8, np.uint8, np.int16, np.uint16)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class QParams(Result):
-    """A grid: what turns integers into real numbers, real = (q − zero_point) · scale.
-
-    Attributes
-    ----------
-    scale : ndarray of shape (channels,), float32
-        Distance of two neighbours on the grid, above 0.
-    zero_point : ndarray of shape (channels,), int32
-        The integer that stands for 0; in [qmin, qmax].
-    qmin, qmax : int
-        Smallest and largest integer.
-    granularity : PerTensor, PerAxis or PerGroup
-        Which values share a scale.
-    """
-
-    scale: np.ndarray
-    zero_point: np.ndarray
-    qmin: int
-    qmax: int
-    granularity: object = PerTensor()
-
-    @property
-    def bits(self):
-        """Bits of one integer."""
-        return (self.qmax - self.qmin).bit_length()
-
-    @property
-    def dtype(self):
-        """Smallest NumPy dtype that holds the integers."""
-        limits = map(np.iinfo, _DTYPES)
-        return next(i.dtype for i in limits if i.min <= self.qmin and self.qmax <= i.max)
-
-    @property
-    def low(self):
-        """Smallest real number of each grid; ndarray of shape (channels,), float32."""
-        return (self.qmin - self.zero_point).astype(np.float32) * self.scale
-
-    @property
-    def high(self):
-        """Largest real number of each grid; ndarray of shape (channels,), float32."""
-        return (self.qmax - self.zero_point).astype(np.float32) * self.scale
-
-    def to_frame(self):
-        """Return a DataFrame with one row per channel."""
-        import pandas as pd
-
-        columns = {"scale": self.scale, "zero_point": self.zero_point}
-        frame = pd.DataFrame({**columns, "low": self.low, "high": self.high})
-        return frame.rename_axis("channel")
-
-    def summary(self):
-        """Say in one line what the grid spans, and how fine it is."""
-        text = f"{self.bits} bits, integers {self.qmin} to {self.qmax}"
-        if self.scale.size == 1:
-            return (
-                f"{text}; scale {self.scale[0]:.6g}, zero point {self.zero_point[0]}: "
-                f"{self.low[0]:.6g} to {self.high[0]:.6g}"
-            )
-        return f"{text}; {self.scale.size} scales, {self.scale.min():.3g} to {self.scale.max():.3g}"
 
 
 def choose_qparams(
@@ -149,17 +86,25 @@ def choose_qparams(
         raise ValueError(f"choose_qparams: bits must be an integer from 2 to 16, got {bits!r}.")
     if rule not in ("converter", "fake_quant"):
         raise ValueError(f"choose_qparams: rule must be 'converter' or 'fake_quant', got {rule!r}.")
+    if not isinstance(granularity, (PerTensor, PerAxis, PerGroup)):
+        raise TypeError(
+            "choose_qparams: granularity must be PerTensor(), PerAxis(axis) or PerGroup(size), got "
+            f"{granularity!r}."
+        )
     x = np.asarray(x)
-    outer, channels, inner = granularity.blocks(x.shape)
-    low, high = _ends(x, (outer, channels, inner), range)
+    blocks = granularity.blocks(x.shape)
+    channels = blocks[1]
+    low, high = _ends(x, blocks, range)
     precision = np.float64 if rule == "converter" else np.float32
-    low = np.broadcast_to(np.minimum(low, 0), (channels,)).astype(precision)
-    high = np.broadcast_to(np.maximum(high, 0), (channels,)).astype(precision)
+    low = np.broadcast_to(np.minimum(low, 0), (channels,)).astype(np.float64)
+    high = np.broadcast_to(np.maximum(high, 0), (channels,)).astype(np.float64)
     qmax = 2 ** (bits - 1) - 1
     qmin = -qmax if symmetric else -qmax - 1
     if symmetric:
         high = np.maximum(-low, high)
         low = -high
+    _refuse_too_wide(low, high)
+    low, high = low.astype(precision), high.astype(precision)
     narrow = high - low < _NARROWEST_RANGE
     high = np.where(narrow, precision(_NARROWEST_RANGE / 2), high)
     low = np.where(narrow, precision(-_NARROWEST_RANGE / 2), low)
@@ -220,9 +165,9 @@ def dequantize(q, qparams):
     q = np.asarray(q)
     if not np.issubdtype(q.dtype, np.integer):
         raise TypeError(f"dequantize: q must hold integers, got {q.dtype}. Call quantize first.")
-    steps = q.reshape(_laid_out(q.shape, qparams)).astype(np.int32)
-    steps -= qparams.zero_point[:, None]
-    steps = steps.astype(np.float32)
+    q_of_channels = q.reshape(_laid_out(q.shape, qparams))
+    # exact in single precision: integers of 17 bits at most
+    steps = np.subtract(q_of_channels, qparams.zero_point[:, None], dtype=np.float32)
     steps *= qparams.scale[:, None]
     return steps.reshape(q.shape)
 
@@ -278,7 +223,23 @@ def _ends(x, blocks, range):
         raise ValueError(
             f"choose_qparams: range must be finite, the smaller end first, got ({low}, {high})."
         )
+    if not {low.shape, high.shape} <= {(), (blocks[1],)}:
+        raise ValueError(
+            f"choose_qparams: range must hold two numbers or two arrays of shape ({blocks[1]},), "
+            f"one value a channel, got the shapes {low.shape} and {high.shape}."
+        )
     return low, high
+
+
+def _refuse_too_wide(low, high):
+    """Refuse a range whose width float32 cannot hold: so are all steps counted from its low end."""
+    width = high - low
+    if width.size and width.max() >= np.finfo(np.float32).max:
+        widest = width.argmax()
+        raise ValueError(
+            f"choose_qparams: the range from {low[widest]:.3g} to {high[widest]:.3g} is too wide: "
+            "its width is infinite in float32. Clip the values with np.clip, or pass a range."
+        )
 
 
 def _nudged(low, scale, qmin, qmax, rule):
@@ -306,29 +267,37 @@ def _by_blocks(x, qparams, dtype, finish):
 
     Rounding is that of TensorFlow's operator, in its order of operations: halves go up.
     """
-    x = validate.values(x, what="quantize")
+    x = validate.floating(x, what="quantize")
     shape = _laid_out(x.shape, qparams)
     values, result = x.reshape(shape), np.empty(shape, dtype)
     zero_point = qparams.zero_point.astype(np.float32)
     grids = [qparams.low, qparams.high, qparams.scale, zero_point - qparams.qmin, zero_point]
     grids = [values_of_grid[:, None] for values_of_grid in grids]
-    rows, channels, run = _block_shape(shape)
-    if rows > 1 and channels > 1:  # written out, they run as fast as a single scale
-        grids = [np.ascontiguousarray(np.broadcast_to(g, (rows, channels, run))) for g in grids]
-    buffer = np.empty(rows * channels * run, np.float32)
-    for i, j, k in itertools.product(*map(range, (0, 0, 0), shape, (rows, channels, run))):
-        block = values[i : i + rows, j : j + channels, k : k + run]
+    sizes = _block_shape(shape)
+    written_out = sizes[0] > 1 and sizes[1] > 1  # so they run nearly as fast as a single scale
+    if written_out:
+        grids = [np.ascontiguousarray(np.broadcast_to(g, sizes)) for g in grids]
+    buffer = np.empty(math.prod(sizes), np.float32)
+    for part in block_slices(shape):
+        block = values[part]
+        with np.errstate(over="ignore"):  # what float32 cannot hold is told below
+            block = np.asarray(block, np.float32)
+        if not np.isfinite(block).all():
+            validate.values(x, what="quantize")  # which counts them all, and refuses
         steps = buffer[: block.size].reshape(block.shape)
         low, high, scale, below_zero, zero = (
-            g[: len(block)] if g.ndim == 3 else g[j : j + channels] for g in grids
+            g[: len(block)] if written_out else g[part[1]] for g in grids
         )
-        np.clip(block, low, high, out=steps)
+        if written_out:  # a fifth of the time of np.clip, which is fast for single ends only
+            np.minimum(np.maximum(block, low, out=steps), high, out=steps)
+        else:
+            np.clip(block, low, high, out=steps)
         steps -= low
         steps /= scale
         steps -= below_zero
         steps += np.float32(0.5)
         np.floor(steps, out=steps)
-        finish(steps, scale, zero, result[i : i + rows, j : j + channels, k : k + run])
+        finish(steps, scale, zero, result[part])
     return result.reshape(x.shape)
 
 
@@ -338,6 +307,28 @@ def _to_integers(steps, scale, zero_point, out):
 
 def _to_real(steps, scale, zero_point, out):
     np.multiply(steps, scale, out=out)
+
+
+def block_slices(shape):
+    """Yield the blocks of a tensor, small enough to stay in a core's own cache.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        As a granularity lays it out: (outer, channels, inner).
+
+    Returns
+    -------
+    iterator of tuple of three slices
+
+    Examples
+    --------
+    >>> [part[2] for part in block_slices((1, 1, 100_000))]
+    [slice(0, 65536, None), slice(65536, 131072, None)]
+    """
+    sizes = _block_shape(shape)
+    for starts in itertools.product(*map(range, (0, 0, 0), shape, sizes)):
+        yield tuple(slice(i, i + size) for i, size in zip(starts, sizes, strict=True))
 
 
 def _block_shape(shape):
