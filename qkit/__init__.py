@@ -12,8 +12,10 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Accuracy": "evaluate.accuracy",
+    "BitsEffect": "evaluate.bits_effect",
     "Comparison": "evaluate.comparison",
     "Dataset": "data",
+    "Decision": "evaluate.decision_tree",
     "Environment": "machine",
     "GridFit": "quantize.grid_fit",
     "History": "training",
@@ -27,10 +29,14 @@ _HOME = {
     "Tradeoff": "evaluate.tradeoff",
     "accuracy": "evaluate.accuracy",
     "activation_ranges": "quantize.ranges",
+    "bits_effect": "evaluate.bits_effect",
     "check": "notebook",
     "compare": "evaluate.comparison",
     "convert": "quantize.convert",
+    "disagreements": "evaluate.disagreements",
     "environment": "machine",
+    "explore_bits": "widgets.bits",
+    "explore_decision_tree": "widgets.decision_tree",
     "explore_grid": "widgets.grid",
     "explore_schemes": "widgets.schemes",
     "fine_tune_with_control": "quantize.aware",
@@ -40,6 +46,8 @@ _HOME = {
     "load_data": "data",
     "paired": "evaluate.significance",
     "plot_accuracies": "plots.accuracies",
+    "plot_bits_effect": "plots.bits_effect",
+    "plot_decision_tree": "plots.decision_tree",
     "plot_flips": "plots.flips",
     "plot_grid_fit": "plots.grid_fit",
     "plot_latencies": "plots.latencies",
@@ -60,6 +68,7 @@ _HOME = {
 }
 _MODULES = {
     "calibration": "quantize.calibration",
+    "decision_tree": "evaluate.decision_tree",
     "grid": "quantize.grid",
     "models": "models",
     "published": "evaluate.published",

@@ -93,8 +93,12 @@ def test_module_is_one_idea_of_moderate_length(path):
 # Functions whose example would be a picture, need a trained model, or be their own description.
 WITHOUT_EXAMPLE = {
     "activation_ranges",
+    "explore_bits",
+    "explore_decision_tree",
     "explore_schemes",
     "plot_accuracies",
+    "plot_bits_effect",
+    "plot_decision_tree",
     "plot_flips",
     "plot_grid_fit",
     "plot_latencies",
@@ -110,7 +114,7 @@ PUBLIC = {name: getattr(qk, name) for name in qk.__all__}
 PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in ("walkthrough_cnn", "depthwise_cnn")}
 PUBLIC |= {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
-    for module in (qk.calibration, qk.grid, qk.published, qk.simulation)
+    for module in (qk.calibration, qk.decision_tree, qk.grid, qk.published, qk.simulation)
     for name, value in vars(module).items()
     if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"
 }

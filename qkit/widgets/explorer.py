@@ -37,6 +37,9 @@ class Explorer(ipw.VBox):
     takes_long : callable, optional
         Takes the controls' values by name and says whether `compute` has anything to do for them;
         always by default.
+    leads : mapping of str to iterable of str, optional
+        Names of controls that take others along: these get the same value, in one answer, and may
+        be moved on their own later.
     extras : iterable of ipywidgets.Widget
         Shown below the picture: buttons, links.
 
@@ -57,6 +60,7 @@ class Explorer(ipw.VBox):
         compute=None,
         settle=None,
         takes_long=lambda **values: True,
+        leads=None,
         extras=(),
     ):
         self.controls = MappingProxyType(dict(controls))
@@ -67,12 +71,14 @@ class Explorer(ipw.VBox):
         self._lock = threading.RLock()  # the worker draws too
         self._kept, self._wanted = {}, None
         self._future, self._working = None, False
+        self._leads, self._following = leads or {}, False
         self._change, self._fast, self._slow = "", "", ""
         self._words, self._picture = ipw.HTML(), ipw.HTML()
         self.refresh()
         self.wait()
         for name, control in self.controls.items():
             control.observe(lambda change, name=name: self._changed(name, change), names="value")
+            control.style.description_width = "initial"  # else long words are cut off
         row = ipw.Layout(flex_flow="row wrap", grid_gap="0 1.5em")
         super().__init__(
             [ipw.Box(list(self.controls.values()), layout=row), self._words, self._picture, *extras]
@@ -138,8 +144,19 @@ class Explorer(ipw.VBox):
             self._future.result()
 
     def _changed(self, name, change):
-        label = self.controls[name].description or name
-        self._change = f"{label}: {_said_change(change['old'], change['new'])}."
+        if self._following:
+            return
+        self._following = True
+        try:
+            for follower in self._leads.get(name, ()):
+                self.controls[follower].value = change["new"]
+        finally:
+            self._following = False
+        control = self.controls[name]
+        # of a choice, the words that are shown for a value
+        words = dict(_swapped(option) for option in getattr(control, "options", ()))
+        old, new = (words.get(change[key], change[key]) for key in ("old", "new"))
+        self._change = f"{control.description or name}: {_said_change(old, new)}."
         self.refresh()
 
     def _catch_up(self):
@@ -193,6 +210,10 @@ class Explorer(ipw.VBox):
                 "model_id": self.model_id,
             },
         }
+
+
+def _swapped(option):
+    return (option[1], option[0]) if isinstance(option, tuple) else (option, option)
 
 
 def _said_change(old, new):

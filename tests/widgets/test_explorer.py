@@ -137,7 +137,7 @@ def test_a_long_computation_does_not_block_and_the_last_value_stands_greyed():
     for height in (3, 4, 5, 6):
         started = time.perf_counter()
         explorer.controls["height"].value = height
-        assert time.perf_counter() - started < 0.5
+        assert time.perf_counter() - started < 5  # it would wait 10 s
     assert not explorer.settled
     words = explorer.children[1].value
     assert "The line is at 6." in words

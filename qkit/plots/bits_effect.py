@@ -1,0 +1,132 @@
+"""Picture of a network at some bits: what is left of the accuracy, and the images that flip."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from qkit.plots.flips import compose_flips
+from qkit.plots.style import FLOAT, INTEGER, REST, veil
+
+_BITS = (2, 4, 8, 16, 32)
+
+
+def plot_bits_effect(effect, x, *, figure=None):
+    """Draw the bits of each layer, the share of wrong answers, and images that flip.
+
+    Parameters
+    ----------
+    effect : BitsEffect
+    x : ndarray of shape (n, height, width)
+        The images that it was measured on.
+    figure : matplotlib Figure, optional
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure = figure or plt.figure(figsize=(10, 4), layout="constrained")
+    float_bytes = 32 * effect.weights_bytes / np.mean(list(effect.weight_bits.values()))
+    update_bits, update_effect = compose_bits_effect(
+        figure, list(effect.weight_bits), float_bytes, effect.paired.a, x
+    )
+    update_bits(effect.weight_bits, effect.activation_bits)
+    update_effect(effect)
+    return figure
+
+
+def compose_bits_effect(figure, layers, float_bytes, reference, x):
+    """Lay the picture out, and return the functions that draw in it.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    layers : list of str
+        Names, in the order in which they run.
+    float_bytes : float
+        What the weights take in float32.
+    reference : Accuracy
+        Of the network in float.
+    x : ndarray of shape (n, height, width)
+        The images that all is measured on.
+
+    Returns
+    -------
+    (callable, callable)
+        ``update_bits(weight_bits, activation_bits)`` draws the bars; ``update_effect(effect)``
+        the rest, which is veiled for None. Sizes that were drawn before stay as a trail.
+    """
+    bars, rates, flips = figure.subplots(1, 3, width_ratios=[1.15, 1.3, 1.25])
+    rows = ["input", *layers]
+    bars.set(ylim=(len(rows) - 0.4, -0.6), xscale="log", xlim=(1.6, 44))
+    bars.set_xticks(_BITS, ["2", "4", "8", "16", "float"], minor=False)
+    bars.set_xticks([], minor=True)
+    bars.set_yticks(range(len(rows)), rows, fontsize=10 if len(rows) < 8 else 8)
+    bars.set_xlabel("bits")
+    bars.grid(axis="x", alpha=0.3)
+    height = 2 if len(rows) > 5 else 6
+    (weights,) = bars.plot([], [], "s", color=INTEGER, ms=height + 4, animated=True)
+    (activations,) = bars.plot(
+        [], [], "o", mfc="white", mec=FLOAT, mew=2, ms=height + 4, animated=True
+    )
+    handles = [
+        plt.Line2D([], [], ls="", marker="s", color=INTEGER, label="weights"),
+        plt.Line2D([], [], ls="", marker="o", mfc="white", mec=FLOAT, mew=2, label="activations"),
+    ]
+    bars.legend(
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False,
+        handletextpad=0.2,
+    )  # fmt: skip
+
+    kib = float_bytes / 1024
+    rates.set(xscale="log", yscale="log", xlim=(kib / 22, kib * 1.4), ylim=(0.5 / reference.n, 1))
+    sizes = [kib * bits / 32 for bits in _BITS]
+    rates.set_xticks(sizes, [f"{size:.3g}" for size in sizes])
+    rates.set_xticks([], minor=True)
+    rates.set_yticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
+    rates.set(xlabel="weights, KiB", ylabel=f"wrong answers on {reference.n:,} images")
+    rates.grid(alpha=0.3)
+    wrong, (low, high) = _wrong(reference)
+    rates.axhspan(max(low, 0.5 / reference.n), high, color=REST, alpha=0.25, lw=0)
+    rates.axhline(max(wrong, 0.5 / reference.n), color="0.3", ls="--", lw=1)
+    rates.text(
+        0.98, max(low, 0.5 / reference.n) * 0.93, "float32, with its 95 % interval", size=9,
+        color="0.3", ha="right", va="top", transform=rates.get_yaxis_transform(),
+    )  # fmt: skip
+    (trail,) = rates.plot([], [], ".", color=REST, ms=7, animated=True)
+    (interval,) = rates.plot([], [], "-", color=INTEGER, lw=2, animated=True)
+    (point,) = rates.plot([], [], "o", color=INTEGER, ms=8, animated=True)
+    said = rates.text(
+        0.98, 0.97, "", transform=rates.transAxes, ha="right", va="top", size=11, animated=True
+    )
+    for ax in (bars, rates):
+        ax.spines[["top", "right"]].set_visible(False)
+    update_flips = compose_flips(flips, x)
+    veils = [veil(ax) for ax in (rates, flips)]
+    drawn = []
+
+    def update_bits(weight_bits, activation_bits):
+        y = np.arange(len(rows))
+        weights.set_data([weight_bits[name] for name in layers], y[1:] - 0.12)
+        activations.set_data([activation_bits[name] for name in rows], y + 0.12)
+
+    def update_effect(effect):
+        for cover in veils:
+            cover.set_visible(effect is None)
+        if effect is None:
+            return
+        wrong, ends = _wrong(effect.paired.b)
+        here = effect.weights_bytes / 1024, max(wrong, 0.5 / reference.n)
+        trail.set_data(*zip(*drawn, strict=True)) if drawn else None
+        point.set_data([here[0]], [here[1]])
+        interval.set_data([here[0]] * 2, np.maximum(ends, 0.5 / reference.n))
+        said.set_text(f"{100 * effect.paired.b.accuracy:.1f} % right")
+        update_flips(effect.paired, "float32")
+        if here not in drawn:
+            drawn.append(here)
+
+    return update_bits, update_effect
+
+
+def _wrong(accuracy):
+    """Return the share of wrong answers and its interval."""
+    low, high = accuracy.interval
+    return 1 - accuracy.accuracy, (1 - high, 1 - low)
