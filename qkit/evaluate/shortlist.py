@@ -1,0 +1,133 @@
+"""From requirements to the schemes that meet them, as far as the measurement can tell."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from qkit.result import Result
+
+MET, MISSED, OPEN = "met", "missed", "open"
+_DATA = ("nothing", "unlabelled sample", "labelled training data")  # each includes those before
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Shortlist(Result):
+    """Which schemes meet which requirements.
+
+    Attributes
+    ----------
+    verdicts : mapping of str to mapping of str to str
+        By scheme and requirement: "met", "missed", or "open", where the interval holds both.
+    latency_us : mapping of str to float
+        By scheme; what the ones that meet all are ranked by.
+    """
+
+    verdicts: MappingProxyType
+    latency_us: MappingProxyType
+
+    @property
+    def chosen(self):
+        """Names of the schemes that meet every requirement, the fastest first."""
+        return self._ranked(lambda verdicts: all(v == MET for v in verdicts))
+
+    @property
+    def open(self):
+        """Names of the schemes that miss none, but are not shown to meet all; the fastest first."""
+        return self._ranked(lambda verdicts: MISSED not in verdicts and OPEN in verdicts)
+
+    def _ranked(self, fits):
+        names = [name for name, v in self.verdicts.items() if fits(v.values())]
+        return tuple(sorted(names, key=self.latency_us.get))
+
+    def to_frame(self):
+        """Return a DataFrame of verdicts with one row per scheme, one column per requirement."""
+        import pandas as pd
+
+        frame = pd.DataFrame({name: dict(v) for name, v in self.verdicts.items()}).T
+        frame["latency_us"] = pd.Series(dict(self.latency_us))
+        return frame.rename_axis("scheme")
+
+    def summary(self):
+        """Say in one line what is left, and what more data could add."""
+        text = "no scheme meets all requirements"
+        if self.chosen:
+            text = f"{', '.join(self.chosen)} meet{'s' * (len(self.chosen) == 1)} all requirements"
+        if self.open:
+            text += f"; open until more is measured: {', '.join(self.open)}"
+        return text
+
+
+def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, data=None):
+    """Hold each scheme of a comparison against requirements.
+
+    A drop in accuracy is judged by its interval: a scheme is not "as good" because a small test
+    could not tell the difference.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    size_bytes : int, optional
+        The file may have at most so many bytes.
+    drop_pp : float, optional
+        The accuracy may be at most so many points below the reference: met where the whole 95 %
+        interval of the difference is above −`drop_pp`, missed where all of it is below, else open.
+    latency_us : float, optional
+        An inference may take at most so long, in µs; judged by its 95 % interval in the same way.
+    data : {"nothing", "unlabelled sample", "labelled training data"}, optional
+        What there is beside the trained model; each includes those before it.
+
+    Returns
+    -------
+    Shortlist
+
+    Raises
+    ------
+    ValueError
+        If no requirement is named, or one is out of its range.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
+    >>> comparison = qk.compare(model, digits, ["float16", "dynamic_range"])
+    >>> shortlist(comparison, size_bytes=30_000).chosen
+    ('dynamic_range',)
+    """
+    limits = {"size_bytes": size_bytes, "drop_pp": drop_pp, "latency_us": latency_us}
+    if all(limit is None for limit in (*limits.values(), data)):
+        raise ValueError(
+            "shortlist: name a requirement: size_bytes=, drop_pp=, latency_us= or data=."
+        )
+    for name, limit in limits.items():
+        if limit is not None and not limit >= 0:
+            raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
+    if data is not None and data not in _DATA:
+        raise ValueError(f"shortlist: data must be one of {', '.join(_DATA)}, got {data!r}.")
+    times = comparison.latency
+    verdicts = {}
+    for name in comparison.models:
+        verdicts[name] = found = {}
+        if size_bytes is not None:
+            bytes_ = comparison.sizes[name].size_bytes
+            found[f"size ≤ {size_bytes:,} bytes"] = _verdict(bytes_, bytes_, size_bytes)
+        if drop_pp is not None:
+            worst, best = (-end for end in comparison.paired[name].interval_pp)
+            if name == comparison.reference:
+                worst = best = 0  # held against itself
+            found[f"drop ≤ {drop_pp:g} points"] = _verdict(best, worst, drop_pp)
+        if latency_us is not None:
+            found[f"latency ≤ {latency_us:g} µs"] = _verdict(*times.interval_us[name], latency_us)
+        if data is not None:
+            # a file from elsewhere asks for nothing any more
+            needs = _DATA.index(comparison.needs[name]) if comparison.needs[name] in _DATA else 0
+            found[f"data: {data}"] = _verdict(needs, needs, _DATA.index(data))
+    return Shortlist(
+        MappingProxyType({name: MappingProxyType(v) for name, v in verdicts.items()}),
+        MappingProxyType(dict(times.median_us)),
+    )
+
+
+def _verdict(low, high, limit):
+    """Return whether what lies between low and high is surely, surely not, or maybe in limits."""
+    if high <= limit:
+        return MET
+    return MISSED if low > limit else OPEN
