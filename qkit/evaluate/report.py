@@ -6,7 +6,7 @@ from qkit.machine import environment
 
 _WITH_INTERVAL = "(95 %)"
 _NEEDS = "needs beside the model"
-_NEEDED = {
+NEEDED = {
     "nothing": "needs no data",
     "unlabelled sample": "needs an unlabelled sample",
     "labelled training data": "needs labelled training data",
@@ -162,7 +162,7 @@ def sentence(comparison, name):
         f"{row['size_bytes'] / 1024:.1f} KiB ({row['size_ratio']:.2f} times smaller; deflated "
         f"{row['deflated_bytes'] / 1024:.1f}), {row['latency_us']:.1f} µs an inference "
         f"({row['latency_ratio']:.2f} times the time), {count or 'no'} float "
-        f"operator{'s'[: count != 1]}; {_NEEDED.get(row['needs'], 'made elsewhere')}."
+        f"operator{'s'[: count != 1]}; {NEEDED.get(row['needs'], 'made elsewhere')}."
     )
 
 
