@@ -39,6 +39,10 @@ class Accuracy(Result):
         """Which predictions are right; ndarray of shape (n,), bool."""
         return self.predictions == self.labels
 
+    def first(self, n):
+        """Return the accuracy on the first `n` images alone."""
+        return from_predictions(self.predictions[:n], self.labels[:n])
+
     def to_frame(self):
         """Return a DataFrame of one row."""
         import pandas as pd

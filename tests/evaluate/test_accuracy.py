@@ -130,3 +130,8 @@ def test_float64_images_and_other_integer_labels_are_taken(toy_tflite, toy_data)
 def test_measuring_is_silent(toy_tflite, toy_data, capfd):
     qk.accuracy(toy_tflite, toy_data.x_test, toy_data.y_test)
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_first_images_alone():
+    found = from_predictions(np.array([0, 1, 2, 2, 1]), np.array([0, 1, 2, 0, 0])).first(3)
+    assert (found.accuracy, found.n) == (1.0, 3)
