@@ -24,6 +24,9 @@ class QParams(Result):
         Smallest and largest integer.
     granularity : PerTensor, PerAxis or PerGroup
         Which values share a scale.
+    inverse : ndarray of shape (channels,), float32, or None
+        Steps a unit. Where it is there, values are multiplied by it, and not divided by `scale`:
+        TensorFlow's operator for channels does so, and rounds some values near a tie otherwise.
     """
 
     scale: np.ndarray
@@ -31,6 +34,7 @@ class QParams(Result):
     qmin: int
     qmax: int
     granularity: object = PerTensor()
+    inverse: np.ndarray | None = None
 
     @property
     def bits(self):

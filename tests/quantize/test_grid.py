@@ -40,10 +40,12 @@ def tensors(draw):
             kind, np.full(shape, x.flat[0])
         )
     granularity = draw(st.sampled_from(granularities(shape)))
-    bits, symmetric = draw(st.integers(2, 16)), draw(st.booleans())
     return x.astype(np.float32), {
-        "bits": bits, "symmetric": symmetric, "granularity": granularity
-    }  # fmt: skip
+        "bits": draw(st.integers(2, 16)),
+        "symmetric": draw(st.booleans()),
+        "granularity": granularity,
+        "rule": draw(st.sampled_from(["converter", "fake_quant"])),
+    }
 
 
 def granularities(shape):
@@ -64,14 +66,18 @@ def spread(per_channel, shape, granularity):
 
 
 def plain_fake_quantize(x, qparams):
-    """Return what `fake_quantize` must give, in the order of TensorFlow's operator."""
+    """Return what `fake_quantize` must give, in the order of TensorFlow's operators."""
+    below_zero = np.float32(qparams.zero_point - qparams.qmin)
     low, high, scale, below_zero = (
         spread(v, x.shape, qparams.granularity)
-        for v in (qparams.low, qparams.high, qparams.scale, qparams.zero_point - qparams.qmin)
+        for v in (qparams.low, qparams.high, qparams.scale, below_zero)
     )
-    half = np.float32(0.5)
-    steps = (np.clip(x, low, high) - low) / scale - below_zero.astype(np.float32) + half
-    return np.floor(steps) * scale
+    steps = np.clip(x, low, high) - low
+    if qparams.inverse is None:
+        steps = steps / scale
+    else:
+        steps = steps * spread(qparams.inverse, x.shape, qparams.granularity)
+    return np.floor(steps - below_zero + np.float32(0.5)) * scale
 
 
 def assert_same_bits(found, expected):
