@@ -94,13 +94,11 @@ def compose_flips(ax, x):
     rows, columns = _TILES
     height, width = x.shape[1:3]
     tall, wide = round(1.62 * height), round(1.3 * width)
-    image = ax.imshow(
-        np.zeros((rows * tall, columns * wide, 3), np.uint8), interpolation="nearest", animated=True
-    )
+    image = ax.imshow(np.zeros((rows * tall, columns * wide, 3), np.uint8), interpolation="nearest")
     ax.set_ylim(rows * tall, -0.45 * height)  # room for the title
     ax.axis("off")
     middle = columns * wide / 2, -0.1 * height
-    title = ax.text(*middle, "", ha="center", va="bottom", fontsize=10, animated=True)
+    title = ax.text(*middle, "", ha="center", va="bottom", fontsize=10)
     corners = [
         (row * tall + tall - height, column * wide + (wide - width) // 2)
         for row in range(rows)
@@ -109,12 +107,18 @@ def compose_flips(ax, x):
     texts = [
         ax.text(
             left + width / 2, top - 0.03 * height, "", ha="center", va="bottom", fontsize=9,
-            linespacing=1.05, animated=True,
+            linespacing=1.05,
         )
         for top, left in corners
     ]  # fmt: skip
 
+    shown_now = None
+
     def update(paired, against):
+        nonlocal shown_now
+        if (paired, against) == shown_now:
+            return
+        shown_now = paired, against
         sheet = np.full((rows * tall, columns * wide, 3), 255, np.uint8)
         shown = [] if paired is None else in_turn(paired)[: len(corners)]
         for text in texts[len(shown) :]:

@@ -18,7 +18,7 @@ _ARROW = {
     ("larger", "smaller"): "↘",
 }
 _MARGIN = 0.09  # of an axis, beyond the outermost interval
-_SAME, _APART = 0.002, 0.012  # of an axis: what counts as the same x, and is drawn so far apart
+_APART = 0.014  # of an axis, between schemes of the same x
 
 
 def compose_schemes(figure, schemes, *, x=None):
@@ -39,18 +39,15 @@ def compose_schemes(figure, schemes, *, x=None):
     callable
         ``update(tradeoff, picked=None, against=None, paired=None)``
     """
-    right = 0.58 if x is not None else 0.70
-    ax = figure.add_axes((0.085, 0.13, right - 0.085, 0.78))
-    side = (right + 0.02, 0.60, 0.98 - right - 0.015, 0.36)
-    if x is None:
-        side = (right + 0.02, 0.13, 0.98 - right - 0.015, 0.78)
-    show_points = _compose_points(ax, schemes)
-    show_names = _compose_names(figure.add_axes(side), schemes, columns=1 if x is None else 2)
-    show_flips = None
-    if x is not None:
-        show_flips = compose_flips(
-            figure.add_axes((right + 0.02, 0.02, 0.98 - right - 0.02, 0.57)), x
-        )
+    # a panel each: what changes in one leaves the others as they are drawn
+    left = 0.59 if x is not None else 0.71
+    grid = figure.add_gridspec(2, 2, width_ratios=(left, 1 - left), height_ratios=(0.4, 0.6))
+    places = [grid[:, 0], grid[:, 1]] if x is None else [grid[:, 0], grid[0, 1], grid[1, 1]]
+    points, names, *flips = (figure.add_subfigure(place, facecolor="white") for place in places)
+    show_points = _compose_points(points.add_axes((0.145, 0.13, 0.84, 0.78)), schemes)
+    legend = names.add_axes((0.03, 0.13, 0.96, 0.78) if x is None else (0.03, 0.0, 0.96, 0.9))
+    show_names = _compose_names(legend, schemes, columns=2 if flips else 1)
+    show_flips = compose_flips(flips[0].add_axes((0, 0.03, 1, 0.95)), x) if flips else None
 
     def update(tradeoff, picked=None, against=None, paired=None):
         show_points(tradeoff, picked, against)
@@ -189,14 +186,14 @@ def _set_scale(axis, values, quantity):
 
 
 def _side_by_side(xs, ends, logarithmic):
-    """Move schemes of the same x a little apart, so that their intervals can be told apart."""
+    """Move schemes of the same x a little apart, never as far as the next other scheme."""
     xs, ends = (np.log10(v) if logarithmic else np.asarray(v) for v in (xs, ends))
-    order = np.argsort(xs, kind="stable")
-    steps = np.diff(xs[order]) > _SAME * (ends[1] - ends[0])
-    moved = xs.copy()
-    for twins in np.split(order, np.flatnonzero(steps) + 1):
-        places = np.arange(len(twins)) - (len(twins) - 1) / 2
-        moved[twins] += _APART * (ends[1] - ends[0]) * places
+    distinct, moved = np.unique(xs), xs.copy()
+    for value in distinct:
+        (twins,) = np.nonzero(xs == value)
+        to_others = np.abs(distinct[distinct != value] - value)
+        room = min([_APART * (ends[1] - ends[0]), *to_others / len(twins)])
+        moved[twins] += room * (np.arange(len(twins)) - (len(twins) - 1) / 2)
     return 10**moved if logarithmic else moved
 
 

@@ -12,13 +12,15 @@ class LiveFigure:
 
     Axes limits, tick labels and everything else without ``animated=True`` should stay as they
     are: tick labels are what a full draw spends its time on, and fixed axes let two settings be
-    compared. Where such a part changes all the same, as another quantity on an axis, the fixed
-    parts are drawn once more, which takes several times as long.
+    compared. Where such a part changes all the same, as another quantity on an axis, all are drawn
+    once more, which takes several times as long; of a figure that is nothing but subfigures, only
+    the one that changed.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
         With its animated artists in place. One made without pyplot ends with its last reference.
+        Subfigures need a face colour, which is what wipes out their last state.
     """
 
     def __init__(self, figure):
@@ -29,13 +31,24 @@ class LiveFigure:
         )
         self._canvas.draw()  # settles the layout
         figure.set_layout_engine("none")  # nothing may shift from one redraw to the next
+        self._background = None
         self._draw_fixed()
 
     def _draw_fixed(self):
         visible = [artist.get_visible() for artist in self._moving]
         for artist in self._moving:
             artist.set_visible(False)  # animated images would be drawn into the background
-        self._canvas.draw()
+        parts = self._figure.subfigs
+        # what the figure has besides its parts may lie across them
+        nothing_else = {*self._figure.get_children()} == {self._figure.patch, *parts}
+        if self._background is not None and nothing_else:
+            self._canvas.restore_region(self._background)
+            for part in parts:
+                if part.stale:
+                    part.draw(self._canvas.get_renderer())
+            self._figure.stale = False
+        else:
+            self._canvas.draw()
         self._background = self._canvas.copy_from_bbox(self._figure.bbox)
         for artist, was_visible in zip(self._moving, visible, strict=True):
             artist.set_visible(was_visible)

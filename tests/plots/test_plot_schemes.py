@@ -102,6 +102,15 @@ def test_schemes_of_the_same_x_stand_side_by_side(compared):
     assert c == 8
 
 
+def test_standing_side_by_side_keeps_the_order(hand_made):
+    rows = {"a": (range(9), 50, 10), "b": (range(8), 50, 10), "c": (range(7), 50.1, 10)}
+    rows["far"] = (range(6), 90, 10)
+    dots, _ = parts(qk.plot_schemes(qk.tradeoff(hand_made(rows))).axes[0])
+    a, b, c, far = dots.get_offsets()[:, 0]
+    assert a < 50 < b < c == pytest.approx(50.1, abs=0.001)
+    assert far == 90
+
+
 def test_a_scheme_keeps_its_colour_and_marker_when_others_go(compared):
     whole, _ = parts(qk.plot_schemes(qk.tradeoff(compared)).axes[0])
     part, _ = parts(qk.plot_schemes(qk.tradeoff(compared, schemes=["int16_activations"])).axes[0])

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from qkit.widgets.explorer import Explorer
+from qkit.widgets.live import LiveFigure
 
 
 def line_explorer(compute=None, **more):
@@ -82,6 +83,45 @@ def test_a_fixed_part_that_changes_is_drawn_anew():
     ax.set(xlim=(0, 10), xlabel="")
     explorer.controls["height"].value = 2
     assert explorer.png() == before
+
+
+def two_halves(limits, title=None):
+    figure = Figure(figsize=(4, 2), layout="none")
+    grid = figure.add_gridspec(1, 2)
+    for place, limit in zip(grid, limits, strict=True):
+        part = figure.add_subfigure(place, facecolor="white")
+        ax = part.add_axes((0.2, 0.2, 0.7, 0.6), xlim=(0, limit))
+        ax.plot([0, 1], [0, 1], animated=True)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def test_of_subfigures_only_those_that_changed_are_drawn_anew():
+    figure = two_halves((1, 1))
+    live, drawn = LiveFigure(figure), []
+    for part in figure.subfigs:
+        draw = part.draw
+        part.draw = lambda renderer, part=part, draw=draw: (drawn.append(part), draw(renderer))
+    live.png()
+    assert not drawn
+    for changed, limits in ((1, (1, 5)), (0, (7, 5))):
+        for limit in (99, limits[changed]):
+            figure.axes[changed].set_xlim(0, limit)
+            live.png()
+        assert set(drawn) == {figure.subfigs[changed]}
+        assert live.png() == LiveFigure(two_halves(limits)).png()
+        assert len(drawn) == 2
+        drawn.clear()
+
+
+def test_what_lies_across_subfigures_stays():
+    figure = two_halves((1, 1), "before")
+    live = LiveFigure(figure)
+    figure.axes[0].set_xlim(0, 5)
+    assert live.png() == LiveFigure(two_halves((5, 1), "before")).png()
+    figure.suptitle("after")
+    assert live.png() == LiveFigure(two_halves((5, 1), "after")).png()
 
 
 def test_the_fixed_parts_are_drawn_once_while_only_animated_ones_move(monkeypatch):
