@@ -10,6 +10,7 @@ import ipywidgets as ipw
 
 from qkit.widgets.live import LiveFigure
 
+_MOST_BUTTONS = 4
 _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
 
 
@@ -210,6 +211,36 @@ class Explorer(ipw.VBox):
                 "model_id": self.model_id,
             },
         }
+
+
+def choice(options, description, value=None):
+    """Return a control for one of several options that answers to keys, in a notebook too.
+
+    JupyterLab takes the arrow keys away from a dropdown, to move between cells. Few options are
+    buttons side by side, pressed with the space bar; more are a slider that the arrow keys move.
+
+    Parameters
+    ----------
+    options : iterable of str, or of (str, value)
+    description : str
+    value : object, optional
+        The first option by default.
+
+    Returns
+    -------
+    ipywidgets.ToggleButtons or ipywidgets.SelectionSlider
+
+    Examples
+    --------
+    >>> choice(["per tensor", "per channel"], "granularity").value
+    'per tensor'
+    """
+    options = list(options)
+    given = {} if value is None else {"value": value}
+    if len(options) <= _MOST_BUTTONS:
+        style = {"button_width": "auto"}
+        return ipw.ToggleButtons(options=options, description=description, style=style, **given)
+    return ipw.SelectionSlider(options=options, description=description, **given)
 
 
 def _swapped(option):

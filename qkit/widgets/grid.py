@@ -13,7 +13,7 @@ from qkit.quantize.calibration import mse, percentile
 from qkit.quantize.grid import PerAxis, PerGroup, PerTensor, choose_qparams
 from qkit.quantize.grid_fit import grid_fit
 from qkit.quantize.simulation import layers
-from qkit.widgets.explorer import Explorer
+from qkit.widgets.explorer import Explorer, choice
 
 _GROUP_SIZES = (64, 32, 16, 8, 4)  # the largest that fits is offered
 # By the words of the control: from bits and symmetry to the `range` of `choose_qparams`.
@@ -56,11 +56,11 @@ def explore_grid(tensors, *, axis=None):
     tensors, axes = _named(tensors, axis)
     granularities = _granularities(tensors.values())
     controls = {
-        "tensor": ipw.Dropdown(options=list(tensors), description="tensor"),
+        "tensor": choice(tensors, "tensor"),
         "bits": ipw.IntSlider(8, 2, 16, description="bits"),
         "symmetric": ipw.Checkbox(True, description="symmetric"),
-        "granularity": ipw.Dropdown(options=list(granularities), description="granularity"),
-        "range": ipw.Dropdown(options=list(_OBSERVERS), description="range"),
+        "granularity": choice(granularities, "granularity"),
+        "range": choice(_OBSERVERS, "range"),
     }
     figure = Figure(figsize=(9, 3.9), dpi=100, layout="constrained")
     update = compose_grid_fit(figure)

@@ -12,7 +12,7 @@ from qkit.evaluate.significance import paired
 from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
 from qkit.files import write_atomically
 from qkit.plots.schemes import FIGSIZE, FIGSIZE_IMAGES, compose_schemes
-from qkit.widgets.explorer import Explorer
+from qkit.widgets.explorer import Explorer, choice
 
 _LAST_ONE = "schemes: at least one must stay shown; the last choice is back."
 
@@ -48,10 +48,10 @@ def explore_schemes(comparison, *, x=None):
     first = next((name for name in (*chosen.front, *names) if name != names[0]), names[0])
     controls = {
         "schemes": schemes,
-        "scheme": ipw.Dropdown(options=names, value=first, description="scheme"),
-        "against": ipw.Dropdown(options=names, value=names[0], description="against"),
-        "x": ipw.Dropdown(options=list(QUANTITIES), value=chosen.x.name, description="x"),
-        "y": ipw.Dropdown(options=list(QUANTITIES), value=chosen.y.name, description="y"),
+        "scheme": choice(names, "scheme", first),
+        "against": choice(names, "against", names[0]),
+        "x": choice(QUANTITIES, "x", chosen.x.name),
+        "y": choice(QUANTITIES, "y", chosen.y.name),
     }
     figure = Figure(figsize=FIGSIZE if x is None else FIGSIZE_IMAGES, dpi=100, layout="none")
     update = compose_schemes(figure, names, x=x)
