@@ -93,12 +93,15 @@ def test_module_is_one_idea_of_moderate_length(path):
 # Functions whose example would be a picture, need a trained model, or be their own description.
 WITHOUT_EXAMPLE = {
     "activation_ranges",
+    "digit_answers",
     "explore_bits",
     "explore_decision_tree",
+    "explore_digit",
     "explore_schemes",
     "plot_accuracies",
     "plot_bits_effect",
     "plot_decision_tree",
+    "plot_digit_answers",
     "plot_flips",
     "plot_grid_fit",
     "plot_latencies",

@@ -1,0 +1,195 @@
+"""What several classifiers answer to one image, side by side."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from qkit import validate
+from qkit.interpreter import classifier_shapes, from_grid, open_interpreter, to_grid
+from qkit.result import Result
+from qkit.tflite_file import read_tflite
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DigitAnswers(Result):
+    """The probabilities that models give to the classes of one image.
+
+    Attributes
+    ----------
+    probabilities : mapping of str to ndarray of shape (classes,), float64
+        Of each model; they sum to 1.
+    reference : str
+        The model that the others are compared with.
+    """
+
+    probabilities: Mapping
+    reference: str
+
+    @property
+    def answers(self):
+        """The most probable class of each model."""
+        return {name: int(p.argmax()) for name, p in self.probabilities.items()}
+
+    @property
+    def margins(self):
+        """How far the first class is ahead of the second, in probability, for each model."""
+        ordered = {name: np.sort(p) for name, p in self.probabilities.items()}
+        return {name: float(p[-1] - p[-2]) for name, p in ordered.items()}
+
+    @property
+    def differences(self):
+        """Each other model's probabilities minus the reference's; ndarrays by name."""
+        return {
+            name: p - self.probabilities[self.reference]
+            for name, p in self.probabilities.items()
+            if name != self.reference
+        }
+
+    def to_frame(self):
+        """Return a DataFrame with one row per model."""
+        import pandas as pd
+
+        rows = [
+            {
+                "answer": answer,
+                "probability": self.probabilities[name][answer],
+                "second": int(self.probabilities[name].argsort()[-2]),
+                "margin": self.margins[name],
+                "largest_difference": _largest(self.differences.get(name, [0.0])),
+            }
+            for name, answer in self.answers.items()
+        ]
+        return pd.DataFrame(rows, index=pd.Index(list(self.answers), name="model"))
+
+    def summary(self):
+        """Say who answers what, with which margin, and how far the others are off."""
+        first = self.probabilities[self.reference]
+        best, second = first.argsort(kind="stable")[::-1][:2]
+        text = (
+            f"{self._agreement()} {self.reference} gives {best} the probability {first[best]:.4f}, "
+            f"{self.margins[self.reference]:.4f} ahead of {second}."
+        )
+        if self.differences:
+            parts = [f"{name} {_largest(d):.2g}" for name, d in self.differences.items()]
+            text += f" Largest difference from it in any class: {', '.join(parts)}."
+        return text
+
+    def _agreement(self):
+        """Say whether the models agree, and which answer what."""
+        by_answer = {}
+        for name, answer in self.answers.items():
+            by_answer.setdefault(answer, []).append(name)
+        if len(self.answers) == 1:
+            return f"{self.reference} answers {self.answers[self.reference]}."
+        if len(by_answer) == 1:
+            return f"All {len(self.answers)} models answer {self.answers[self.reference]}."
+        said = [f"{answer}: {', '.join(names)}" for answer, names in by_answer.items()]
+        return f"The models disagree ({'; '.join(said)})."
+
+
+def digit_answers(models, image, *, reference="float32"):
+    """Ask classifiers what is in one image.
+
+    Parameters
+    ----------
+    models : mapping of str to bytes
+        .tflite files by name.
+    image : ndarray of the models' input shape, or of as many values
+        Floating point, on the scale the models were trained on.
+    reference : str
+        The model that the others are compared with; the first one where there is none so named.
+
+    Returns
+    -------
+    DigitAnswers
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the models do not fit each other, or the image does not fit them.
+    """
+    return open_classifiers(models)(image, reference=reference)
+
+
+def open_classifiers(models):
+    """Open classifiers once, to ask them about many images one by one.
+
+    Parameters
+    ----------
+    models : mapping of str to bytes
+        .tflite files by name, with inputs of the same size and the same classes.
+
+    Returns
+    -------
+    callable
+        Takes an image, `names` of models (all by default) and `reference`, as `digit_answers`
+        does, and returns DigitAnswers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no models, one is no classifier, or they do not fit each other.
+    """
+    if not isinstance(models, Mapping) or not models:
+        raise ValueError(
+            "the models must be a dict of name → .tflite bytes with at least one entry, such as "
+            f"comparison.models; got {type(models).__name__}{' without entries' * (not models)}."
+        )
+    opened = {name: open_interpreter(tflite, batch_size=1) for name, tflite in models.items()}
+    shapes = {name: classifier_shapes(interpreter) for name, interpreter in opened.items()}
+    sizes = {name: (int(np.prod(shape)), classes) for name, (shape, classes) in shapes.items()}
+    first = next(iter(sizes))
+    for name, size in sizes.items():
+        if size != sizes[first]:
+            raise ValueError(
+                f"the models must take the same images and know the same classes: {first!r} takes "
+                f"{sizes[first][0]:,} values and knows {sizes[first][1]} classes, {name!r} "
+                f"{size[0]:,} and {size[1]}. Leave one of them out."
+            )
+    already_probable = {name: _ends_in_softmax(tflite) for name, tflite in models.items()}
+
+    def ask(image, *, names=None, reference="float32"):
+        image = validate.values(image, what="digit_answers: the image")
+        if image.size != sizes[first][0]:
+            raise ValueError(
+                f"digit_answers: the image has the shape {image.shape}, and the models take "
+                f"{shapes[first][0]}. Bring it to that size, as qkit.drawing.like_mnist does."
+            )
+        found = {}
+        for name in models if names is None else names:
+            scores = _scores(opened[name], image.reshape(shapes[name][0]))
+            found[name] = scores / scores.sum() if already_probable[name] else _softmax(scores)
+        if reference not in found:
+            reference = next(iter(found))
+        return DigitAnswers(MappingProxyType(found), reference)
+
+    return ask
+
+
+def _scores(interpreter, image):
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    interpreter.reset_all_variables()
+    interpreter.set_tensor(source["index"], to_grid(image[None], source))
+    interpreter.invoke()
+    return from_grid(interpreter.get_tensor(target["index"])[0], target).astype(np.float64)
+
+
+def _softmax(scores):
+    powers = np.exp(scores - scores.max())
+    return powers / powers.sum()
+
+
+def _ends_in_softmax(tflite):
+    """Whether the scores are probabilities already; a conversion of dtype may follow."""
+    content = read_tflite(tflite)
+    maker = {id(made): op for op in content.operators for made in op.outputs}
+    op = maker.get(id(content.outputs[0]))
+    while op is not None and op.name in ("QUANTIZE", "DEQUANTIZE"):
+        op = maker.get(id(op.inputs[0]))
+    return op is not None and op.name == "SOFTMAX"
+
+
+def _largest(differences):
+    return float(np.abs(differences).max())

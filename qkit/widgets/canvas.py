@@ -1,0 +1,74 @@
+"""A sheet to draw on with the mouse; the one control that needs JavaScript of its own."""
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import traitlets
+
+from qkit.drawing import BRUSH, SHEET, SIDE
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Strokes on a sheet of 280×280, as a value.
+
+    Attributes
+    ----------
+    strokes : tuple of tuple of (int, int)
+        The points of each stroke.
+    """
+
+    strokes: tuple = ()
+
+    def __str__(self):
+        n = len(self.strokes)
+        pixels = sum(map(_length, self.strokes)) * SIDE / SHEET
+        return f"{n} stroke{'s' * (n > 1)}, {pixels:.0f} pixels long" if n else "nothing"
+
+
+def drawing_canvas(description):
+    """Return a sheet to draw on, if the package anywidget is there.
+
+    Parameters
+    ----------
+    description : str
+
+    Returns
+    -------
+    anywidget.AnyWidget
+        Its `value` is a Drawing and follows its `strokes`, a list of lists of points.
+
+    Raises
+    ------
+    ImportError
+        Where anywidget is not installed.
+    """
+    return _canvas_class()(description=description)
+
+
+@functools.cache
+def _canvas_class():
+    import anywidget
+
+    class Canvas(anywidget.AnyWidget):
+        _esm = Path(__file__).with_name("canvas.js")
+        strokes = traitlets.List().tag(sync=True)
+        size = traitlets.Int(SHEET).tag(sync=True)
+        brush = traitlets.Int(BRUSH).tag(sync=True)
+        description = traitlets.Unicode().tag(sync=True)
+        value = traitlets.Instance(Drawing, ())
+        style = SimpleNamespace()  # explorers set there what other controls need
+
+        @traitlets.observe("strokes")
+        def _drawn(self, change):
+            self.value = Drawing(tuple(tuple(map(tuple, stroke)) for stroke in change["new"]))
+
+    return Canvas
+
+
+def _length(stroke):
+    return sum(itertools.starmap(math.dist, itertools.pairwise(stroke)))
