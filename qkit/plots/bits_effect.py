@@ -54,7 +54,10 @@ def compose_bits_effect(figure, layers, float_bytes, reference, x):
         ``update_bits(weight_bits, activation_bits)`` draws the bars; ``update_effect(effect)``
         the rest, which is veiled for None. Sizes that were drawn before stay as a trail.
     """
-    bars, rates, flips = figure.subplots(1, 3, width_ratios=[1.15, 1.3, 1.25])
+    # each is redrawn on its own, over what was there before
+    left, right = figure.subfigures(1, 2, width_ratios=[2.45, 1.25], facecolor="white")
+    bars, rates = left.subplots(1, 2, width_ratios=[1.15, 1.3])
+    flips = right.add_subplot()
     rows = ["input", *layers]
     bars.set(ylim=(len(rows) - 0.4, -0.6), xscale="log", xlim=(1.6, 44))
     bars.set_xticks(_BITS, ["2", "4", "8", "16", "float"], minor=False)

@@ -55,7 +55,7 @@ def compose_grid_fit(figure):
     errors.set(xlim=STEP_EDGES[[0, -1]], ylim=(0, 1.9), ylabel="density")
     errors.set(xlabel="error, steps (more: at the ends)", xticks=[-1, -0.5, 0, 0.5, 1])
     errors.plot([-0.5, -0.5, 0.5, 0.5], [0, 1, 1, 0], "--", color="0.3", lw=1.2)
-    errors.text(0, 1.22, "rounding alone: RMS 1/√12 = 0.289", ha="center", size=9, color="0.3")
+    errors.text(0, 1.42, "rounding alone: RMS 1/√12 = 0.289", ha="center", size=9, color="0.3")
 
     shown = values.stairs(
         np.full(VALUE_EDGES.size - 1, _RAREST), VALUE_EDGES, baseline=_RAREST / 10, fill=True,
@@ -77,7 +77,7 @@ def compose_grid_fit(figure):
     said = errors.text(0.03, 0.98, "", transform=errors.transAxes, va="top", size=10, animated=True)
     unit = values.text(0.01, 0.97, "", transform=values.transAxes, va="top", size=10, animated=True)
     veils = [veil(ax) for ax in panels.values()]
-    near = np.abs(STEP_EDGES[:-1] + STEP_EDGES[1:]) / 2 < 0.5
+    near = np.abs(STEP_EDGES[:-1] + STEP_EDGES[1:]) / 2 < 0.55  # the bin of exactly half a step too
 
     def update(fit):
         for cover in veils:

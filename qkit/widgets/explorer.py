@@ -79,7 +79,8 @@ class Explorer(ipw.VBox):
         self.wait()
         for name, control in self.controls.items():
             control.observe(lambda change, name=name: self._changed(name, change), names="value")
-            control.style.description_width = "initial"  # else long words are cut off
+            if not control.style.description_width:
+                control.style.description_width = "initial"  # else long words are cut off
         row = ipw.Layout(flex_flow="row wrap", grid_gap="0 1.5em")
         super().__init__(
             [ipw.Box(list(self.controls.values()), layout=row), self._words, self._picture, *extras]

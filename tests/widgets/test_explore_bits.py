@@ -52,6 +52,15 @@ def test_one_slider_takes_all_layers_along_in_one_answer(explorer):
     assert explorer.readout.startswith("weight bits, all: 8 → 3.")
 
 
+def test_nothing_of_an_earlier_picture_stays_below_a_later_one(explorer):
+    control, shown = explorer.controls["weight bits, all"], []
+    for bits in (2, 8, 2, 8, 2):  # the first two leave their points in the trail
+        control.value = bits
+        explorer.wait()
+        shown.append(explorer.png())
+    assert shown[4] == shown[2]
+
+
 def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer):
     before = plt.get_fignums()
     options = [value for _, value in explorer.controls["activation bits, all"].options]

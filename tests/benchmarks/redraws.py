@@ -1,0 +1,199 @@
+"""How fast the explorers redraw, beside the same picture through `interact` with a new figure.
+
+``python tests/benchmarks/redraws.py`` prints the kernel's time from a control's change to the
+picture, median and 95th percentile, and how many times as long the plain way takes. Misses of the
+aims are marked. It ends with an error where an explorer shows nothing new.
+"""
+
+import sys
+import time
+from functools import partial
+from itertools import cycle, islice
+
+import ipywidgets as ipw
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.core.pylabtools import print_figure
+
+import qkit as qk
+
+REDRAWS = 60
+SLOWEST_MS, LEAST_RATIO = 40, 8  # for the explorers of a number, a grid and a calibration
+SLOWEST_ACCURACY_MS = 250
+
+
+def main():
+    """Print the table; return 1 if a picture stayed as it was, else 0."""
+    mpl.use("agg")
+    qk.setup_notebook()
+    data = qk.load_data("mnist", fallback="digits")
+    model = qk.models.walkthrough_cnn()
+    qk.fit(model, data, epochs=2)
+    tflite = qk.convert(model, "float32")
+    comparison = qk.compare(model, data, ["dynamic_range", "full_integer"])
+    print(f"{qk.environment().summary()}\n{data}\n")
+    print(
+        f"{'milliseconds, median (95th percentile)':40}{'interact':>18}{'qkit':>18}{'ratio':>8}   aim"
+    )
+    moved = [
+        explorer_of_numbers(),
+        explorer_of_grids(tflite),
+        explorer_of_calibration(tflite, data),
+        explorer_of_bits(tflite, data),
+        explorer_of_schemes(comparison),
+        explorer_of_trees(comparison),
+    ]
+    return 0 if all(moved) else 1
+
+
+def explorer_of_numbers():
+    """Drag a value along."""
+
+    def plain(value):
+        return qk.plot_numbers(qk.nearest_numbers(value, -1, 1))
+
+    explorer = qk.explore_number()
+    slider = next(c for c in explorer.controls.values() if isinstance(c, ipw.FloatSlider))
+    return row("explore_number", explorer, slider, np.linspace(-0.9, 0.9, 25), plain, aim=True)
+
+
+def explorer_of_grids(tflite):
+    """Drag the bits of a layer of 20,280 weights."""
+    weights = qk.simulation.layers(tflite)[1].weights
+
+    def plain(bits):
+        return qk.plot_grid_fit(
+            qk.grid_fit(weights, qk.grid.choose_qparams(weights, bits=bits, symmetric=True))
+        )
+
+    explorer = qk.explore_grid(weights)
+    return row("explore_grid", explorer, explorer.controls["bits"], range(2, 17), plain, aim=True)
+
+
+def explorer_of_calibration(tflite, data):
+    """Drag the sample's size, all of them measured before: what is new takes its time beside."""
+    explorer = qk.explore_calibration(tflite, data)
+    control = explorer.controls["sample size"]
+    plain = partial(calibration_picture, tflite, data, {})
+    return row("explore_calibration", explorer, control, options_of(control), plain, aim=True)
+
+
+def explorer_of_bits(tflite, data):
+    """Drag the bits of all layers: first to accuracies met before, then to new ones."""
+    explorer = qk.explore_bits(tflite, data)
+    control = explorer.controls["weight bits, all"]
+    seconds = []
+    for activation_bits in (7, 6, 5):
+        explorer.controls["activation bits, all"].value = activation_bits
+        explorer.wait()
+        for bits in options_of(control):
+            started = time.perf_counter()
+            control.value = bits
+            explorer.wait()
+            seconds.append(time.perf_counter() - started)
+    changed = row("explore_bits", explorer, control, options_of(control))
+    slow = 1e3 * np.percentile(seconds, 95)
+    text = f"{1e3 * np.median(seconds):.0f} ({slow:.0f})"
+    missed = "  missed" * bool(slow > SLOWEST_ACCURACY_MS)
+    print(
+        f"{'    to a new accuracy':40}{'':18}{text:>18}{'':8}   ≤ {SLOWEST_ACCURACY_MS} ms{missed}"
+    )
+    return changed
+
+
+def explorer_of_schemes(comparison):
+    """Pick one scheme after the other."""
+
+    def plain(scheme):
+        return qk.plot_schemes(qk.tradeoff(comparison), picked=scheme, against="float32")
+
+    explorer = qk.explore_schemes(comparison)
+    control = explorer.controls["scheme"]
+    return row("explore_schemes", explorer, control, options_of(control), plain)
+
+
+def explorer_of_trees(comparison):
+    """Answer a question yes and no."""
+    explorer = qk.explore_decision_tree(comparison)
+    control = list(explorer.controls.values())[1]
+    return row("explore_decision_tree", explorer, control, options_of(control))
+
+
+def options_of(control):
+    """Return the values that a choice can take."""
+    return [o[1] if isinstance(o, tuple) else o for o in control.options]
+
+
+def row(name, explorer, control, values, plain=None, *, aim=False):
+    """Time redraws by a control, beside a function that makes a new figure; print a line.
+
+    Parameters
+    ----------
+    name : str
+    explorer : Explorer
+    control : ipywidgets.Widget
+    values : iterable
+        What the control is set to in turn.
+    plain : callable, optional
+        From a value to a new figure of the same picture.
+    aim : bool
+        Whether the aims for a frame are held against it.
+
+    Returns
+    -------
+    bool
+        Whether every move changed the picture.
+    """
+    values = [value for value in values if value != control.value] + [control.value]
+    for value in values:  # once without the clock: what is slow is computed and kept
+        control.value = value
+        explorer.wait()
+    ours, changed = [], True
+    for value in islice(cycle(values), REDRAWS):
+        before = explorer.children[2].value
+        started = time.perf_counter()
+        control.value = value
+        ours.append(1e3 * (time.perf_counter() - started))
+        changed &= explorer.children[2].value != before
+    columns = ["", spread(ours), ""]
+    ratio = np.inf
+    if plain is not None:
+        theirs = through_interact(plain, values)
+        ratio = np.median(theirs) / np.median(ours)
+        columns = [spread(theirs), spread(ours), f"{ratio:.1f}"]
+    remarks = []
+    if aim:
+        missed = np.percentile(ours, 95) > SLOWEST_MS or ratio < LEAST_RATIO
+        remarks = [f"≤ {SLOWEST_MS} ms, ≥ {LEAST_RATIO}"] + ["missed"] * bool(missed)
+    remarks += ["NOTHING CHANGED"] * (not changed)
+    print(f"{name:40}{columns[0]:>18}{columns[1]:>18}{columns[2]:>8}   {'  '.join(remarks)}")
+    return changed
+
+
+def through_interact(plain, values):
+    """Return the milliseconds that `interact` takes with a new figure, as Jupyter shows it."""
+
+    def show(value):
+        figure = plain(value)
+        figure = getattr(figure, "figure", figure)
+        print_figure(figure)  # what the inline backend does with a figure at the end of a cell
+        plt.close(figure)
+
+    widget = ipw.interactive(show, value=ipw.Dropdown(options=list(values)))
+    control = widget.children[0]
+    milliseconds = []
+    for value in islice(cycle(values), 1, 1 + REDRAWS // 3):
+        started = time.perf_counter()
+        control.value = value
+        milliseconds.append(1e3 * (time.perf_counter() - started))
+    return milliseconds
+
+
+def spread(values):
+    """Return the median of some values and their 95th percentile, as text."""
+    return f"{np.median(values):.0f} ({np.percentile(values, 95):.0f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
