@@ -5,6 +5,7 @@ does not grow with the sample. Each returns (low, high), for the `range` of `cho
 goes there itself: ``choose_qparams(x, range=calibration.mse)``.
 """
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from qkit.quantize.histogram import checked, histogram
 
 _SHRINKS = np.linspace(0, 1, 101)[1:]  # shares of the full range that are tried
+_COARSE = np.linspace(0, 1, 13)[1:] ** 2  # dense near 0: outliers reach far
 _NEARBY = np.linspace(-0.01, 0.01, 21)
 
 
@@ -81,7 +83,8 @@ def mse(batches, *, bits=8, symmetric=False):
     Returns
     -------
     (float, float)
-        The best of 100 shares of each end, in turn, and of what lies about it.
+        The best of 12 × 12 pairs of ends; then of 100 shares of each end in turn, and of what lies
+        about it.
 
     Notes
     -----
@@ -103,8 +106,11 @@ def mse(batches, *, bits=8, symmetric=False):
         for nearby in (False, True):
             end = min(_tried(reach, end, nearby), key=lambda end: cost(-end, end))
         return float(-end), float(end)
-    lowest, highest = low, high = min(found.low, 0.0), max(found.high, 0.0)
-    for nearby in (False, False, True):
+    lowest, highest = min(found.low, 0.0), max(found.high, 0.0)
+    # few bits have several valleys, so both ends together first, if coarsely
+    ends = itertools.product(np.unique(lowest * _COARSE), np.unique(highest * _COARSE))
+    low, high = min(ends, key=lambda ends: cost(*ends))
+    for nearby in (False, True):
         high = min(_tried(highest, high, nearby), key=lambda end: cost(low, end))
         low = min(_tried(lowest, low, nearby), key=lambda end: cost(end, high))
     return float(low), float(high)

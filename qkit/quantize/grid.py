@@ -53,9 +53,10 @@ def choose_qparams(
         of shape (channels,); or a function of a stream of batches that returns (low, high), such
         as those of `qk.calibration`. It is widened until it contains 0.
     rule : {"converter", "fake_quant"}
-        Whose rounding: the converter of TensorFlow Lite divides in double precision, the
-        operators with which TensorFlow trains (`tf.quantization.fake_quant_with_min_max_vars`, and
-        `…_per_channel` for PerAxis) in single. Their scales may differ in the last bit.
+        Whose rounding: a zero point halfway between two integers goes away from zero in the
+        converter of TensorFlow Lite, and up in the operators with which TensorFlow trains
+        (`tf.quantization.fake_quant_with_min_max_vars`, and `…_per_channel` for PerAxis). Their
+        scales are equal.
 
     Returns
     -------
@@ -95,7 +96,6 @@ def choose_qparams(
     blocks = granularity.blocks(x.shape)
     channels = blocks[1]
     low, high = _ends(x, blocks, range)
-    precision = np.float64 if rule == "converter" else np.float32
     low = np.broadcast_to(np.minimum(low, 0), (channels,)).astype(np.float64)
     high = np.broadcast_to(np.maximum(high, 0), (channels,)).astype(np.float64)
     qmax = 2 ** (int(bits) - 1) - 1
@@ -104,18 +104,17 @@ def choose_qparams(
         high = np.maximum(-low, high)
         low = -high
     _refuse_too_wide(low, high)
-    low, high = low.astype(precision), high.astype(precision)
+    low, high = low.astype(np.float32), high.astype(np.float32)
     narrow = high - low < _NARROWEST_RANGE
-    high = np.where(narrow, precision(_NARROWEST_RANGE / 2), high)
-    low = np.where(narrow, precision(-_NARROWEST_RANGE / 2), low)
-    scale = (high - low) / precision(qmax - qmin)
+    high = np.where(narrow, np.float32(_NARROWEST_RANGE / 2), high)
+    low = np.where(narrow, np.float32(-_NARROWEST_RANGE / 2), low)
+    steps = np.float32(qmax - qmin)
+    scale = (high - low) / steps
     # its two operators differ: the one for channels multiplies
     by_channel = rule == "fake_quant" and isinstance(granularity, PerAxis)
-    inverse = precision(qmax - qmin) / (high - low) if by_channel else None
+    inverse = steps / (high - low) if by_channel else None
     zero_point = np.zeros(channels) if symmetric else _nudged(low, scale, qmin, qmax, rule)
-    return QParams(
-        scale.astype(np.float32), zero_point.astype(np.int32), qmin, qmax, granularity, inverse
-    )
+    return QParams(scale, zero_point.astype(np.int32), qmin, qmax, granularity, inverse)
 
 
 def quantize(x, qparams):
@@ -250,7 +249,8 @@ def _nudged(low, scale, qmin, qmax, rule):
     """Return the integer nearest to where 0 falls: it must be on the grid itself."""
     if rule == "fake_quant":  # which counts its integers from 0
         return np.clip(np.floor(-low / scale + np.float32(0.5)), 0, qmax - qmin) + qmin
-    real = qmin - low / scale
+    # the converter divides in double precision, and rounds to single before it rounds to integers
+    real = (qmin - low.astype(np.float64) / scale).astype(np.float32)
     away_from_zero = np.copysign(np.floor(np.abs(real) + 0.5), real)
     return np.clip(away_from_zero, qmin, qmax)
 

@@ -213,6 +213,32 @@ def test_activations_of_the_converter(network, scheme, tf):
     assert len(zero_points) >= (2 if scheme == "full_integer" else 1)
 
 
+def test_ranges_of_many_inputs_zero_points_near_ties_included(tf):
+    rng = np.random.default_rng(0)
+    count = 40
+    # zero falls halfway between two integers, or next to it
+    below = rng.integers(0, 255, count) + np.float32(0.5)
+    scale = rng.uniform(0.01, 1, count).astype(np.float32)
+    low, high = (-below * scale).astype(np.float32), ((255 - below) * scale).astype(np.float32)
+    low[::4] = np.nextafter(low[::4], np.float32(0))
+    specs = [tf.TensorSpec((1, 1), name=f"input_{i}") for i in range(count)]
+    multiplied = tf.function(lambda *inputs: [tf.matmul(x, [[1.0]]) for x in inputs], specs)
+    with qk.quiet():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [multiplied.get_concrete_function()], multiplied
+        )
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: (
+            [end.reshape(1, 1) for end in ends] for ends in (low, high)
+        )
+        operators = read_tflite(converter.convert()).operators
+    entrances = {op.inputs[0].name: op.outputs[0] for op in operators if op.name == "QUANTIZE"}
+    chosen = [entrances[f"input_{i}"] for i in range(count)]
+    grid = choose_qparams(np.zeros(count), range=(low, high), granularity=PerAxis(0))
+    np.testing.assert_array_equal(grid.scale, [t.scale[0] for t in chosen])
+    np.testing.assert_array_equal(grid.zero_point, [t.zero_point[0] for t in chosen])
+
+
 @pytest.fixture(scope="module")
 def extreme_file(tf):
     """Return the file of a dense network with inputs of exactly −1 to 1 and odd weights."""
