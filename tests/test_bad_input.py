@@ -10,6 +10,15 @@ import pytest
 import qkit as qk
 from qkit._tensorflow import KerasVersionError
 from qkit.data import DataError
+from qkit.quantize.grid import (
+    PerAxis,
+    PerGroup,
+    PerTensor,
+    choose_qparams,
+    dequantize,
+    fake_quantize,
+    quantize,
+)
 from qkit.tflite_file import TfliteError
 
 
@@ -176,6 +185,30 @@ ARGUMENTS = [
     case("misspelt name", lambda g: qk.acuracy, AttributeError, "no attribute 'acuracy'", "accuracy"),
 ]
 
+GRIDS = [
+    case("bits 1", lambda g: choose_qparams(g.x, bits=1), ValueError, "bits must be an integer from 2 to 16, got 1"),
+    case("bits 17", lambda g: choose_qparams(g.x, bits=17), ValueError, "got 17"),
+    case("bits 8.0", lambda g: choose_qparams(g.x, bits=8.0), ValueError, "must be an integer", "got 8.0"),
+    case("unknown rule", lambda g: choose_qparams(g.x, rule="tflite"), ValueError, "rule must be 'converter' or 'fake_quant', got 'tflite'"),
+    case("granularity in words", lambda g: choose_qparams(g.x, granularity="per_channel"), TypeError, "PerAxis(axis)", "got 'per_channel'"),
+    case("granularity's class", lambda g: choose_qparams(g.x, granularity=PerTensor), TypeError, "granularity must be PerTensor()"),
+    case("axis that is not there", lambda g: choose_qparams(g.x, granularity=PerAxis(3)), ValueError, "PerAxis(3): a tensor of shape (20, 4, 4) has the axes 0 to 2"),
+    case("groups that do not fit", lambda g: choose_qparams(g.x, granularity=PerGroup(3)), ValueError, "PerGroup(3) does not divide the last axis", "sizes that do: 1, 2, 4"),
+    case("groups of nothing", lambda g: choose_qparams(g.x, granularity=PerGroup(0)), ValueError, "PerGroup(0)"),
+    case("range the wrong way", lambda g: choose_qparams(g.x, range=(1, -1)), ValueError, "the smaller end first, got (1.0, -1.0)"),
+    case("range infinite", lambda g: choose_qparams(g.x, range=(0, np.inf)), ValueError, "range must be finite"),
+    case("range in words", lambda g: choose_qparams(g.x, range="mse"), ValueError, "a function such as qk.calibration.min_max, got 'mse'"),
+    case("range of other channels", lambda g: choose_qparams(g.x, range=(np.zeros(3), np.ones(3)), granularity=PerAxis(2)), ValueError, "two arrays of shape (4,)", "got the shapes (3,) and (3,)"),
+    case("integers to quantize", lambda g: quantize(g.pixels, choose_qparams(g.x)), TypeError, "quantize: the values must be floating point, got uint8", "dequantize them first"),
+    case("NaN to quantize", lambda g: quantize(g.nan, choose_qparams(g.x)), ValueError, "1 of 320 values are NaN or infinite", "np.clip"),
+    case("floats to dequantize", lambda g: dequantize(g.x, choose_qparams(g.x)), TypeError, "q must hold integers, got float32", "Call quantize first"),
+    case("grid of another tensor", lambda g: fake_quantize(g.x[..., :3], choose_qparams(g.x, granularity=PerAxis(-1))), ValueError, "has 3 channels", "the grid has 4", "another tensor?"),
+    case("error of nothing", lambda g: qk.quantization_error(g.x[:0], choose_qparams(g.x)), ValueError, "no values to measure, shape (0, 4, 4)"),
+    case("percent 0", lambda g: qk.calibration.percentile([g.x], 0), ValueError, "percent must be above 0, at most 100, got 0"),
+    case("stream without values", lambda g: qk.calibration.mse(iter([])), ValueError, "Was the generator used up before?"),
+    case("unknown float", lambda g: qk.round_to_float(g.x, "float4"), ValueError, "round_to_float: the format must be one of float16", "got 'float4'"),
+]
+
 CALIBRATION = [
     case("missing", lambda g: None, ValueError, "calibration for 'full_integer' is missing", "calibration=data.x_train[:300]"),
     case("empty", lambda g: g.x[:0], ValueError, "calibration for 'full_integer' is empty"),
@@ -197,7 +230,7 @@ def assert_told(error, fragments):
 
 
 @pytest.mark.parametrize(
-    ("call", "expected", "fragments"), [*MODELS, *FILES, *IMAGES, *LABELS, *ARGUMENTS]
+    ("call", "expected", "fragments"), [*MODELS, *FILES, *IMAGES, *LABELS, *ARGUMENTS, *GRIDS]
 )
 def test_bad_input_is_told(call, expected, fragments, g):
     with pytest.raises(expected) as error:
