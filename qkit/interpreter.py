@@ -9,6 +9,8 @@ import numpy as np
 from qkit import validate
 from qkit._tensorflow import quiet
 from qkit.probe import probe
+from qkit.quantize.grid import dequantize, quantize
+from qkit.quantize.qparams import QParams
 from qkit.tflite_file import TfliteError, require_tflite
 
 # Input values that run at once: 167 MNIST images. More of them no longer fit the processor's
@@ -191,11 +193,7 @@ def to_grid(values, detail):
     """
     if np.issubdtype(detail["dtype"], np.floating):
         return values.astype(detail["dtype"], copy=False)
-    scale, zero_point = _grid(detail)
-    limits = np.iinfo(detail["dtype"])
-    return np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max).astype(
-        detail["dtype"]
-    )
+    return quantize(values, _grid(detail))
 
 
 def from_grid(values, detail):
@@ -213,8 +211,7 @@ def from_grid(values, detail):
     """
     if np.issubdtype(detail["dtype"], np.floating):
         return values.astype(np.float32, copy=False)
-    scale, zero_point = _grid(detail)
-    return ((values.astype(np.int32) - zero_point) * scale).astype(np.float32)
+    return dequantize(values, _grid(detail))
 
 
 @contextlib.contextmanager
@@ -233,4 +230,5 @@ def _grid(detail):
             f"the tensor {detail['name']!r} takes {np.dtype(detail['dtype']).name} and names no "
             "grid (scale 0): real values cannot be put on it."
         )
-    return np.float32(scale), zero_point
+    limits = np.iinfo(detail["dtype"])
+    return QParams(np.float32([scale]), np.int32([zero_point]), limits.min, limits.max)

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 GROUND, QUANTIZED, QUANTIZE, EVALUATE, PLOTS, WIDGETS, NOTEBOOK = range(7)
 FLOORS = {
     **dict.fromkeys(("data", "models", "training"), QUANTIZED),
-    "quantize": QUANTIZE,
+    **dict.fromkeys(("quantize", "interpreter"), QUANTIZE),  # which puts values on grids
     "evaluate": EVALUATE,
     "plots": PLOTS,
     "widgets": WIDGETS,
@@ -72,6 +72,7 @@ def test_module_imports_nothing_from_above(path):
     [
         ("probe", "from qkit.training import fit", "qkit.training"),
         ("data", "from qkit import quantize", "qkit.quantize"),
+        ("probe", "from qkit import interpreter", "qkit.interpreter"),
         ("quantize.convert", "def f():\n    from qkit.evaluate.size import size", "qkit.evaluate"),
         ("evaluate.size", "import qkit.plots.style", "qkit.plots.style"),
         ("evaluate.size", "import matplotlib.pyplot as plt", "matplotlib.pyplot"),
@@ -106,6 +107,7 @@ WITHOUT_EXAMPLE = {
     "plot_flips",
     "plot_grid_fit",
     "plot_latencies",
+    "plot_numbers",
     "plot_range_history",
     "plot_range_sweep",
     "plot_schemes",
