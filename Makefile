@@ -19,6 +19,7 @@ test-slow: $(READY)
 
 bench: $(READY)
 	$(PY) tests/benchmarks/bench.py
+	$(PY) tests/benchmarks/grids.py
 	$(PY) tests/benchmarks/redraws.py
 
 notebooks: $(READY)

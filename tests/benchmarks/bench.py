@@ -45,18 +45,20 @@ def main():
     return 0 if all(right) else 1
 
 
-def row(what, plain, ours, *, rounds, least=None, most=None):
+def row(what, plain, ours, *, rounds, least=None, most=None, same=np.array_equal):
     """Time two ways in turn, print a line of the table, and return whether their results agree.
 
     Parameters
     ----------
     what : str
     plain, ours : callable
-        Each returns a list of arrays, which must be the same to the last bit.
+        Each returns a list of arrays.
     rounds : int
     least, most : float, optional
         The aim, one of them: how many times faster than `plain` it must be at least, or how many
         times as long as `plain` it may take.
+    same : callable
+        Whether two results agree; to the last bit by default.
 
     Returns
     -------
@@ -71,11 +73,11 @@ def row(what, plain, ours, *, rounds, least=None, most=None):
     faster = np.divide(seconds[plain], seconds[ours])
     ratio, aim = (faster, f"≥ {least}") if least else (1 / faster, f"≤ {most}")
     missed = np.median(ratio) < least if least else np.median(ratio) > most
-    same = all(map(np.array_equal, results[plain], results[ours]))
+    agree = all(map(same, results[plain], results[ours]))
     columns = spread(seconds[plain], 3), spread(seconds[ours], 3), spread(ratio, 2)
-    remarks = ["missed"] * bool(missed) + ["RESULTS DIFFER"] * (not same)
+    remarks = ["missed"] * bool(missed) + ["RESULTS DIFFER"] * (not agree)
     print(f"{what:36}{''.join(f'{c:>24}' for c in columns)}   {'  '.join([aim, *remarks])}")
-    return same
+    return agree
 
 
 def spread(values, digits):
