@@ -61,7 +61,7 @@ def _canvas_class():
         brush = traitlets.Int(BRUSH).tag(sync=True)
         description = traitlets.Unicode().tag(sync=True)
         value = traitlets.Instance(Drawing, ())
-        style = SimpleNamespace()  # explorers set there what other controls need
+        style = SimpleNamespace(description_width="")  # which explorers set, for other controls
 
         @traitlets.observe("strokes")
         def _drawn(self, change):

@@ -9,7 +9,7 @@ from qkit.drawing import SIDE, disturb, like_mnist, rasterise, shrink
 from qkit.evaluate.digit import open_classifiers
 from qkit.plots.digit import compose_digit_answers
 from qkit.widgets.canvas import drawing_canvas
-from qkit.widgets.explorer import Explorer
+from qkit.widgets.explorer import Explorer, choice
 
 _FIRST = ("float32", "full_integer", "int16_activations")
 _TEST, _DRAWN = "test image", "drawing"
@@ -97,7 +97,7 @@ def _sources(count):
         canvas = drawing_canvas(_DRAWN)
     except ImportError:
         return {"image": image}
-    source = ipw.ToggleButtons(options=[_TEST, _DRAWN], description="source")
+    source = choice([_TEST, _DRAWN], "source")
     # before the explorer's own observers, so that it answers to the new source
     image.observe(lambda change: setattr(source, "value", _TEST), names="value")
     canvas.observe(lambda change: setattr(source, "value", _DRAWN), names="value")

@@ -1,0 +1,272 @@
+"""One real value in several number formats: its bits, what they stand for, and the neighbours."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from qkit.quantize.grid import choose_qparams, dequantize, quantize
+from qkit.result import Result
+
+FLOATS = {"float32": (8, 23), "float16": (5, 10), "bfloat16": (8, 7)}  # exponent, fraction bits
+INTEGERS = {"int16": 16, "int8": 8, "int4": 4}
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Number:
+    """The number of one format that is nearest to a value.
+
+    Attributes
+    ----------
+    format : str
+    parts : tuple of (str, str)
+        Kind and bits of each part, the most significant bit first: sign, exponent and fraction;
+        or integer, in two's complement.
+    formula : str
+        How the bits are read.
+    value, stored : float
+        What was to be stored, and what is.
+    below, above : float
+        The next numbers of the format below and above `stored`; NaN where there is none.
+    spacing : float
+        Between neighbours around `value`, or at the end of the format's range that it is beyond.
+    beyond : str
+        "clipped" or "overflow" where `value` is beyond the format's range; else empty.
+    """
+
+    format: str
+    parts: tuple
+    formula: str
+    value: float
+    stored: float
+    below: float
+    above: float
+    spacing: float
+    beyond: str
+
+    @property
+    def bits(self):
+        """All bits, the parts set apart by ``|``."""
+        return "|".join(bits for _, bits in self.parts)
+
+    @property
+    def error(self):
+        """What is stored, minus what was to be."""
+        return self.stored - self.value
+
+    @property
+    def relative_error(self):
+        """Magnitude of the error, as a share of the value's; 0 where it is kept exactly."""
+        if self.error == 0:
+            return 0.0
+        return abs(self.error / self.value) if self.value else math.inf
+
+
+@dataclass(frozen=True, repr=False)
+class Numbers(Result):
+    """One value in several formats.
+
+    Attributes
+    ----------
+    value : float
+    low, high : float
+        The range that the integer formats' grids are chosen for; it contains 0.
+    rows : tuple of Number
+    """
+
+    value: float
+    low: float
+    high: float
+    rows: tuple
+
+    def __getitem__(self, name):
+        """Return the Number of a format."""
+        return next(row for row in self.rows if row.format == name)
+
+    def to_frame(self):
+        """Return a DataFrame with one row per format."""
+        import pandas as pd
+
+        columns = ("bits", "stored", "error", "relative_error", "below", "above", "spacing")
+        rows = [{name: getattr(row, name) for name in (*columns, "beyond")} for row in self.rows]
+        return pd.DataFrame(rows, index=pd.Index([row.format for row in self.rows], name="format"))
+
+    def summary(self):
+        """Say what the shorter formats keep, how far off, and which is closer."""
+        if not any(row.error for row in self.rows):
+            return "Every format keeps it exactly."
+        half, brain = self["float16"], self["bfloat16"]
+        integers = [f"{_said(self[name])}{_against(self[name], half)}" for name in INTEGERS]
+        return (
+            f"{_said(half)}; {_said(brain)}. On {_minus(f'{self.low:g} … {self.high:g}')}, "
+            f"{'; '.join(integers)}."
+        )
+
+
+def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
+    """Return a value as float32, float16, bfloat16, int16, int8 and int4 keep it.
+
+    Parameters
+    ----------
+    value : float
+        Finite.
+    low, high : float
+        The range that the integer formats' grids are chosen for; widened until it contains 0.
+    symmetric : bool
+        Whether these grids have the zero point 0, see `choose_qparams`.
+
+    Returns
+    -------
+    Numbers
+
+    Raises
+    ------
+    ValueError
+        If the value or the range is not finite, or `low` is not below `high`.
+
+    References
+    ----------
+    IEEE 754-2019: the fields of binary floating point, and ties to the even fraction. bfloat16 is
+    float32 with 16 fraction bits less.
+
+    Examples
+    --------
+    >>> found = nearest_numbers(0.123456789)
+    >>> found["float16"].bits, found["float16"].stored
+    ('0|01011|1111100111', 0.12347412109375)
+    >>> found["int8"].bits, found["int8"].formula
+    ('00001111', '(15 + 1) × 0.00784314')
+    """
+    value, low, high = float(value), float(low), float(high)
+    if not math.isfinite(value):
+        raise ValueError(f"nearest_numbers: the value must be a finite number, got {value}.")
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(
+            f"nearest_numbers: the range must be finite, its low end below its high end, got {low} "
+            f"to {high}."
+        )
+    floats = [_nearest_float(name, value) for name in FLOATS]
+    integers = [
+        _nearest_integer(
+            name, value, choose_qparams([0.0], bits=bits, symmetric=symmetric, range=(low, high))
+        )
+        for name, bits in INTEGERS.items()
+    ]
+    return Numbers(value, min(low, 0.0), max(high, 0.0), (*floats, *integers))
+
+
+def _nearest_float(name, value):
+    exponent_bits, fraction_bits = FLOATS[name]
+    bias = 2 ** (exponent_bits - 1) - 1
+    # below the smallest normal number, the spacing no longer shrinks
+    exponent = math.frexp(value)[1] - 1 if value else 1 - bias
+    exponent = min(max(exponent, 1 - bias), bias)
+    spacing = math.ldexp(1.0, exponent - fraction_bits)
+    steps = round(abs(value) / spacing)  # exact but for the rounding, half to even
+    infinity = (2**exponent_bits - 1) << fraction_bits
+    # The bits without the sign count the numbers from 0 upwards, over all exponents.
+    magnitude = min(((exponent + bias - 1) << fraction_bits) + steps, infinity)
+
+    def number(place):
+        if abs(place) > infinity:
+            return math.nan
+        field, fraction = divmod(abs(place), 2**fraction_bits)
+        if abs(place) == infinity:
+            size = math.inf
+        else:
+            significand = fraction + (2**fraction_bits if field else 0)
+            size = math.ldexp(significand, max(field, 1) - bias - fraction_bits)
+        return math.copysign(size, place)
+
+    negative = math.copysign(1, value) < 0
+    place = -magnitude if negative else magnitude
+    stored = math.copysign(number(magnitude), value)
+    field, fraction = divmod(magnitude, 2**fraction_bits)
+    parts = (
+        ("sign", str(int(negative))),
+        ("exponent", f"{field:0{exponent_bits}b}"),
+        ("fraction", f"{fraction:0{fraction_bits}b}"),
+    )
+    overflow = magnitude == infinity
+    significand = (fraction / 2**fraction_bits) + (1 if field else 0)
+    power = max(field, 1) - bias
+    formula = f"{'-' if negative else ''}{significand:.7g} × 2{str(power).translate(_RAISED)}"
+    if overflow:
+        formula = "an exponent of ones alone stands for ∞"
+    return Number(
+        name, parts, _minus(formula), value, stored, number(place - 1), number(place + 1), spacing,
+        "overflow" if overflow else "",
+    )  # fmt: skip
+
+
+def _nearest_integer(name, value, grid):
+    scale, zero_point = float(grid.scale[0]), int(grid.zero_point[0])
+    low, high = float(grid.low[0]), float(grid.high[0])
+    inside = np.clip([value], low, high)  # first: float32 may have no number so large
+    q = int(quantize(inside, grid)[0])
+
+    def number(q):
+        if not grid.qmin <= q <= grid.qmax:
+            return math.nan
+        return float(dequantize(np.array([q]), grid)[0])
+
+    away = f"({q} {'-' if zero_point > 0 else '+'} {abs(zero_point)})" if zero_point else q
+    bits = f"{q & (2**grid.bits - 1):0{grid.bits}b}"
+    return Number(
+        name,
+        (("integer", bits),),
+        _minus(f"{away} × {scale:.6g}"),
+        value,
+        number(q),
+        number(q - 1),
+        number(q + 1),
+        scale,
+        "" if low - scale / 2 <= value <= high + scale / 2 else "clipped",
+    )
+
+
+def _said(number):
+    """Say what a format keeps, and how far off that is."""
+    name, stored = number.format, _minus(f"{number.stored:.8g}")
+    if number.beyond == "overflow":
+        return f"{name} has no number so large, and keeps {stored.replace('inf', '∞')}"
+    if number.error == 0:
+        return f"{name} keeps it exactly"
+    verb = "clips it to" if number.beyond else "keeps"
+    percent = two_digits(100 * number.relative_error)
+    return f"{name} {verb} {stored} (off by {two_digits(abs(number.error))}, {percent} %)"
+
+
+def _against(number, other):
+    """Say how many times closer than another format a number is; nothing where one is exact."""
+    ours, theirs = abs(number.error), abs(other.error)
+    if ours == 0 or theirs == 0 or math.isinf(theirs):
+        return ""
+    ratio, word = (theirs / ours, "closer") if ours <= theirs else (ours / theirs, "farther off")
+    if ratio < 1.05:
+        return f", as far off as {other.format}"
+    return f", {two_digits(ratio)} times {word} than {other.format}"
+
+
+def two_digits(x):
+    """Return a number to two digits, without an exponent where it is of ordinary size.
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> [two_digits(x) for x in (1.74e-5, 0.0138, 99.97, 570.3)]
+    ['1.7e−05', '0.014', '100', '570']
+    """
+    return _minus(f"{float(f'{x:.2g}'):g}")
+
+
+def _minus(text):
+    return text.replace("-", "−")

@@ -1,0 +1,111 @@
+"""Explorer of one number: its bits and neighbours in six formats."""
+
+import math
+
+import ipywidgets as ipw
+import traitlets
+from matplotlib.figure import Figure
+
+from qkit.plots.number import FIGSIZE, compose_numbers
+from qkit.quantize.formats import nearest_numbers
+from qkit.widgets.explorer import Explorer
+
+
+def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
+    """Explore what number formats of 32 to 4 bits keep of a value.
+
+    Parameters
+    ----------
+    value : float
+        To begin with; typed or dragged later.
+    low, high : float
+        The range that the integer formats' grids are chosen for, to begin with.
+
+    Returns
+    -------
+    Explorer
+
+    Raises
+    ------
+    ValueError
+        If the value or the range is not finite, or `low` is not below `high`.
+
+    Examples
+    --------
+    >>> explorer = explore_number(0.1)
+    >>> explorer.controls["value"].value = 0.25
+    >>> explorer.readout.split(";")[0]
+    'value: 0.1 → 0.25. float16 keeps it exactly'
+    """
+    nearest_numbers(value, low, high)  # refuses what it must
+    widest = 1.5 * max(abs(low), abs(high))
+    controls = {
+        "value": FiniteText(value, description="value"),
+        "drag": Drag(
+            value, min=min(-widest, value), max=max(widest, value), step=widest / 1000,
+            description="drag", readout=False,
+        ),
+        "symmetric": ipw.Checkbox(False, description="symmetric"),
+        "low": FiniteText(low, step=0.1, description="range, low"),
+        "high": FiniteText(high, step=0.1, description="range, high"),
+    }  # fmt: skip
+    figure = Figure(figsize=FIGSIZE, dpi=100, layout="constrained")
+    update = compose_numbers(figure)
+    shown = {"low": low, "high": high}
+
+    def answer(value, drag, symmetric, low, high):
+        try:
+            found = nearest_numbers(value, low, high, symmetric=symmetric)
+            refused = ""
+            shown.update(low=low, high=high)
+        except ValueError as error:  # the ends of the range in the wrong order, or too far apart
+            why = str(error).partition(": ")[2]
+            refused = f"{why[0].upper()}{why[1:]} The last range stays. "
+            found = nearest_numbers(value, **shown, symmetric=symmetric)
+        update(found)
+        return refused + found.summary()
+
+    explorer = Explorer(
+        controls,
+        figure,
+        answer,
+        alt="Bits of each format; its numbers around the value; the relative error.",
+        leads={"value": ["drag"], "drag": ["value"]},
+    )
+    for control in controls.values():
+        if isinstance(control, FiniteText):
+            control.refuse = explorer.tell
+    return explorer
+
+
+class FiniteText(ipw.FloatText):
+    """A box for a number that must be finite; of others, `refuse` is told, and the last stays.
+
+    What is no number at all does not get as far: the browser puts the last one back.
+    """
+
+    refuse = traitlets.Callable(lambda words: None)
+
+    @traitlets.validate("value")
+    def _keep_finite(self, proposal):
+        if math.isfinite(proposal["value"]):
+            return proposal["value"]
+        self.refuse(
+            f"{self.description}: {proposal['value']} is refused, as it must be a finite number; "
+            f"{self.value:g} stays."
+        )
+        return self.value
+
+
+class Drag(ipw.FloatSlider):
+    """A slider that may stand between its steps, as what was typed is not to be rounded."""
+
+    def set_state(self, sync_data):
+        """Take what the browser sends, unless it has only rounded the value to a step."""
+        if "value" in sync_data:
+            moved = abs(sync_data["value"] - self.value)
+            if moved <= 0.5001 * self.step:
+                sync_data = {name: v for name, v in sync_data.items() if name != "value"}
+            else:  # sums of steps, as 0.2999999999999998
+                sync_data = {**sync_data, "value": float(f"{sync_data['value']:.10g}")}
+        super().set_state(sync_data)
