@@ -169,15 +169,11 @@ def _nearest_float(name, value):
     magnitude = min(((exponent + bias - 1) << fraction_bits) + steps, infinity)
 
     def number(place):
-        if abs(place) > infinity:
-            return math.nan
+        if abs(place) >= infinity:
+            return math.copysign(math.inf, place) if abs(place) == infinity else math.nan
         field, fraction = divmod(abs(place), 2**fraction_bits)
-        if abs(place) == infinity:
-            size = math.inf
-        else:
-            significand = fraction + (2**fraction_bits if field else 0)
-            size = math.ldexp(significand, max(field, 1) - bias - fraction_bits)
-        return math.copysign(size, place)
+        significand = fraction + (2**fraction_bits if field else 0)
+        return math.copysign(math.ldexp(significand, max(field, 1) - bias - fraction_bits), place)
 
     negative = math.copysign(1, value) < 0
     place = -magnitude if negative else magnitude
@@ -213,17 +209,11 @@ def _nearest_integer(name, value, grid):
 
     away = f"({q} {'-' if zero_point > 0 else '+'} {abs(zero_point)})" if zero_point else q
     bits = f"{q & (2**grid.bits - 1):0{grid.bits}b}"
+    clipped = not low - scale / 2 <= value <= high + scale / 2
     return Number(
-        name,
-        (("integer", bits),),
-        _minus(f"{away} × {scale:.6g}"),
-        value,
-        number(q),
-        number(q - 1),
-        number(q + 1),
-        scale,
-        "" if low - scale / 2 <= value <= high + scale / 2 else "clipped",
-    )
+        name, (("integer", bits),), _minus(f"{away} × {scale:.6g}"), value, number(q),
+        number(q - 1), number(q + 1), scale, "clipped" if clipped else "",
+    )  # fmt: skip
 
 
 def _said(number):
@@ -250,21 +240,7 @@ def _against(number, other):
 
 
 def two_digits(x):
-    """Return a number to two digits, without an exponent where it is of ordinary size.
-
-    Parameters
-    ----------
-    x : float
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> [two_digits(x) for x in (1.74e-5, 0.0138, 99.97, 570.3)]
-    ['1.7e−05', '0.014', '100', '570']
-    """
+    """Return a number to two digits, without an exponent where it is of ordinary size."""
     return _minus(f"{float(f'{x:.2g}'):g}")
 
 
