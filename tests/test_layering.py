@@ -96,17 +96,21 @@ WITHOUT_EXAMPLE = {
     "activation_ranges",
     "digit_answers",
     "explore_bits",
+    "explore_calibration",
     "explore_decision_tree",
     "explore_digit",
+    "explore_mistakes",
     "explore_schemes",
     "plot_accuracies",
     "plot_bit_sweep",
     "plot_bits_effect",
+    "plot_calibration_effect",
     "plot_decision_tree",
     "plot_digit_answers",
     "plot_flips",
     "plot_grid_fit",
     "plot_latencies",
+    "plot_mistake",
     "plot_numbers",
     "plot_range_history",
     "plot_range_sweep",
@@ -119,9 +123,10 @@ WITHOUT_EXAMPLE = {
 }
 PUBLIC = {name: getattr(qk, name) for name in qk.__all__}
 PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in ("walkthrough_cnn", "depthwise_cnn")}
+NAMES = ("calibration", "decision_tree", "grid", "mistakes", "published", "simulation")
 PUBLIC |= {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
-    for module in (qk.calibration, qk.decision_tree, qk.grid, qk.published, qk.simulation)
+    for module in (getattr(qk, name) for name in NAMES)
     for name, value in vars(module).items()
     if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"
 }

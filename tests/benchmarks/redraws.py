@@ -33,9 +33,7 @@ def main():
     tflite = qk.convert(model, "float32")
     comparison = qk.compare(model, data, ["dynamic_range", "full_integer"])
     print(f"{qk.environment().summary()}\n{data}\n")
-    print(
-        f"{'milliseconds, median (95th percentile)':40}{'interact':>18}{'qkit':>18}{'ratio':>8}   aim"
-    )
+    print(f"{'ms, median (95th percentile)':40}{'interact':>18}{'qkit':>18}{'ratio':>8}   aim")
     moved = [
         explorer_of_numbers(),
         explorer_of_grids(tflite),

@@ -1,0 +1,96 @@
+"""The break-it lab: files that something is wrong with, to be examined and repaired."""
+
+from functools import lru_cache, partial
+
+import ipywidgets as ipw
+from matplotlib.figure import Figure
+
+from qkit._tensorflow import require_keras_2_model
+from qkit.evaluate.mistakes import COMPLAINTS, DIAGNOSES, PATIENTS, examine, repaired
+from qkit.evaluate.significance import paired
+from qkit.plots.mistakes import compose_mistake
+from qkit.widgets.explorer import Explorer
+
+
+def explore_mistakes(model, data, *, images=1000):
+    """Find out what is wrong with five int8 files of your own model, and repair them.
+
+    Each was made by a mistake that users of the tools report again and again. The repair is
+    applied for real, also where it does not help.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        A trained Keras 2 classifier of images on 0 to 1.
+    data : Dataset
+    images : int
+        Test images to measure on.
+
+    Returns
+    -------
+    Explorer
+
+    Raises
+    ------
+    KerasVersionError, TypeError, ValueError
+        If the model or the data are not fit for it.
+    """
+    require_keras_2_model(model, what="explore_mistakes")
+    look = lru_cache(partial(examine, model, data, images=images))
+    controls = {
+        "patient": ipw.ToggleButtons(
+            options=list(PATIENTS), description="patient", style={"button_width": "auto"}
+        ),
+        "diagnosis": ipw.RadioButtons(
+            options=list(DIAGNOSES), description="diagnosis", layout={"width": "max-content"}
+        ),
+        "repair": ipw.ToggleButton(False, description="repair", icon="wrench"),
+    }
+    figure = Figure(figsize=(10, 3.2), dpi=100, layout="constrained")
+    update = compose_mistake(figure, data.x_test.shape[1:3])
+
+    def answer(patient, diagnosis, repair):
+        return f"Patient {patient}: “{COMPLAINTS[patient]}”"
+
+    def compute(patient, diagnosis, repair):
+        recipe = PATIENTS[patient]
+        after = repaired(recipe, diagnosis) if repair else None
+        return look(recipe), after and look(after), after == recipe
+
+    def settle(result):
+        if result is None:
+            return update(None)
+        found, after, unchanged = result
+        update((found, after))
+        return f"As found: {found.summary()} {_outcome(found, after, unchanged)}".strip()
+
+    return Explorer(
+        controls,
+        figure,
+        answer,
+        alt="Right answers in float, as found and repaired; a test image on the input's grid; the "
+        "grid of the logits.",
+        compute=compute,
+        settle=settle,
+    )
+
+
+def _outcome(found, after, unchanged):
+    """Say what the repair did."""
+    if after is None:
+        return ""
+    if unchanged:
+        return "Repaired: nothing, that was right already. Look for another cause."
+    changed = paired(found.accuracy, after.accuracy)
+    integer = after.float_operators < found.float_operators
+    if integer:
+        return (
+            f"Repaired: {after.float_operators or 'no'} operators are left in float, input "
+            f"{after.input_dtype}; {100 * after.accuracy.accuracy:.1f} % right."
+        )
+    better = changed.p_value < 0.05 and changed.difference_pp > 0
+    verdict = "That was it." if better else "That was not it."
+    return (
+        f"Repaired: {100 * found.accuracy.accuracy:.1f} % → "
+        f"{100 * after.accuracy.accuracy:.1f} % right, {changed.summary()}. {verdict}"
+    )
