@@ -19,7 +19,7 @@ def plot_bit_sweep(sweep, *, figure=None):
     -------
     matplotlib Figure
     """
-    figure = figure or plt.figure(figsize=(9, 3.7), layout="constrained")
+    figure = figure or plt.figure(figsize=(9, 3.9), layout="constrained")
     steps, ratio = figure.subplots(1, 2)
     # side by side, so that intervals about the same value do not hide each other
     offsets = np.linspace(-0.2, 0.2, len(sweep.names)) if len(sweep.names) > 1 else [0]
@@ -34,7 +34,11 @@ def plot_bit_sweep(sweep, *, figure=None):
     steps.axhline(EVEN_RMSE_STEPS, color="0.4", ls="--", lw=1)
     steps.set(ylabel="RMS error, steps", ylim=(0, 0.4), xlabel="bits")
     steps.text(sweep.bits[-1], EVEN_RMSE_STEPS + 0.02, "1/√12", ha="right", color="0.4")
-    steps.legend(frameon=False, loc="lower right", title="tensor (values), 95 % by chance")
+    figure.legend(
+        *steps.get_legend_handles_labels(), loc="outside lower center", ncols=len(sweep.names),
+        title="tensor (number of values); bars: what chance alone does, 95 %", frameon=False,
+        columnspacing=1, handletextpad=0.3,
+    )  # fmt: skip
     ratio.set(ylabel="SQNR, dB", xlabel="bits")
     ratio.plot([], [], "o", color=REST, label="measured")
     ratio.plot([], [], "-", color=REST, label="if the error is 1/√12 of a step")
