@@ -81,7 +81,9 @@ def compose_numbers(figure):
     errors.set_title("what is lost", fontsize="medium")
     errors.grid(axis="x", alpha=0.3)
 
-    cells = bits.add_collection(PolyCollection([], lw=0, animated=True), autolim=False)
+    lengths = [*(1 + sum(parts) for parts in FLOATS.values()), *INTEGERS.values()]
+    boxes = [_box(left, row) for row, length in enumerate(lengths) for left in range(length)]
+    cells = bits.add_collection(PolyCollection(boxes, lw=0, animated=True), autolim=False)
     digits = [
         bits.plot([], [], marker=marker, ls="", ms=6.5, mew=0.2, color=colour, animated=True)[0]
         for marker, colour in (("$0$", "0.2"), ("$1$", "white"))
@@ -95,17 +97,15 @@ def compose_numbers(figure):
     )
 
     def update(numbers):
-        boxes, colours, drawn = [], [], ([], [])
+        colours, drawn = [], ([], [])
         for row, number in enumerate(numbers.rows):
             left = 0
             for kind, digits_of_part in number.parts:
                 for digit in digits_of_part:
-                    boxes.append(_box(left, row))
                     colours.append(_KINDS[kind][digit == "0"])
                     drawn[int(digit)].append((left + 0.5, row - 0.08))
                     left += 1
             formulas[row].set_text(number.formula)
-        cells.set_verts(boxes)
         cells.set_facecolor(colours)
         for points, places in zip(digits, drawn, strict=True):
             points.set_data(*zip(*places, strict=True) if places else ([], []))
