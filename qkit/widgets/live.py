@@ -1,10 +1,10 @@
 """A figure that is redrawn in milliseconds: only what moves is drawn anew."""
 
-import io
+import struct
+import zlib
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from PIL import Image
 
 
 class LiveFigure:
@@ -60,8 +60,21 @@ class LiveFigure:
         self._canvas.restore_region(self._background)
         for artist in self._moving:
             self._figure.draw_artist(artist)
-        opaque = np.asarray(self._canvas.buffer_rgba())[..., :3]
-        packed = io.BytesIO()
-        # level 1: higher ones take longer than the drawing, for a tenth of the bytes
-        Image.fromarray(np.ascontiguousarray(opaque)).save(packed, "png", compress_level=1)
-        return packed.getvalue()
+        return _png(np.asarray(self._canvas.buffer_rgba()))
+
+
+def _png(rgba):
+    """Return an image of shape (height, width, 4) and dtype uint8 as the bytes of a PNG file.
+
+    Its rows are not filtered: choosing a filter for each, as libraries do, takes twice as long as
+    all the drawing and saves a tenth of the bytes.
+    """
+    height, width, channels = rgba.shape
+    rows = np.zeros((height, 1 + channels * width), np.uint8)  # each begins with its filter, 0
+    rows[:, 1:] = rgba.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)  # 8 bits, red green blue alpha
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows, level=1)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )

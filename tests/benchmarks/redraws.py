@@ -7,7 +7,6 @@ aims are marked. It ends with an error where an explorer shows nothing new.
 
 import sys
 import time
-from functools import partial
 from itertools import cycle, islice
 
 import ipywidgets as ipw
@@ -70,11 +69,16 @@ def explorer_of_grids(tflite):
 
 
 def explorer_of_calibration(tflite, data):
-    """Drag the sample's size, all of them measured before: what is new takes its time beside."""
+    """Drag the sample's size through what was measured before: new settings are measured beside."""
     explorer = qk.explore_calibration(tflite, data)
     control = explorer.controls["sample size"]
-    plain = partial(calibration_picture, tflite, data, {})
-    return row("explore_calibration", explorer, control, options_of(control), plain, aim=True)
+    sizes = options_of(control)
+    effects = {n: qk.calibration_effect(tflite, data, sample_size=n) for n in sizes}
+
+    def plain(size):
+        return qk.plot_calibration_effect(effects[size])
+
+    return row("explore_calibration", explorer, control, sizes, plain, aim=True)
 
 
 def explorer_of_bits(tflite, data):
