@@ -54,7 +54,7 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     every["activation bits, all"] = list(activations.values())
     controls = {
         label: ipw.SelectionSlider(options=_OPTIONS, value=8, description=label)
-        for label in [*every, *weights.values(), *activations.values()]
+        for label in [*every, *_side_by_side(weights, activations)]
     }
     figure = Figure(figsize=(10, 4), dpi=100, layout="constrained")
     float_bytes = weights_bytes(found, dict.fromkeys(names, 32))
@@ -97,3 +97,10 @@ def explore_bits(model, data, *, images=1000, calibration=None):
         settle=settle,
         leads=every,
     )
+
+
+def _side_by_side(weights, activations):
+    """Yield both labels of each layer, then that of the input, which has no weights."""
+    for name, label in weights.items():
+        yield from (label, activations[name])
+    yield activations["input"]

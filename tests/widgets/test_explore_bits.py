@@ -38,7 +38,7 @@ def test_every_slider_changes_its_own_layer(explorer, float_file, digits):
             assert f"Accuracy {expected.paired.b.summary()}" in explorer.readout
             assert f"{expected.weights_bytes / 1024:.1f} KiB" in explorer.readout
             assert explorer.png() != before
-    assert explorer.readout.startswith("activation bits, logits: float → 5.")
+    assert explorer.readout.startswith("activation bits, input: float → 5.")
 
 
 def test_one_slider_takes_all_layers_along_in_one_answer(explorer):
