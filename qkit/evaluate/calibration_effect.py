@@ -1,0 +1,283 @@
+"""What the calibration sample does to a network: ranges, clipping, and the accuracy left."""
+
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+
+import numpy as np
+
+from qkit.evaluate.accuracy import accuracy
+from qkit.evaluate.significance import Paired, paired
+from qkit.interpreter import intermediate
+from qkit.quantize import calibration
+from qkit.quantize.grid import choose_qparams
+from qkit.quantize.histogram import histogram
+from qkit.quantize.simulation import at_bits, calibrated_ranges, layers
+from qkit.result import Result
+
+# What a calibration sample may hold, by the words that readers choose it by.
+IMAGES = MappingProxyType(
+    {
+        "random": "random training images",
+        "one class": "training images of one class",
+        "noise": "images of uniform noise on 0 to 1",
+        "0…255": "training images, left on 0…255",
+        "−1…1": "training images, scaled to −1…1",
+    }
+)
+# From the bits of the activations to the function that chooses a range.
+OBSERVERS = MappingProxyType(
+    {
+        "min–max": lambda bits: calibration.min_max,
+        "percentile 99.99": lambda bits: calibration.percentile,
+        "percentile 99": lambda bits: partial(calibration.percentile, percent=99),
+        "MSE": lambda bits: partial(calibration.mse, bits=bits, symmetric=bits == _SYMMETRIC_BITS),
+        "entropy": lambda bits: partial(calibration.entropy, bits=bits),
+        # each image is a step; quantization-aware training starts so, and takes a batch a step
+        "moving average": lambda bits: calibration.moving_average,
+    }
+)
+_CLIPPED = 1e-3  # a larger share is worth a word
+_UNUSED = 0.6  # as is a grid of whose levels less than this share is in use
+_SYMMETRIC_BITS = 16  # has as many levels below 0 as above, whether they are needed or not
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CalibrationEffect(Result):
+    """A network on the grids that a calibration sample chose, held against itself in float.
+
+    Attributes
+    ----------
+    sample : str
+        Which images chose the ranges, in words.
+    sample_size : int
+        How many they were.
+    observer : str
+        How a range was chosen from them.
+    bits : int
+        Of the activations.
+    grids : mapping of str to (float, float)
+        By activation, the smallest and the largest number of its grid.
+    test_ranges : mapping of str to (float, float)
+        What the test images really span in the float network, and 0.
+    clipped_share : mapping of str to float
+        Share of the test images' values more than half a step beyond the grid, in [0, 1]; true to
+        a bin of 1/2048 of their range.
+    levels_used : mapping of str to int
+        How many of the 2**bits levels lie where the test images have values, of the grid that is
+        left after clipping.
+    paired : Paired
+        The network in float against the one on these grids, its weights in 8 bits per channel.
+    """
+
+    sample: str
+    sample_size: int
+    observer: str
+    bits: int
+    grids: MappingProxyType
+    test_ranges: MappingProxyType
+    clipped_share: MappingProxyType
+    levels_used: MappingProxyType
+    paired: Paired
+
+    def to_frame(self):
+        """Return a DataFrame with one row per activation that has a grid of its own."""
+        import pandas as pd
+
+        low, high = np.transpose(list(self.grids.values()))
+        test_low, test_high = np.transpose(list(self.test_ranges.values()))
+        columns = {"low": low, "high": high, "test_low": test_low, "test_high": test_high}
+        columns["clipped_share"] = list(self.clipped_share.values())
+        columns["levels_used"] = list(self.levels_used.values())
+        return pd.DataFrame(columns, index=pd.Index(self.grids, name="activation"))
+
+    def summary(self):
+        """Say what the ranges do to the test images, and what is left of the accuracy."""
+        low, high = self.paired.b.interval
+        difference = self.paired.difference_pp
+        verdict = "more than noise" if self.paired.p_value < 0.05 else "within the noise"
+        against = f"{abs(difference):.1f} points {'above' if difference > 0 else 'below'} float32"
+        return (
+            f"{self._ranges_in_words()} Accuracy {100 * self.paired.b.accuracy:.1f} % (95 % "
+            f"interval {100 * low:.1f} to {100 * high:.1f}, n = {self.paired.b.n:,}), "
+            f"{against if difference else 'the same as float32'}, p = {self.paired.p_value:.2g}: "
+            f"{verdict}."
+        )
+
+    def _ranges_in_words(self):
+        levels, said = 2**self.bits, []
+        cut = max(self.clipped_share, key=self.clipped_share.get)
+        coarse = min(self.levels_used, key=self.levels_used.get)
+        if self.clipped_share[cut] > _CLIPPED:
+            share = 100 * self.clipped_share[cut]
+            said.append(f"Too narrow: {share:.2g} % of the test values of {cut} are clipped.")
+        if self.levels_used[coarse] < _UNUSED * levels and self.bits < _SYMMETRIC_BITS:
+            grid, test = (np.ptp(ranges[coarse]) for ranges in (self.grids, self.test_ranges))
+            wide = f": its range is {grid / test:.3g} times what they span" if grid > test else ""
+            said.append(
+                f"Too coarse: {coarse} has {self.levels_used[coarse]:,} of {levels:,} levels for "
+                f"its test values{wide}."
+            )
+        return " ".join(said) or (
+            f"The ranges fit: of no activation are more than {100 * _CLIPPED:g} % of the test "
+            f"values clipped, and {self.levels_used[coarse]:,} or more of {levels:,} levels are "
+            "in use."
+        )
+
+
+def calibration_effect(
+    tflite, data, *, images="random", one_class=0, sample_size=100, observer="min–max", bits=8,
+    test_images=1000, seed=0, reference=None, seen=None,
+):  # fmt: skip
+    """Measure what a network loses on the grids that a calibration sample chooses.
+
+    Parameters
+    ----------
+    tflite : bytes
+        From ``qk.convert(model, "float32")``.
+    data : Dataset
+        Its training images are drawn from, its first test images are measured on.
+    images : {"random", "one class", "noise", "0…255", "−1…1"}
+        Which images choose the ranges; the last two are random ones on a wrong scale.
+    one_class : int
+        Of the images, for "one class".
+    sample_size : int
+        1 or more. Samples of one seed contain each other.
+    observer : {"min–max", "percentile 99.99", "percentile 99", "MSE", "entropy", "moving average"}
+        How a range is chosen from the sample, see `qk.calibration`; the converter takes the first.
+    bits : int
+        Of the activations, 2 to 16.
+    test_images : int
+    seed : int
+    reference : Accuracy, optional
+        Of the float file on the same test images, where it is known.
+    seen : mapping of str to Histogram, optional
+        From `activation_histograms` on the same test images, where they are known.
+
+    Returns
+    -------
+    CalibrationEffect
+        Simulated by `qk.simulation.at_bits`, whose answers are the converter's but for ties.
+
+    Raises
+    ------
+    ValueError
+        If the images or the observer are unknown, or there are not so many.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> digits = qk.load_data("digits")
+    >>> effect = calibration_effect(tflite, digits, images="0…255", sample_size=5, test_images=20)
+    >>> effect.levels_used["input"]
+    2
+    """
+    if observer not in OBSERVERS:
+        raise ValueError(
+            f"calibration_effect: unknown observer {observer!r}; there are {', '.join(OBSERVERS)}."
+        )
+    sample = calibration_sample(
+        data, images=images, one_class=one_class, size=sample_size, seed=seed
+    )
+    x, y = data.x_test[:test_images], data.y_test[:test_images]
+    seen = seen or activation_histograms(tflite, x)
+    reference = reference or accuracy(tflite, x, y)
+    ranges = calibrated_ranges(tflite, sample, OBSERVERS[observer](bits))
+    simulated = at_bits(tflite, ranges, activation_bits=bits)
+    names = dict(zip(ranges, seen, strict=True))  # both in the order of the file
+    rows = {names[tensor]: _use(seen[names[tensor]], ends, bits) for tensor, ends in ranges.items()}
+    grids, test_ranges, clipped, used = (
+        MappingProxyType(dict(zip(rows, column, strict=True)))
+        for column in zip(*rows.values(), strict=True)
+    )
+    words = IMAGES[images] if images != "one class" else f"training images of class {one_class}"
+    return CalibrationEffect(
+        sample=words, sample_size=sample_size, observer=observer, bits=bits, grids=grids,
+        test_ranges=test_ranges, clipped_share=clipped, levels_used=used,
+        paired=paired(reference, accuracy(simulated, x, y)),
+    )  # fmt: skip
+
+
+def calibration_sample(data, *, images="random", one_class=0, size=100, seed=0):
+    """Return images that choose ranges, well or badly.
+
+    Parameters
+    ----------
+    data : Dataset
+    images : {"random", "one class", "noise", "0…255", "−1…1"}
+    one_class : int
+    size : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (size, *image), float32
+
+    Raises
+    ------
+    ValueError
+        If the images are unknown, or there are not so many.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> calibration_sample(qk.load_data("digits"), images="noise", size=3).shape
+    (3, 28, 28)
+    """
+    if images not in IMAGES:
+        raise ValueError(
+            f"calibration_sample: unknown images {images!r}; there are {', '.join(IMAGES)}."
+        )
+    rng = np.random.default_rng(seed)
+    if images == "noise":
+        if size < 1:
+            raise ValueError(f"calibration_sample: size must be 1 or more, got {size!r}.")
+        return rng.random((size, *data.x_train.shape[1:]), np.float32)
+    order = rng.permutation(len(data.x_train))
+    if images == "one class":
+        order = order[data.y_train[order] == one_class]
+    if not 1 <= size <= len(order):
+        of = f" of class {one_class}" if images == "one class" else ""
+        raise ValueError(
+            f"calibration_sample: size must be from 1 to {len(order):,}, the number of training "
+            f"images{of}, got {size!r}."
+        )
+    x = np.asarray(data.x_train[order[:size]], np.float32)
+    return {"0…255": 255 * x, "−1…1": 2 * x - 1}.get(images, x)
+
+
+def activation_histograms(tflite, x):
+    """Return how the values of every activation spread that gets a grid of its own.
+
+    Parameters
+    ----------
+    tflite : bytes
+        From ``qk.convert(model, "float32")``.
+    x : ndarray of shape (n, *image), float32
+
+    Returns
+    -------
+    dict of str to Histogram
+        By short names: "input", and those of the layers.
+    """
+    owners = {layer.activation_name: layer.name for layer in layers(tflite)}
+    found = {}
+    for position, tensor in enumerate(calibrated_ranges(tflite, x[:1])):
+        name = owners.get(tensor) or tensor.partition(";")[0].split("/")[-2:][0]
+        name = "input" if position == 0 else name
+        name = tensor if name in found else name
+        found[name] = histogram(batch[tensor] for batch in intermediate(tflite, x, [tensor]))
+    return found
+
+
+def _use(seen, ends, bits):
+    """Return the grid, what the test images span, their clipped share and the levels they use."""
+    # as `at_bits` does
+    grid = choose_qparams(np.float32(ends), bits=bits, symmetric=bits == _SYMMETRIC_BITS)
+    low, high, step = float(grid.low[0]), float(grid.high[0]), float(grid.scale[0])
+    test_low, test_high = min(seen.low, 0.0), max(seen.high, 0.0)
+    beyond = (seen.means < low - step / 2) | (seen.means > high + step / 2)
+    clipped = seen.nonzero[beyond].sum() / seen.counts.sum()
+    used = np.rint(min(high, test_high) / step) - np.rint(max(low, test_low) / step) + 1
+    return (low, high), (test_low, test_high), float(clipped), int(used)

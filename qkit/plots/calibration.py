@@ -1,0 +1,184 @@
+"""Picture of what a calibration sample does: chosen ranges, and the accuracy that is left."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import LineCollection
+
+from qkit.plots.style import FLOAT, INTEGER, REST, veil
+
+_REACH = 400  # times the largest test value; grids beyond it end at the edge
+_SIZES = (1, 10, 100, 1000)
+
+
+def plot_calibration_effect(effect, *, figure=None):
+    """Draw the grids against what the test images span, and the share of wrong answers.
+
+    Parameters
+    ----------
+    effect : CalibrationEffect
+    figure : matplotlib Figure, optional
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure = figure or plt.figure(figsize=(10, 4.2), layout="constrained")
+    compose_calibration_effect(figure, effect.test_ranges, effect.paired.a)(effect)
+    return figure
+
+
+def compose_calibration_effect(figure, test_ranges, reference):
+    """Lay the picture out, and return a function that draws a `CalibrationEffect` in it.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    test_ranges : mapping of str to (float, float)
+        What the test images span, by activation, in the order in which they run.
+    reference : Accuracy
+        Of the network in float.
+
+    Returns
+    -------
+    callable
+        Takes a CalibrationEffect, or None: then what is shown is out of date, and veiled. Settings
+        that were drawn before stay as a trail.
+    """
+    spans, rates = figure.subplots(1, 2, width_ratios=[1.55, 1])
+    update_spans = _compose_spans(spans, test_ranges)
+    update_rates = _compose_rates(rates, reference)
+    veils = [veil(ax) for ax in (spans, rates)]
+
+    def update(effect):
+        for cover in veils:
+            cover.set_visible(effect is None)
+        if effect is not None:
+            update_spans(effect)
+            update_rates(effect)
+
+    return update
+
+
+def _compose_spans(ax, test_ranges):
+    rows = list(test_ranges)
+    size, y = (10 if len(rows) < 8 else 9), np.arange(len(rows))
+    unit = {name: max(map(abs, ends)) or 1.0 for name, ends in test_ranges.items()}
+    thick = min(20, 130 / len(rows))
+    # one axis for all: linear within the test values, logarithmic beyond
+    ax.set_xscale("symlog", linthresh=1, linscale=2)
+    ax.set(xlim=(-_REACH, _REACH), ylim=(len(rows) - 0.4, -0.6))
+    ticks = [-100, -10, -1, 0, 1, 10, 100]
+    ax.set_xticks(ticks, [f"−{-t}" if t < 0 else str(t) for t in ticks])
+    ax.set_xticks([], minor=True)
+    ax.set_yticks(y, rows, fontsize=size)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.set_xlabel("value, in units of the tensor's largest test value (log beyond ±1)")
+    ax.grid(axis="x", alpha=0.3)
+    seen = [[(end / unit[name], row) for end in test_ranges[name]] for row, name in enumerate(rows)]
+    ax.add_collection(LineCollection(seen, colors="0.82", linewidths=thick), autolim=False)
+    bars = LineCollection([], colors=INTEGER, linewidths=0.4 * thick, animated=True)
+    cuts = LineCollection([], colors=FLOAT, linewidths=thick, animated=True)
+    for collection in (cuts, bars):
+        collection.set_capstyle("butt")
+        ax.add_collection(collection, autolim=False)
+    (ends,) = ax.plot([], [], "|", color=INTEGER, ms=thick, mew=2, animated=True)
+    beside = ax.get_yaxis_transform()
+    columns = {
+        x: [
+            ax.text(x, row, "", transform=beside, va="center", size=size, animated=True)
+            for row in y
+        ]
+        for x in (1.02, 1.2)
+    }
+    ax.text(1.02, -0.62, "clipped", transform=beside, va="bottom", size=10, color="0.3")
+    # levels of how many is said once: many long words would take the time of a redraw
+    head = ax.text(
+        1.2, -0.62, "", transform=beside, va="bottom", size=10, color="0.3", animated=True
+    )
+    # the columns lie outside of the axes: this keeps the place that they need
+    ax.text(1.2, 0, "levels used, of 65,536", transform=beside, size=10, alpha=0)
+    handles = [
+        plt.Line2D([], [], color="0.82", lw=10, label="test values"),
+        plt.Line2D([], [], color=INTEGER, lw=4, label="grid"),
+        plt.Line2D([], [], color=FLOAT, lw=10, label="cut off"),
+    ]
+    ax.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False,
+        fontsize=10, handlelength=1.2, borderaxespad=0.2,
+    )  # fmt: skip
+
+    def update(effect):
+        drawn, beyond = [], []
+        for row, name in enumerate(rows):
+            low, high = np.clip(np.divide(effect.grids[name], unit[name]), -_REACH, _REACH)
+            test_low, test_high = np.divide(effect.test_ranges[name], unit[name])
+            drawn.append([(low, row), (high, row)])
+            if test_low < low:
+                beyond.append([(test_low, row), (low, row)])
+            if high < test_high:
+                beyond.append([(high, row), (test_high, row)])
+            share = effect.clipped_share[name]
+            clipped, levels = (column[row] for column in columns.values())
+            clipped.set_text(_percent(share))
+            levels.set_text(f"{effect.levels_used[name]:,}")
+        head.set_text(f"levels used, of {2**effect.bits:,}")
+        bars.set_segments(drawn)
+        cuts.set_segments(beyond)
+        ends.set_data(*np.reshape(drawn, (-1, 2)).T)
+
+    return update
+
+
+def _compose_rates(ax, reference):
+    floor = 0.5 / reference.n  # none wrong is drawn here
+    ax.set(xscale="log", yscale="log", xlim=(0.7, 1500), ylim=(floor, 1.3))
+    ax.set_xticks(_SIZES, [f"{size:,}" for size in _SIZES])
+    ax.set_yticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
+    ax.set_xticks([], minor=True)
+    ax.set(xlabel="images in the sample", ylabel=f"wrong answers on {reference.n:,} images")
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    wrong, low, high = _wrong(reference)
+    ax.axhspan(max(low, floor), high, color=REST, alpha=0.25, lw=0)
+    ax.axhline(max(wrong, floor), color="0.3", ls="--", lw=1)
+    ax.text(
+        0.98, max(low, floor) * 0.93, "float32, with its 95 % interval", size=9, color="0.3",
+        ha="right", va="top", transform=ax.get_yaxis_transform(),
+    )  # fmt: skip
+    (trail,) = ax.plot([], [], "x", color="0.6", ms=6, mew=1.5, animated=True)
+    (line,) = ax.plot([], [], ".-", color=INTEGER, lw=1, ms=7, alpha=0.6, animated=True)
+    (interval,) = ax.plot([], [], "-", color=INTEGER, lw=2.5, animated=True)
+    (point,) = ax.plot([], [], "o", color=INTEGER, ms=9, animated=True)
+    said = ax.text(0, 1.02, "", transform=ax.transAxes, size=10, animated=True)
+    drawn = {}
+
+    def update(effect):
+        kind, n = (effect.sample, effect.observer, effect.bits), effect.sample_size
+        wrong, low, high = (max(value, floor) for value in _wrong(effect.paired.b))
+        drawn[kind, n] = wrong
+        same = sorted((size, y) for (like, size), y in drawn.items() if like == kind)
+        others = [(size, y) for (like, size), y in drawn.items() if like != kind]
+        line.set_data(*np.transpose(same))
+        trail.set_data(*np.reshape(others, (-1, 2)).T)
+        interval.set_data([n, n], [low, high])
+        point.set_data([n], [wrong])
+        words = f"{100 * effect.paired.b.accuracy:.1f} % right"
+        if others:
+            words += "      × other settings"
+        said.set_text(words)
+
+    return update
+
+
+def _percent(share):
+    """Return a share in few characters, none at all for 0: which must not look rounded to it."""
+    if share == 0:
+        return ""
+    return "<0.01 %" if share < 1e-4 else f"{100 * share:.2g} %"
+
+
+def _wrong(accuracy):
+    """Return the share of wrong answers and the ends of its interval."""
+    low, high = accuracy.interval
+    return 1 - accuracy.accuracy, 1 - high, 1 - low
