@@ -134,8 +134,8 @@ def scores(tflite, x, *, batched=True, threads=None, what="scores"):
 def intermediate(tflite, x, names):
     """Yield what a .tflite file computes on the way, image by image.
 
-    The kernels are those without a delegate, one image at a time: so the converter calibrates, and
-    others differ in the last bit.
+    The kernels are those without a delegate, one image at a time, as the converter calibrates:
+    its ranges are these but for the last bit of a sum, now and then.
 
     Parameters
     ----------
