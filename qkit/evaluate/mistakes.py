@@ -21,7 +21,7 @@ class Recipe:
 
     Attributes
     ----------
-    calibration : {"training images", "pixels from 0 to 255", "noise", "none"}
+    calibration : {"training images", "pixels from 0 to 255", "divided twice", "none"}
         What chooses the ranges of the activations.
     sample_size : int
         How many images of it.
@@ -29,7 +29,7 @@ class Recipe:
         The latter is a quantization-aware model before its first training step.
     ranges : {"from a sample", "where training starts"}
         Of the activations; the latter is what a quantization-aware model has at first.
-    feed : {"on the input's grid", "pixels cast to int8"}
+    feed : {"on the input's grid", "bytes read as int8"}
         What becomes of a test image before it goes in.
     """
 
@@ -43,10 +43,10 @@ class Recipe:
 PATIENTS = MappingProxyType(
     {
         "A": Recipe(calibration="pixels from 0 to 255"),
-        "B": Recipe(feed="pixels cast to int8"),
+        "B": Recipe(feed="bytes read as int8"),
         "C": Recipe(calibration="none"),
         "D": Recipe(method="through the grid", ranges="where training starts"),
-        "E": Recipe(calibration="noise"),
+        "E": Recipe(calibration="divided twice"),
     }
 )
 # What those who bring them say. It need not be the cause.
@@ -56,7 +56,7 @@ COMPLAINTS = MappingProxyType(
         "B": "In Python it worked; fed with the camera's bytes it answers at random.",
         "C": "It is as accurate as ever, but the accelerator will not take it.",
         "D": "I trained it through the grid, for a moment, and now it knows nothing.",
-        "E": "Calibration went through without a word. It lost some points; is that int8?",
+        "E": "Calibration went through without a word, and now it guesses. Is that int8?",
     }
 )
 # By the words of the diagnosis: what it changes in a recipe, from the wrong value to the right.
@@ -66,8 +66,8 @@ DIAGNOSES = MappingProxyType(
         "calibrated on pixels that were not divided by 255": (
             "calibration", "pixels from 0 to 255", "training images",
         ),
-        "calibrated on something that is no image of the kind": (
-            "calibration", "noise", "training images",
+        "calibrated on images that were divided by 255 twice": (
+            "calibration", "divided twice", "training images",
         ),
         "no calibration set, and the converter kept silent": (
             "calibration", "none", "training images",
@@ -75,8 +75,8 @@ DIAGNOSES = MappingProxyType(
         "trained through the grid, but the ranges never settled": (
             "ranges", "where training starts", "from a sample",
         ),
-        "float pixels cast to int8, not put on the input's grid": (
-            "feed", "pixels cast to int8", "on the input's grid",
+        "the camera's bytes read as int8, not put on the input's grid": (
+            "feed", "bytes read as int8", "on the input's grid",
         ),
         "too few calibration images": ("sample_size", 100, 500),
         "a sample that is too large": ("sample_size", 500, 100),
@@ -163,7 +163,7 @@ def repaired(recipe, diagnosis):
 
     Examples
     --------
-    >>> repaired(PATIENTS["E"], "calibrated on something that is no image of the kind") == Recipe()
+    >>> repaired(PATIENTS["E"], "calibrated on images that were divided by 255 twice") == Recipe()
     True
     """
     if diagnosis not in DIAGNOSES:
@@ -227,8 +227,8 @@ def _made(model, data, recipe):
     sample = data.x_train[draw]
     if recipe.calibration == "none":
         return _without_calibration(model)
-    if recipe.calibration == "noise":
-        sample = np.random.default_rng(0).random(sample.shape, np.float32)
+    if recipe.calibration == "divided twice":
+        sample = sample / 255
     if recipe.calibration == "pixels from 0 to 255":
         sample = 255 * sample
     if recipe.method == "through the grid":

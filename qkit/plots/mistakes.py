@@ -58,7 +58,7 @@ def compose_mistake(figure, shape):
     logits.set(xlim=(-_WIDEST, _WIDEST), xlabel="logits: span in float, and the grids")
     logits.set_xticks([-1e4, -100, -1, 1, 100, 1e4], ["−10⁴", "−100", "−1", "1", "100", "10⁴"])
     images = []
-    for ax, title in ((before, "a test image"), (sees, "what the file sees")):
+    for ax, title in ((before, "a test image"), (sees, "what the file saw")):
         ax.set_title(title, fontsize="medium")
         ax.axis("off")
         images.append(ax.imshow(np.zeros(shape), cmap="gray_r", vmin=0, vmax=1, animated=True))
@@ -89,6 +89,6 @@ def compose_mistake(figure, shape):
             spans[row].set_data(*(span, [row, row]) if span else ([], []))
             none[row].set_text("no grid: in float" if accuracy and not span else "")
         images[0].set_data(found.image)
-        images[1].set_data((after or found).image_on_grid)
+        images[1].set_data(found.image_on_grid)
 
     return update

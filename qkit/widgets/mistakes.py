@@ -46,6 +46,10 @@ def explore_mistakes(model, data, *, images=1000):
         ),
         "repair": ipw.ToggleButton(False, description="repair", icon="wrench"),
     }
+    # each patient comes in as found
+    controls["patient"].observe(
+        lambda change: controls["repair"].set_trait("value", False), "value"
+    )
     figure = Figure(figsize=(10, 3.2), dpi=100, layout="constrained")
     update = compose_mistake(figure, data.x_test.shape[1:3])
 

@@ -14,10 +14,10 @@ from qkit.evaluate.mistakes import (
 
 CURES = {
     "A": "calibrated on pixels that were not divided by 255",
-    "B": "float pixels cast to int8, not put on the input's grid",
+    "B": "the camera's bytes read as int8, not put on the input's grid",
     "C": "no calibration set, and the converter kept silent",
     "D": "trained through the grid, but the ranges never settled",
-    "E": "calibrated on something that is no image of the kind",
+    "E": "calibrated on images that were divided by 255 twice",
 }
 
 
@@ -62,7 +62,8 @@ def test_each_shows_where_the_cause_lies(found):
     assert found["C"].input_dtype == "float32"
     assert found["D"].output_grid == pytest.approx((-6, 6), abs=0.1)
     assert np.ptp(found["D"].image_on_grid) < 1e-3
-    assert found["E"].output_grid[1] < found["E"].output_span[1] / 2
+    assert found["E"].input_grid == pytest.approx((0, 1 / 255), rel=0.01)
+    assert found["E"].image_on_grid.max() < 0.01
 
 
 @pytest.mark.parametrize("name", PATIENTS)
@@ -72,7 +73,7 @@ def test_the_right_repair_helps(trained, digits, sound, name):
     assert after.float_operators == 0
 
 
-def test_more_calibration_images_do_not_repair_noise(trained, digits, found):
+def test_more_images_on_the_wrong_scale_repair_nothing(trained, digits, found):
     after = examine(trained, digits, repaired(PATIENTS["E"], "too few calibration images"))
     assert after.accuracy.accuracy == pytest.approx(found["E"].accuracy.accuracy, abs=0.04)
 
