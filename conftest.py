@@ -17,3 +17,7 @@ def _own_cache(request, session_cache, monkeypatch):
     # in the browser the notebooks train for minutes: there the user's cache is of use
     if not request.node.get_closest_marker("browser"):
         monkeypatch.setenv("QKIT_CACHE", str(session_cache))
+
+
+# Doctests are looked for in every module, and two of one name cannot both be imported.
+collect_ignore_glob = ["*conftest.py"]
