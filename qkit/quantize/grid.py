@@ -24,8 +24,8 @@ __all__ = [
     "quantize",
 ]
 
-# Ranges narrower than this are widened to it, as the converter does: an all-zero channel gets the
-# scale 1e-6 / 254, and not one through which nothing can be divided.
+# Ranges narrower than this are widened, as the converter does: an all-zero channel gets the scale
+# 1e-6 / 254, and not one through which nothing can be divided.
 _NARROWEST_RANGE = 1e-6
 # Values that are worked on at once: seven passes over 256 KiB stay in a core's own cache.
 _BLOCK = 2**16
@@ -104,10 +104,7 @@ def choose_qparams(
         high = np.maximum(-low, high)
         low = -high
     _refuse_too_wide(low, high)
-    low, high = low.astype(np.float32), high.astype(np.float32)
-    narrow = high - low < _NARROWEST_RANGE
-    high = np.where(narrow, np.float32(_NARROWEST_RANGE / 2), high)
-    low = np.where(narrow, np.float32(-_NARROWEST_RANGE / 2), low)
+    low, high = _widened(low.astype(np.float32), high.astype(np.float32), symmetric)
     steps = np.float32(qmax - qmin)
     scale = (high - low) / steps
     # its two operators differ: the one for channels multiplies
@@ -243,6 +240,24 @@ def _refuse_too_wide(low, high):
             f"choose_qparams: the range from {low[widest]:.3g} to {high[widest]:.3g} is too wide: "
             "its width is infinite in float32. Clip the values with np.clip, or pass a range."
         )
+
+
+def _widened(low, high, symmetric):
+    """Return the ends of the ranges, those that are too narrow further out.
+
+    The converter has two ways: a symmetric range becomes 1e-6 wide, and either end of another
+    moves out by 1e-6.
+    """
+    narrow = high.astype(np.float64) - low < _NARROWEST_RANGE
+    wider = (
+        (-_NARROWEST_RANGE / 2, _NARROWEST_RANGE / 2)
+        if symmetric
+        else (low - _NARROWEST_RANGE, high + _NARROWEST_RANGE)
+    )
+    low, high = (
+        np.where(narrow, np.float32(out), end) for out, end in zip(wider, (low, high), strict=True)
+    )
+    return low, high
 
 
 def _nudged(low, scale, qmin, qmax, rule):

@@ -271,6 +271,21 @@ def test_channels_without_values_get_the_narrowest_range(extreme_file):
     np.testing.assert_array_equal(grid.scale[:4], [np.float32(1e-6 / 254)] * 4)
 
 
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(-8.4122144e-07, 0), (0, 9e-7), (-2e-7, 7e-7), (0, 1e-6), (0, 1.01e-6), (-1e-6, 1e-6)],
+)
+def test_activations_hardly_wider_than_nothing_get_the_grid_of_the_converter(tf, low, high):
+    layers = tf.keras.layers
+    model = tf.keras.Sequential([layers.InputLayer((2,)), layers.Dense(1)])
+    sample = np.float32([[low, high]] * 100)
+    entrance = read_tflite(qk.convert(model, "full_integer", sample)).operators[0].outputs[0]
+    grid = choose_qparams(sample)
+    assert entrance.zero_point == grid.zero_point
+    np.testing.assert_array_max_ulp(grid.scale, entrance.scale, 1)
+    assert (np.abs(fake_quantize(sample, grid) - sample) <= 0.51 * grid.scale).all()
+
+
 def ai_edge_grid(x, bits, symmetric, granularity):
     """Return the parameters that ai-edge-quantizer chooses, in its own way."""
     axis = granularity.axis if isinstance(granularity, PerAxis) else None
