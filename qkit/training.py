@@ -2,11 +2,12 @@
 
 import hashlib
 import importlib.metadata
+import math
 import random
 import re
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class History(Result):
     def summary(self):
         """Say in one line how the training ended."""
         how = "from the cache" if self.from_cache else f"in {self.seconds:.1f} s"
-        return f"{_results(len(self.loss), self)}, {how}"
+        return f"{_results(asdict(self))}, {how}"
 
 
 def fit(
@@ -113,59 +114,142 @@ def fit(
     >>> len(history.loss)
     1
     """
-    require_keras_2_model(model, what="fit")
-    shape, classes = classifier_shape(model, what="fit")
-    x = validate.images(data.x_train, shape, what="fit: data.x_train")
-    y = validate.labels(data.y_train, count=len(x), classes=classes, what="fit: data.y_train")
-    _require_whole(epochs, "epochs", least=1)
-    _require_whole(batch_size, "batch_size", least=1)
-    if not 0 <= validation_split < 1:
-        raise ValueError(f"fit: validation_split must be in [0, 1), got {validation_split!r}")
+    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
+    x, y = settings.checked(model, data, what="fit")
+
+    def train(show):
+        started = time.perf_counter()
+        run = run_epochs(model, x, y, settings, [_progress_callback(model, epochs, show)])
+        return {**run, "seconds": time.perf_counter() - started}
+
+    record, from_cache = once(model, x, y, astuple(settings), train, cache=cache, last=_last_line)
+    return History(**_tuples(record), from_cache=from_cache)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is trained, for `fit` and for all that trains as it does.
+
+    Attributes
+    ----------
+    epochs, batch_size, seed : int
+    validation_split : float
+        Share of the training images, from the end, that is held out; in [0, 1).
+    learning_rate : float
+        Of Adam.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int
+    validation_split: float
+    learning_rate: float
+
+    def checked(self, model, data, *, what):
+        """Return images and labels that fit the model, or say what is wrong, with all settings.
+
+        Returns
+        -------
+        (ndarray of shape (n, *image), float32; ndarray of shape (n,), int64)
+        """
+        require_keras_2_model(model, what=what)
+        shape, classes = classifier_shape(model, what=what)
+        x = validate.images(data.x_train, shape, what=f"{what}: data.x_train")
+        y = validate.labels(
+            data.y_train, count=len(x), classes=classes, what=f"{what}: data.y_train"
+        )
+        _require_whole(self.epochs, "epochs", what=what)
+        _require_whole(self.batch_size, "batch_size", what=what)
+        if not 0 <= self.validation_split < 1:
+            raise ValueError(
+                f"{what}: validation_split must be in [0, 1), got {self.validation_split!r}"
+            )
+        return x, y
+
+    def trained_on(self, count):
+        """Return how many of `count` images are trained on: the first ones, as Keras splits."""
+        return int(count * (1 - self.validation_split))
+
+    def steps_per_epoch(self, count):
+        """Return the number of steps in an epoch over `count` images, the held-out ones off."""
+        return math.ceil(self.trained_on(count) / self.batch_size)
+
+
+def once(model, x, y, settings, train, *, cache, last):
+    """Do a training that leaves its weights in a model, or look them up where it was done before.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        Its architecture and weights, as they are now, are part of the cache's key.
+    x, y : ndarray
+    settings : tuple
+        All else that the result depends on.
+    train : callable
+        Called with a function that shows progress; returns the record, a dict for JSON.
+    cache : bool
+    last : callable
+        From model and record to the line that stays: nothing in it may differ from run to run.
+
+    Returns
+    -------
+    (dict, bool)
+        The record, and whether it came from the cache.
+    """
     if cache:
         _cache.require_writable()
-        key = _key(model, x, y, epochs, batch_size, seed, validation_split, learning_rate)
+        key = _key(model, x, y, *settings)
         found = _cache.load(key, [w.shape for w in model.get_weights()])
         if found:
             weights, record = found
             model.set_weights(weights)
-            history = History(**_tuples(record), from_cache=True)
             with progress_line() as show:
-                show(_last_line(model, history))
-            return history
-    history = _train(model, x, y, epochs, batch_size, seed, validation_split, learning_rate)
+                show(last(model, record))
+            return record, True
+    with progress_line() as show:
+        record = train(show)
+        show(last(model, record))
     if cache:
-        record = asdict(history)
-        del record["from_cache"]
         _cache.store(key, model.get_weights(), record)
-    return history
+    return record, False
 
 
-def _train(model, x, y, epochs, batch_size, seed, validation_split, learning_rate):
+def run_epochs(model, x, y, settings, callbacks, steps_per_execution=_STEPS_PER_EXECUTION):
+    """Train a model by Adam on the cross-entropy of its logits, seeded and quiet.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+    x, y : ndarray
+    settings : Settings
+    callbacks : list of tf.keras.callbacks.Callback
+    steps_per_execution : int
+        Batches in one call of the compiled graph; callbacks see the last of each.
+
+    Returns
+    -------
+    dict of str to list of float
+        loss, accuracy, val_loss and val_accuracy, by epoch.
+    """
     keras = tensorflow().keras
-    started = time.perf_counter()
-    with progress_line() as show, quiet(), seeded(seed):
+    with quiet(), seeded(settings.seed):
         model.compile(
-            keras.optimizers.Adam(learning_rate),
+            keras.optimizers.Adam(settings.learning_rate),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
-            steps_per_execution=_STEPS_PER_EXECUTION,
+            steps_per_execution=steps_per_execution,
         )
         run = model.fit(
             x,
             y,
-            batch_size=batch_size,
-            epochs=epochs,
-            validation_split=validation_split,
-            callbacks=[_progress_callback(model, epochs, show)],
+            batch_size=settings.batch_size,
+            epochs=settings.epochs,
+            validation_split=settings.validation_split,
+            callbacks=callbacks,
             verbose=0,
         ).history
-        curves = {
-            name: tuple(float(v) for v in run.get(name, ()))
-            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
-        }
-        history = History(**curves, seconds=time.perf_counter() - started, from_cache=False)
-        show(_last_line(model, history))
-    return history
+    names = ("loss", "accuracy", "val_loss", "val_accuracy")
+    return {name: [float(v) for v in run.get(name, ())] for name in names}
 
 
 def _progress_callback(model, epochs, show):
@@ -180,17 +264,18 @@ def _progress_callback(model, epochs, show):
     )
 
 
-def _last_line(model, history):
+def _last_line(model, record):
     """Return what stays in a saved notebook: nothing that differs from run to run."""
-    return f"{model.name}: {_results(len(history.loss), history)}"
+    return f"{model.name}: {_results(record)}"
 
 
-def _results(epochs, history):
+def _results(record):
+    epochs = len(record["loss"])
     text = f"{epochs} epoch{'' if epochs == 1 else 's'}"
-    if history.accuracy:
-        text += f", training accuracy {history.accuracy[-1]:.4f}"
-    if history.val_accuracy:
-        text += f", validation accuracy {history.val_accuracy[-1]:.4f}"
+    if record["accuracy"]:
+        text += f", training accuracy {record['accuracy'][-1]:.4f}"
+    if record["val_accuracy"]:
+        text += f", validation accuracy {record['val_accuracy'][-1]:.4f}"
     return text
 
 
@@ -233,6 +318,6 @@ def _tuples(record):
     return {name: tuple(v) if isinstance(v, list) else v for name, v in record.items()}
 
 
-def _require_whole(value, name, *, least):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"fit: {name} must be a whole number of {least} or more, got {value!r}")
+def _require_whole(value, name, *, what):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{what}: {name} must be a whole number of 1 or more, got {value!r}")

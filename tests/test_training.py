@@ -24,9 +24,9 @@ def trainings(monkeypatch):
 
     def pretend(model, *args):
         done.append(model)
-        return qk.History((1.0,), (0.5,), (), (), seconds=1.0, from_cache=False)
+        return {"loss": [1.0], "accuracy": [0.5], "val_loss": [], "val_accuracy": []}
 
-    monkeypatch.setattr(training, "_train", pretend)
+    monkeypatch.setattr(training, "run_epochs", pretend)
     return done
 
 
