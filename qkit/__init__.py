@@ -87,6 +87,7 @@ _HOME = {
     "sqnr_db": "quantize.errors",
     "tensors": "tflite_file",
     "tradeoff": "evaluate.tradeoff",
+    "with_weights": "quantize.float_file",
 }
 _MODULES = {
     "calibration": "quantize.calibration",

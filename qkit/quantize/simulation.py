@@ -11,6 +11,7 @@ import numpy as np
 
 from qkit.interpreter import intermediate
 from qkit.quantize.calibration import min_max
+from qkit.quantize.float_file import constants, packed, put_weights, unpacked
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
 from qkit.tflite_file import TfliteError, read_tflite
 
@@ -74,15 +75,12 @@ def layers(tflite):
     [('conv', (12, 3, 3, 1)), ('logits', (10, 2028))]
     """
     found = []
-    model = _unpacked(tflite)
-    constants = _constants(model)
+    values = constants(unpacked(tflite))
     for op in read_tflite(tflite).operators:
-        if op.name in _CHANNEL_AXIS and op.inputs[1].name in constants:
-            weights, activation = op.inputs[1].name, op.outputs[0].name
-            values = constants[weights]
-            found.append(
-                Layer(_short(weights), op.name, values, weights, activation, _CHANNEL_AXIS[op.name])
-            )
+        if op.name in _CHANNEL_AXIS and op.inputs[1].name in values:
+            name, activation = op.inputs[1].name, op.outputs[0].name
+            axis = _CHANNEL_AXIS[op.name]
+            found.append(Layer(_short(name), op.name, values[name], name, activation, axis))
     if not found:
         raise TfliteError(
             "layers: the file has no convolution and no dense layer with float32 weights. Pass "
@@ -158,20 +156,17 @@ def simulate(tflite, *, weights=None, activations=None):
     >>> len(np.unique(layers(on_grid)[0].weights)) <= 108 and len(on_grid) == len(tflite)
     True
     """
-    model = _unpacked(tflite)
+    model = unpacked(tflite)
     weights, activations = dict(weights or {}), dict(activations or {})
-    _require_names(weights, _constants(model), "weights")
+    known = constants(model)
+    _require_names(weights, known, "weights")
     _require_names(activations, [t.name for t in read_tflite(tflite).tensors], "activations")
+    on_grid = {name: fake_quantize(known[name], qparams) for name, qparams in weights.items()}
+    put_weights(model, on_grid, what="simulate")
     graph = model.subgraphs[0]
-    for tensor in graph.tensors:
-        qparams = weights.get(tensor.name.decode())
-        if qparams is not None:
-            values = _values(model, tensor)
-            on_grid = fake_quantize(values, qparams)
-            model.buffers[tensor.buffer].data = np.frombuffer(on_grid.tobytes(), np.uint8)
     if activations:
         _insert_grids(model, graph, activations)
-    return _packed(model, len(tflite))
+    return packed(model, len(tflite))
 
 
 def at_bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxis):
@@ -288,42 +283,6 @@ def _insert_grids(model, graph, activations):
     for signature in model.signatureDefs or ():
         for output in signature.outputs:
             output.tensorIndex = on_grid.get(output.tensorIndex, output.tensorIndex)
-
-
-def _unpacked(tflite):
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(tflite, 0)
-    if len(model.subgraphs) != 1:
-        raise TfliteError(
-            f"the file has {len(model.subgraphs)} graphs: loops and branches are not simulated."
-        )
-    return model
-
-
-def _packed(model, size_hint):
-    import flatbuffers
-
-    builder = flatbuffers.Builder(size_hint + 1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def _constants(model):
-    """Return the float32 constants of the file by name."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    return {
-        tensor.name.decode(): _values(model, tensor)
-        for tensor in model.subgraphs[0].tensors
-        if tensor.type == schema.TensorType.FLOAT32
-        and model.buffers[tensor.buffer].data is not None
-    }
-
-
-def _values(model, tensor):
-    data = np.asarray(model.buffers[tensor.buffer].data, np.uint8)
-    return data.view(np.float32).reshape(tensor.shape)
 
 
 def _require_names(given, known, what):

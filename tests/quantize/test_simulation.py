@@ -141,3 +141,31 @@ def test_wrong_names_and_files_are_refused(float_file, tflite, calibration):
         simulation.simulate(float_file, activations={logits: per_channel})
     with pytest.raises(TfliteError, match="Pass the float file"):
         simulation.layers(tflite("full_integer"))
+
+
+def test_given_weights_take_the_place_of_those_in_the_file(float_file, digits):
+    conv, logits = simulation.layers(float_file)
+    changed = qk.with_weights(float_file, {logits.weights_name: 2 * logits.weights})
+    after = simulation.layers(changed)
+    assert np.array_equal(after[0].weights, conv.weights)
+    assert np.array_equal(after[1].weights, 2 * logits.weights)
+    none = np.zeros_like(logits.weights, np.float64)
+    blind = scores(qk.with_weights(float_file, {logits.weights_name: none}), digits.x_test[:5])
+    assert np.all(blind == blind[0])  # only the bias is left
+    assert not np.array_equal(scores(changed, digits.x_test[:5]), blind)
+
+
+def test_weights_that_do_not_fit_are_refused(float_file):
+    name = simulation.layers(float_file)[1].weights_name
+    with pytest.raises(ValueError, match="with_weights: weights names 'conv', which is not in"):
+        qk.with_weights(float_file, {"conv": np.zeros(3)})
+    with pytest.raises(
+        ValueError, match=r"have the shape \(10, 2028\) in the file, got \(2028, 10"
+    ):
+        qk.with_weights(float_file, {name: np.zeros((2028, 10))})
+    with pytest.raises(TypeError, match="must be floating point, got int64"):
+        qk.with_weights(float_file, {name: np.zeros((10, 2028), np.int64)})
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        qk.with_weights(float_file, {name: np.full((10, 2028), np.nan)})
+    with pytest.raises(TypeError, match="expected the bytes"):
+        qk.with_weights("model.tflite", {})
