@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from qkit import validate
-from qkit.quantize.grid import block_slices, fake_quantize
+from qkit.quantize.blocks import block_slices
+from qkit.quantize.grid import fake_quantize
 from qkit.result import Result
 
 

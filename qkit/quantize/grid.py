@@ -4,12 +4,12 @@ A grid is chosen by `choose_qparams`, values go onto it by `quantize` and back b
 `fake_quantize` does both, and stays on the real axis.
 """
 
-import itertools
 import math
 
 import numpy as np
 
 from qkit import validate
+from qkit.quantize.blocks import block_shape, block_slices
 from qkit.quantize.granularity import PerAxis, PerGroup, PerTensor
 from qkit.quantize.qparams import QParams
 
@@ -27,8 +27,6 @@ __all__ = [
 # Ranges narrower than this are widened, as the converter does: an all-zero channel gets the scale
 # 1e-6 / 254, and not one through which nothing can be divided.
 _NARROWEST_RANGE = 1e-6
-# Values that are worked on at once: seven passes over 256 KiB stay in a core's own cache.
-_BLOCK = 2**16
 
 
 def choose_qparams(
@@ -295,7 +293,7 @@ def _by_blocks(x, qparams, dtype, finish):
     below_zero = zero_point - qparams.qmin
     grids = [qparams.low, qparams.high, stride, below_zero, qparams.scale, zero_point]
     grids = [values_of_grid[:, None] for values_of_grid in grids]
-    sizes = _block_shape(shape)
+    sizes = block_shape(shape)
     written_out = sizes[0] > 1 and sizes[1] > 1  # so they run nearly as fast as a single scale
     if written_out:
         grids = [np.ascontiguousarray(np.broadcast_to(g, sizes)) for g in grids]
@@ -329,35 +327,3 @@ def _to_integers(steps, scale, zero_point, out):
 
 def _to_real(steps, scale, zero_point, out):
     np.multiply(steps, scale, out=out)
-
-
-def block_slices(shape):
-    """Yield the blocks of a tensor, small enough to stay in a core's own cache.
-
-    Parameters
-    ----------
-    shape : (int, int, int)
-        As a granularity lays it out: (outer, channels, inner).
-
-    Returns
-    -------
-    iterator of tuple of three slices
-
-    Examples
-    --------
-    >>> [part[2] for part in block_slices((1, 1, 100_000))]
-    [slice(0, 65536, None), slice(65536, 131072, None)]
-    """
-    sizes = _block_shape(shape)
-    for starts in itertools.product(*map(range, (0, 0, 0), shape, sizes)):
-        yield tuple(slice(i, i + size) for i, size in zip(starts, sizes, strict=True))
-
-
-def _block_shape(shape):
-    """Return how many rows, channels and neighbours are worked on at once, at least one each."""
-    outer, channels, inner = (max(n, 1) for n in shape)
-    if inner >= _BLOCK:
-        return 1, 1, _BLOCK
-    if channels * inner >= _BLOCK:
-        return 1, _BLOCK // inner, inner
-    return min(outer, _BLOCK // (channels * inner)), channels, inner

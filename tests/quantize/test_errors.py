@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.quantize import grid
+from qkit.quantize import blocks as cut
 from qkit.quantize.grid import (
     PerAxis,
     PerGroup,
@@ -23,7 +23,7 @@ UNIT = QParams(np.float32([1]), np.int32([0]), -8, 7)
 )
 @pytest.mark.parametrize("block", [7, 2**16])
 def test_shares_are_those_of_plain_sums(granularity, block, monkeypatch):
-    monkeypatch.setattr(grid, "_BLOCK", block)
+    monkeypatch.setattr(cut, "_BLOCK", block)
     x = np.random.default_rng(0).standard_t(3, (5, 4, 6)).astype(np.float32)
     found = choose_qparams(x, bits=4, range=(-2, 2), granularity=granularity)
     result = qk.quantization_error(x, found)

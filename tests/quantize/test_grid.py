@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import qkit as qk
-from qkit.quantize import grid
+from qkit.quantize import blocks as cut
 from qkit.quantize.grid import (
     PerAxis,
     PerGroup,
@@ -174,7 +174,7 @@ def test_blocks_of_any_size_change_nothing(drawn, block):
     found = choose_qparams(x, **arguments)
     x = x * np.float32(1.5)  # some lie beyond the grid
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grid, "_BLOCK", block)
+        patch.setattr(cut, "_BLOCK", block)
         assert_same_bits(fake_quantize(x, found), plain_fake_quantize(x, found))
         assert_same_bits(dequantize(quantize(x, found), found), plain_fake_quantize(x, found))
 
