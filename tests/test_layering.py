@@ -97,14 +97,17 @@ WITHOUT_EXAMPLE = {
     "digit_answers",
     "explore_bits",
     "explore_calibration",
+    "explore_clusters",
     "explore_decision_tree",
     "explore_digit",
     "explore_mistakes",
     "explore_schemes",
+    "explore_sparsity",
     "plot_accuracies",
     "plot_bit_sweep",
     "plot_bits_effect",
     "plot_calibration_effect",
+    "plot_clusters_effect",
     "plot_decision_tree",
     "plot_digit_answers",
     "plot_flips",
@@ -116,6 +119,7 @@ WITHOUT_EXAMPLE = {
     "plot_range_sweep",
     "plot_schemes",
     "plot_sizes",
+    "plot_sparsity_effect",
     "plot_tradeoff",
     "quiet",
     "setup_notebook",
@@ -123,7 +127,7 @@ WITHOUT_EXAMPLE = {
 }
 PUBLIC = {name: getattr(qk, name) for name in qk.__all__}
 PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in ("walkthrough_cnn", "depthwise_cnn")}
-NAMES = ("calibration", "decision_tree", "grid", "mistakes", "published", "simulation")
+NAMES = ("calibration", "centroids", "decision_tree", "grid", "mistakes", "published", "simulation")
 PUBLIC |= {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
     for module in (getattr(qk, name) for name in NAMES)

@@ -4,7 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from qkit.plots.style import FLOAT, INTEGER, REST, veil
+from qkit.plots.style import FLOAT, INTEGER, veil
+from qkit.plots.wrong_answers import compose_wrong_answers
 
 _REACH = 400  # times the largest test value; grids beyond it end at the edge
 _SIZES = (1, 10, 100, 1000)
@@ -131,42 +132,14 @@ def _compose_spans(ax, test_ranges):
 
 
 def _compose_rates(ax, reference):
-    floor = 0.5 / reference.n  # none wrong is drawn here
-    ax.set(xscale="log", yscale="log", xlim=(0.7, 1500), ylim=(floor, 1.3))
+    ax.set(xscale="log", xlim=(0.7, 1500), xlabel="images in the sample")
     ax.set_xticks(_SIZES, [f"{size:,}" for size in _SIZES])
-    ax.set_yticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
     ax.set_xticks([], minor=True)
-    ax.set(xlabel="images in the sample", ylabel=f"wrong answers on {reference.n:,} images")
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
-    wrong, low, high = _wrong(reference)
-    ax.axhspan(max(low, floor), high, color=REST, alpha=0.25, lw=0)
-    ax.axhline(max(wrong, floor), color="0.3", ls="--", lw=1)
-    ax.text(
-        0.98, max(low, floor) * 0.93, "float32, with its 95 % interval", size=9, color="0.3",
-        ha="right", va="top", transform=ax.get_yaxis_transform(),
-    )  # fmt: skip
-    (trail,) = ax.plot([], [], "x", color="0.6", ms=6, mew=1.5, animated=True)
-    (line,) = ax.plot([], [], ".-", color=INTEGER, lw=1, ms=7, alpha=0.6, animated=True)
-    (interval,) = ax.plot([], [], "-", color=INTEGER, lw=2.5, animated=True)
-    (point,) = ax.plot([], [], "o", color=INTEGER, ms=9, animated=True)
-    said = ax.text(0, 1.02, "", transform=ax.transAxes, size=10, animated=True)
-    drawn = {}
+    draw = compose_wrong_answers(ax, reference)
 
     def update(effect):
-        kind, n = (effect.sample, effect.observer, effect.bits), effect.sample_size
-        wrong, low, high = (max(value, floor) for value in _wrong(effect.paired.b))
-        drawn[kind, n] = wrong
-        same = sorted((size, y) for (like, size), y in drawn.items() if like == kind)
-        others = [(size, y) for (like, size), y in drawn.items() if like != kind]
-        line.set_data(*np.transpose(same))
-        trail.set_data(*np.reshape(others, (-1, 2)).T)
-        interval.set_data([n, n], [low, high])
-        point.set_data([n], [wrong])
-        words = f"{100 * effect.paired.b.accuracy:.1f} % right"
-        if others:
-            words += "      × other settings"
-        said.set_text(words)
+        kind = (effect.sample, effect.observer, effect.bits)
+        draw(effect.sample_size, effect.paired.b, kind)
 
     return update
 
@@ -176,9 +149,3 @@ def _percent(share):
     if share == 0:
         return ""
     return "<0.01 %" if share < 1e-4 else f"{100 * share:.2g} %"
-
-
-def _wrong(accuracy):
-    """Return the share of wrong answers and the ends of its interval."""
-    low, high = accuracy.interval
-    return 1 - accuracy.accuracy, 1 - high, 1 - low

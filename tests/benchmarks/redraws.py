@@ -38,6 +38,8 @@ def main():
         explorer_of_grids(tflite),
         explorer_of_calibration(tflite, data),
         explorer_of_bits(tflite, data),
+        explorer_of_sparsity(tflite, data),
+        explorer_of_clusters(tflite, data),
         explorer_of_schemes(comparison),
         explorer_of_trees(comparison),
     ]
@@ -89,19 +91,70 @@ def explorer_of_bits(tflite, data):
     for activation_bits in (7, 6, 5):
         explorer.controls["activation bits, all"].value = activation_bits
         explorer.wait()
-        for bits in options_of(control):
-            started = time.perf_counter()
-            control.value = bits
-            explorer.wait()
-            seconds.append(time.perf_counter() - started)
+        seconds += to_new_accuracies(explorer, control, options_of(control))
     changed = row("explore_bits", explorer, control, options_of(control))
+    accuracy_row(seconds)
+    return changed
+
+
+def explorer_of_sparsity(tflite, data):
+    """Drag the sparsity: first to new accuracies, then to those met before."""
+    explorer = qk.explore_sparsity(tflite, data)
+    control = explorer.controls["sparsity"]
+    values = range(2, 99, 4)
+    x, y = data.x_test[:1000], data.y_test[:1000]
+    effects = {n: qk.sparsity_effect(tflite, x, y, sparsity=n / 100) for n in [*values, 50]}
+
+    def plain(sparsity):
+        return qk.plot_sparsity_effect(effects[sparsity])
+
+    seconds = to_new_accuracies(explorer, control, values)
+    changed = row("explore_sparsity", explorer, control, values, plain, aim=True)
+    accuracy_row(seconds)
+    return changed
+
+
+def explorer_of_clusters(tflite, data):
+    """Drag the number of clusters: first to new accuracies, then to those met before."""
+    explorer = qk.explore_clusters(tflite, data)
+    control = explorer.controls["clusters"]
+    values = range(3, 65, 3)
+    x, y = data.x_test[:1000], data.y_test[:1000]
+    effects = {
+        n: qk.clusters_effect(tflite, x, y, clusters=n, steps=5) for n in [*values, control.value]
+    }
+
+    def plain(clusters):
+        return qk.plot_clusters_effect(effects[clusters])
+
+    explorer.controls["init"].value = "kmeans++"
+    explorer.controls["steps"].value = 5
+    explorer.wait()
+    seconds = to_new_accuracies(explorer, control, values)
+    changed = row("explore_clusters", explorer, control, values, plain, aim=True)
+    accuracy_row(seconds)
+    return changed
+
+
+def to_new_accuracies(explorer, control, values):
+    """Return the seconds from each change until the accuracy is there."""
+    seconds = []
+    for value in values:
+        started = time.perf_counter()
+        control.value = value
+        explorer.wait()
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def accuracy_row(seconds):
+    """Print the line of the times to a new accuracy."""
     slow = 1e3 * np.percentile(seconds, 95)
     text = f"{1e3 * np.median(seconds):.0f} ({slow:.0f})"
     missed = "  missed" * bool(slow > SLOWEST_ACCURACY_MS)
     print(
         f"{'    to a new accuracy':40}{'':18}{text:>18}{'':8}   ≤ {SLOWEST_ACCURACY_MS} ms{missed}"
     )
-    return changed
 
 
 def explorer_of_schemes(comparison):

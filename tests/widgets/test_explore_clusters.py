@@ -1,0 +1,128 @@
+"""The explorer of clusters: every control moved, the readout held against the measurement."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import qkit as qk
+
+IMAGES = 100
+
+
+@pytest.fixture(scope="module")
+def float_file(tflite):
+    return tflite("float32")
+
+
+@pytest.fixture(scope="module")
+def effect(float_file, digits):
+    x, y = digits.x_test[:IMAGES], digits.y_test[:IMAGES]
+
+    def measure(**values):
+        return qk.clusters_effect(float_file, x, y, **values)
+
+    return measure
+
+
+@pytest.fixture
+def explorer(float_file, digits):
+    return qk.explore_clusters(float_file, digits, images=IMAGES)
+
+
+@pytest.mark.parametrize("clusters", [2, 64, 5])
+@pytest.mark.parametrize("init", ["linear", "random", "density", "kmeans++"])
+def test_the_readout_is_the_measurement(explorer, effect, clusters, init):
+    explorer.controls["clusters"].value = clusters
+    explorer.controls["init"].value = init
+    for steps in (20, 1, 0):
+        explorer.controls["steps"].value = steps
+        explorer.wait()
+        expected = effect(clusters=clusters, init=init, steps=steps)
+        clustered = expected.clustered
+        in_use = np.unique(clustered.values["logits"]).size
+        assert f"logits: {in_use} of {clusters} values in use" in explorer.readout
+        assert f"SQNR {clustered.sqnr_db('logits'):.1f} dB" in explorer.readout
+        assert f"index and table {clustered.table_bytes / 1024:.1f} KiB" in explorer.readout
+        assert f"→ {clustered.size.deflated_bytes / 1024:.1f} KiB; as index" in explorer.readout
+        assert f"Accuracy {expected.paired.b.summary()}" in explorer.readout
+        assert expected.paired.summary() in explorer.readout
+        assert "One-shot clustering, without fine-tuning" in explorer.readout
+
+
+def test_every_control_moves_the_picture(explorer):
+    for name, value in [("clusters", 7), ("init", "kmeans++"), ("steps", 9), ("layer", "conv")]:
+        before = explorer.png()
+        explorer.controls[name].value = value
+        explorer.wait()
+        assert explorer.png() != before, name
+    assert explorer.readout.startswith("layer shown: logits → conv.")
+    assert "conv: 7 of 7 values in use" in explorer.readout
+
+
+def test_depthwise_kernels_are_named_and_not_skipped_in_silence(digits):
+    model = qk.models.depthwise_cnn()
+    qk.fit(model, digits, epochs=1, cache=False)
+    explorer = qk.explore_clusters(model, digits, images=20)
+    named = "Not clustered: block1_dw, block2_dw, block3_dw, block4_dw (depthwise"
+    assert named in explorer.readout
+    assert explorer.controls["layer"].value == "block4_pw"
+    explorer.controls["layer"].value = "block2_dw"
+    explorer.controls["clusters"].value = 2
+    explorer.wait()
+    assert "block2_dw is left as it is" in explorer.readout
+    assert explorer.settled
+
+
+def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer, effect):
+    before = plt.get_fignums()
+    for clusters in [*range(2, 65, 4), *range(64, 2, -4), 9]:
+        explorer.controls["clusters"].value = clusters
+        explorer.controls["steps"].value = clusters % 21
+    explorer.wait()
+    assert explorer.settled
+    expected = effect(clusters=9, init="linear", steps=9)
+    assert f"Accuracy {expected.paired.b.summary()}" in explorer.readout
+    assert plt.get_fignums() == before
+
+
+def test_nothing_of_an_earlier_picture_stays_below_a_later_one(explorer):
+    shown = []
+    for clusters in (2, 64, 2, 64):  # the first two leave their points in the trail
+        explorer.controls["clusters"].value = clusters
+        explorer.wait()
+        shown.append(explorer.png())
+    assert shown[3] == shown[1]
+
+
+@pytest.mark.parametrize("images", [0, -1, 2.5, "all", True])
+def test_no_images_are_refused(images, float_file, digits):
+    with pytest.raises(ValueError, match="whole number of 1 or more, got"):
+        qk.explore_clusters(float_file, digits, images=images)
+
+
+def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):
+    measured = effect(clusters=32, init="density", steps=4)
+    values, bars, paths, rates = qk.plot_clusters_effect(measured).axes
+    clustered = measured.clustered
+    weights, path = clustered.layers[1].weights, clustered.paths["logits"]
+    unit, counts = np.abs(weights).max(), clustered.counts["logits"]
+    heads, unused = values.lines[:2]
+    assert np.allclose(heads.get_xdata(), path[-1][counts > 0] / unit)
+    assert np.allclose(heads.get_ydata(), counts[counts > 0] / weights.size)
+    assert np.allclose(unused.get_xdata(), path[-1][counts == 0] / unit)
+    traces = np.array(paths.collections[0].get_segments())
+    assert np.allclose(traces[..., 0].T, path / unit)
+    assert traces[0, :, 1].tolist() == [0, 1, 2, 3, 4]
+    widths = 1024 * np.array([bar.get_width() for bar in bars.patches])
+    size = clustered.size
+    expected = [size.raw_bytes, size.deflated_bytes, clustered.table_bytes, size.entropy_bytes]
+    assert np.allclose(widths, expected)
+    assert rates.lines[-1].get_xydata().tolist() == [[32, 1 - measured.paired.b.accuracy]]
+
+
+def test_centroids_without_weights_are_marked(effect, figures):
+    measured = effect(clusters=32, init="density")  # which starts with equal centroids
+    empty = np.count_nonzero(measured.clustered.counts["logits"] == 0)
+    values = qk.plot_clusters_effect(measured).axes[0]
+    assert len(values.lines[1].get_xdata()) == empty > 0
+    assert f"{32 - empty} of 32 values in use" in values.texts[0].get_text()
