@@ -1,5 +1,7 @@
 """Zeros, distinct values, entropy and 2:4, against counts by hand and the library's own check."""
 
+import collections
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -39,6 +41,19 @@ def test_zero_has_no_sign_and_no_tolerance():
     assert entropy_bits(x) == 1.5
     assert entropy_bits(x.view(np.uint32)) == 2
     assert follows_two_of_four(x)
+
+
+@pytest.mark.parametrize("count", [1_000, 4_000, 20_280])
+@pytest.mark.parametrize("levels", [16, 64])
+def test_half_precision_is_counted_where_numpy_fails_to_sort_it(count, levels):
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        x = rng.normal(size=count).astype(np.float32)
+        levels_of_x = np.linspace(x.min(), x.max(), levels, dtype=np.float32)
+        x = levels_of_x[np.abs(x[:, None] - levels_of_x).argmin(axis=1)].astype(np.float16)
+        counts = [*collections.Counter(x.tolist()).values()]
+        assert distinct_values(x) == len(counts)
+        assert entropy_bits(x) == pytest.approx(stats.entropy(counts, base=2), abs=1e-12)
 
 
 @pytest.mark.parametrize(
