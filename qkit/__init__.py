@@ -35,6 +35,7 @@ _HOME = {
     "Size": "evaluate.size",
     "SparsityEffect": "evaluate.sparsity_effect",
     "Tradeoff": "evaluate.tradeoff",
+    "WeightCensus": "evaluate.census",
     "accuracy": "evaluate.accuracy",
     "activation_ranges": "quantize.ranges",
     "bit_sweep": "quantize.bit_sweep",
@@ -96,6 +97,7 @@ _HOME = {
     "sqnr_db": "quantize.errors",
     "tensors": "tflite_file",
     "tradeoff": "evaluate.tradeoff",
+    "weight_census": "evaluate.census",
     "with_weights": "quantize.float_file",
 }
 _MODULES = {

@@ -7,6 +7,9 @@ import numpy as np
 # Element sizes that NumPy has no dtype for; everything else is asked of NumPy.
 _VALUE_DTYPES = frozenset({"float32", "float16", "bfloat16", "int4", "int8", "uint8", "int16"})
 
+_KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
+_WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
+
 
 class TfliteError(ValueError):
     """Bytes that are no .tflite file, or one that cannot be run."""
@@ -31,8 +34,10 @@ class Tensor:
         The axis that keeps its own scales; 0 where there is one scale.
     buffer : int
         Number of the buffer that holds the values; tensors may share one.
-    size_bytes : int
-        Of the stored values; 0 for activations, which hold none.
+    data : ndarray of uint8
+        The stored values as bytes, which `qkit.tflite_values` decodes; empty for activations.
+    sparsity : schema SparsityParametersT or None
+        Where the values belong, if the zeros among them are not stored.
     """
 
     name: str
@@ -42,7 +47,13 @@ class Tensor:
     zero_point: np.ndarray
     axis: int
     buffer: int
-    size_bytes: int
+    data: np.ndarray
+    sparsity: object
+
+    @property
+    def size_bytes(self):
+        """Of the stored values; 0 for activations, which hold none."""
+        return self.data.size
 
     @property
     def constant(self):
@@ -199,6 +210,31 @@ def require_tflite(tflite):
         )
 
 
+def layer_name(tensor_name):
+    """Return the layer out of a name that the converter joined.
+
+    Parameters
+    ----------
+    tensor_name : str
+
+    Returns
+    -------
+    str
+        Without what the wrappers of training put before it.
+
+    Examples
+    --------
+    >>> layer_name("net/conv_bn/FusedBatchNormV3;net/conv/Conv2D"), layer_name("arith.constant")
+    ('conv', 'arith.constant')
+    >>> layer_name("net/quant_conv/Conv2D;net/quant_conv/LastValueQuant/FakeQuant")
+    'conv'
+    """
+    paths = [path.split("/") for path in tensor_name.split(";")]
+    owns = [path[-2] for path in paths if len(path) > 1 and path[-1].startswith(_KERNELS)]
+    name = owns[0] if owns else paths[0][-1]
+    return next((name[len(w) :] for w in _WRAPPERS if name.startswith(w)), name)
+
+
 def _tensor(table, buffers, dtypes):
     data, grid = buffers[table.buffer].data, table.quantization
     has_grid = grid is not None and grid.scale is not None
@@ -210,7 +246,8 @@ def _tensor(table, buffers, dtypes):
         zero_point=np.asarray(grid.zeroPoint if has_grid else [], np.int64),
         axis=int(grid.quantizedDimension) if has_grid else 0,
         buffer=int(table.buffer),
-        size_bytes=0 if data is None else len(data),
+        data=np.asarray([] if data is None else data, np.uint8),
+        sparsity=table.sparsity,
     )
 
 

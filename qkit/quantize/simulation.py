@@ -13,7 +13,7 @@ from qkit.interpreter import intermediate
 from qkit.quantize.calibration import min_max
 from qkit.quantize.float_file import constants, packed, put_weights, unpacked
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
-from qkit.tflite_file import TfliteError, read_tflite
+from qkit.tflite_file import TfliteError, layer_name, read_tflite
 
 # Operators whose output is on the grid of their input, by the 8-bit quantization specification.
 _SAME_GRID = frozenset(
@@ -23,7 +23,6 @@ _SAME_GRID = frozenset(
 )  # fmt: skip
 # Where an operator keeps its weights, and which of their axes counts the output channels.
 _CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
-_KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +79,7 @@ def layers(tflite):
         if op.name in _CHANNEL_AXIS and op.inputs[1].name in values:
             name, activation = op.inputs[1].name, op.outputs[0].name
             axis = _CHANNEL_AXIS[op.name]
-            found.append(Layer(_short(name), op.name, values[name], name, activation, axis))
+            found.append(Layer(layer_name(name), op.name, values[name], name, activation, axis))
     if not found:
         raise TfliteError(
             "layers: the file has no convolution and no dense layer with float32 weights. Pass "
@@ -292,10 +291,3 @@ def _require_names(given, known, what):
                 f"simulate: {what} names {name!r}, which is not in the file. It has "
                 f"{', '.join(map(repr, known))}."
             )
-
-
-def _short(name):
-    """Return the layer out of a name that the converter joined, as in "net/conv/Conv2D;…"."""
-    paths = [path.split("/") for path in name.split(";")]
-    owns = [path[-2] for path in paths if len(path) > 1 and path[-1].startswith(_KERNELS)]
-    return owns[0] if owns else paths[0][-1]
