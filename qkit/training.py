@@ -297,6 +297,9 @@ def _key(model, x, y, *hyper_parameters):
     for array in (*model.get_weights(), x, y):
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array))
+    for quantizer, mask in _weight_quantizers(model):
+        digest.update(f"{type(quantizer).__name__} {sorted(vars(quantizer).items())}".encode())
+        digest.update(b"" if mask is None else np.ascontiguousarray(mask))
     versions = [importlib.metadata.version(name) for name in _VERSIONS_OF]
     digest.update(repr((hyper_parameters, versions)).encode())
     return digest.hexdigest()
@@ -312,6 +315,16 @@ def _architecture(model):
     for position, layer in enumerate(model.layers):
         text = text.replace(f'"{layer.name}"', f'"layer {position}"')
     return re.sub(r'_\d+(?=")', "", text)
+
+
+def _weight_quantizers(model):
+    """Yield what rounds the weights of a quantization-aware model, and its mask of zeros, if any.
+
+    A model's JSON says no word of it: one that preserves zeros reads like one that does not.
+    """
+    for layer in model.layers:
+        for _, quantizer, state in getattr(layer, "_weight_vars", ()):
+            yield quantizer, state.get("sparsity_mask")
 
 
 def _tuples(record):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.quantize.schemes import find_scheme
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +43,32 @@ def aware(trained, digits):
 
 
 @pytest.fixture(scope="session")
+def compressed(trained, digits):
+    """Return what pruning and clustering make of `trained`, by technique: (model, history)."""
+    short = {"epochs": 1, "cache": False}
+    pruned = qk.prune(trained, digits, **short)
+    return {
+        "pruned": pruned,
+        "clustered": qk.cluster(trained, digits, **short),
+        "pruned_clustered": qk.cluster(pruned[0], digits, preserve_sparsity=True, **short),
+    }
+
+
+@pytest.fixture(scope="session")
+def techniques(trained, aware, compressed, digits):
+    """Return the model of each technique, "" for `trained` itself; not to be changed."""
+    x = digits.x_train[:300]
+    models = {"": trained, "qat": aware} | {name: model for name, (model, _) in compressed.items()}
+    for name, start, preserve in (
+        ("pqat", "pruned", "sparsity"),
+        ("cqat", "clustered", "clusters"),
+        ("pcqat", "pruned_clustered", "both"),
+    ):
+        models[name] = qk.quantization_aware(models[start], calibration=x, preserve=preserve)
+    return models
+
+
+@pytest.fixture(scope="session")
 def calibration(digits):
     return digits.x_train[:60]
 
@@ -52,9 +79,9 @@ def tflite(request, trained, calibration):
 
     @functools.cache
     def file(name):
-        scheme = qk.SCHEMES[name]
-        source = request.getfixturevalue("aware") if scheme.trained else trained
-        return qk.convert(source, scheme, calibration)
+        technique = find_scheme(name).technique
+        source = request.getfixturevalue("techniques")[technique] if technique else trained
+        return qk.convert(source, name, calibration)
 
     return file
 
@@ -77,11 +104,10 @@ def saved(request, tmp_path_factory):
 def converted_once(tflite, aware):
     """Let `qk.compare` take the files of `tflite`, in place of converting each time anew."""
     from qkit.evaluate import comparison
-    from qkit.quantize.schemes import find_scheme
 
     def convert(model, scheme, calibration):
         scheme = find_scheme(scheme)
-        assert (model is aware) == scheme.trained
+        assert (model is aware) == scheme.through_grid
         assert calibration.shape[1:] == (28, 28)
         return tflite(scheme.name)
 

@@ -15,14 +15,17 @@ from qkit.files import write_atomically
 from qkit.progress import progress_line
 from qkit.quantize.convert import convert
 from qkit.quantize.schemes import SCHEMES, find_scheme
+from qkit.quantize.techniques import TECHNIQUES, train_missing
 from qkit.result import Result
 from qkit.tflite_file import read_tflite
 
 _CALIBRATION_IMAGES = 300
 _LABELS = SCHEMES["qat"].needs
+_CONTROL = "control"
 _CONTROLS = {"float32": "control_float32", "full_integer": "control_full_integer"}
 _NO_CONTROL = (
-    "not measured: pass control_model=, a float model trained for the epochs that QAT got on top"
+    "not measured: pass trained={…, 'control': …}, a float model trained for the epochs that QAT "
+    "got on top"
 )
 
 
@@ -165,8 +168,7 @@ def compare(
     data,
     schemes=None,
     *,
-    qat_model=None,
-    control_model=None,
+    trained=None,
     calibration=None,
     extra=None,
     threads=1,
@@ -180,14 +182,15 @@ def compare(
     data : Dataset
         Or anything with `x_train`, `x_test`, `y_test` and `name`.
     schemes : iterable of str or Scheme, optional
-        All of `qk.SCHEMES` by default, "qat" only where `qat_model` is given. The float32
+        `qk.SCHEMES` for all, or names of them, also combined as in "pruned+full_integer". By
+        default those that need no training, and those for which `trained` has a model. The float32
         reference comes first in any case.
-    qat_model : tf.keras.Model, optional
-        From `qk.quantization_aware`, trained.
-    control_model : tf.keras.Model, optional
-        The float model trained for the epochs that `qat_model` got on top: what the extra training
-        alone gives. A comparison with `qat_model` has rows for it, filled or not.
-        `qk.fine_tune_with_control` makes both.
+    trained : mapping of str to tf.keras.Model, optional
+        What training made of the model, by technique: "qat", "pruned", "clustered",
+        "pruned_clustered", "pqat", "cqat", "pcqat"; and "control", the float model trained for the
+        epochs that QAT got on top, which shows what the extra training alone gives. What the
+        schemes ask for and is not here is trained in the way of `qkit.quantize.techniques`, or
+        looked up where that was done before.
     calibration : ndarray, optional
         Images for the schemes that need a sample; 300 random training images by default.
     extra : dict of str to bytes, optional
@@ -211,23 +214,25 @@ def compare(
     >>> list(compare(model, digits, ["dynamic_range"]).models)
     ['float32', 'dynamic_range']
     """
-    schemes = _chosen(schemes, qat_model)
+    trained = _checked(trained)
+    schemes = _chosen(schemes, trained)
     if calibration is None:
         draw = np.random.default_rng(0).permutation(len(data.x_train))[:_CALIBRATION_IMAGES]
         calibration = data.x_train[draw]
+    trained = train_missing({s.technique for s in schemes}, model, data, trained, calibration)
     models, needs, not_measured = {}, {}, {}
     with progress_line() as show:
         for scheme in schemes:
             show(f"converting: {scheme.name} …")
-            source = qat_model if scheme.trained else model
+            source = trained[scheme.technique] if scheme.technique else model
             models[scheme.name] = convert(source, scheme, calibration)
-            needs[scheme.name] = scheme.needs
-        if qat_model is not None:
+            needs[scheme.name] = _LABELS if scheme.technique else scheme.needs
+        if "qat" in trained:
             for name, row in _CONTROLS.items():
-                if control_model is None:
+                if _CONTROL not in trained:
                     not_measured[row] = _NO_CONTROL
                     continue
-                models[row] = convert(control_model, name, calibration)
+                models[row] = convert(trained[_CONTROL], name, calibration)
                 needs[row] = _LABELS
         for name, tflite in (extra or {}).items():
             models[name], needs[name] = tflite, "–"
@@ -254,19 +259,25 @@ def compare(
     )
 
 
-def _chosen(schemes, qat_model):
+def _checked(trained):
+    """Return the trained models by technique, or say which names there are."""
+    trained = dict(trained or {})
+    unknown = [name for name in trained if name not in (*TECHNIQUES, _CONTROL)]
+    if unknown:
+        raise ValueError(
+            f"compare: trained has {unknown[0]!r}, which is no technique. There are: "
+            f"{', '.join(TECHNIQUES)}; and {_CONTROL!r}."
+        )
+    return trained
+
+
+def _chosen(schemes, trained):
     """Return the schemes to convert under, the float32 reference first."""
     if isinstance(schemes, str):
         raise TypeError(f"compare: schemes must be a list: write [{schemes!r}], not {schemes!r}")
     if schemes is None:
-        chosen = [s for s in SCHEMES.values() if not s.trained or qat_model is not None]
+        chosen = [s for s in SCHEMES.values() if not s.technique or s.technique in trained]
     else:
         chosen = [find_scheme(scheme) for scheme in schemes]
-    missing = [s.name for s in chosen if s.trained and qat_model is None]
-    if missing:
-        raise ValueError(
-            f"compare: the scheme {missing[0]!r} needs a trained quantization-aware model. Pass "
-            "qat_model=, for example from qk.fine_tune_with_control(model, data, epochs=3)."
-        )
     reference = SCHEMES["float32"]
     return [reference, *(scheme for scheme in chosen if scheme != reference)]

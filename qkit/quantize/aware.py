@@ -4,13 +4,17 @@ import contextlib
 from dataclasses import dataclass
 
 from qkit import validate
-from qkit._tensorflow import quiet, require_keras_2_model, tensorflow
-from qkit.quantize.convert import is_quantization_aware
+from qkit._tensorflow import quiet, require_keras_2_model
+from qkit.quantize.clustering import MOST_CLUSTERS, is_clustered
+from qkit.quantize.pruning import is_pruned
 from qkit.quantize.ranges import set_ranges
+from qkit.quantize.structure import copy_of, require_plain
 from qkit.training import fit
 
+_PRESERVE = ("sparsity", "clusters", "both")
 
-def quantization_aware(model, *, calibration=None):
+
+def quantization_aware(model, *, calibration=None, preserve=None):
     """Return a copy of a model that rounds weights and activations in its forward pass.
 
     The copy starts from the model's weights, in `tensorflow_model_optimization`'s default 8-bit
@@ -25,16 +29,21 @@ def quantization_aware(model, *, calibration=None):
     calibration : ndarray of shape (n, *image), float, optional
         A batch from which all ranges are set at once, so that the copy can be used, or trained on,
         without a start on the wrong grid.
+    preserve : None, "sparsity", "clusters" or "both"
+        What of a pruned or clustered model its training shall keep: zeros masked, weights tied to
+        their centroids, or both. Plain training moves them all.
 
     Returns
     -------
     tf.keras.Model
-        Not compiled; train it with `qk.fit`.
+        Not compiled; train it with `qk.fit`, or with `qk.weight_history` to see what it does to
+        zeros and clusters.
 
     Raises
     ------
     KerasVersionError, TypeError, ValueError
-        If the model is not one that can be wrapped; the message names the layer and the ways out.
+        If the model is not one that can be wrapped, and the message names the layer and the ways
+        out; or if it has no zeros or no clusters to preserve.
 
     Examples
     --------
@@ -43,7 +52,9 @@ def quantization_aware(model, *, calibration=None):
     'quant_conv'
     """
     require_keras_2_model(model, what="quantization_aware")
-    _refuse_structure(model)
+    require_plain(model, what="quantization_aware")
+    if preserve is not None:
+        _check_preserved(model, preserve)
     if calibration is not None:
         calibration = validate.images(
             calibration, model.input_shape[1:], what="quantization_aware: calibration"
@@ -52,7 +63,8 @@ def quantization_aware(model, *, calibration=None):
         import tensorflow_model_optimization as tfmot
     try:
         with quiet():
-            aware = tfmot.quantization.keras.quantize_model(model)
+            annotated = tfmot.quantization.keras.quantize_annotate_model(copy_of(model))
+            aware = tfmot.quantization.keras.quantize_apply(annotated, *_quantize_scheme(preserve))
     except (RuntimeError, ValueError) as error:
         raise ValueError(_explain(model, error)) from error
     if calibration is not None:
@@ -109,8 +121,7 @@ def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
     True
     """
     aware = quantization_aware(model, calibration=calibration)
-    control = tensorflow().keras.models.clone_model(model)
-    control.set_weights(model.get_weights())  # a clone starts from new ones
+    control = copy_of(model)
     return FineTuned(
         qat=aware,
         control=control,
@@ -119,24 +130,35 @@ def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
     )
 
 
-def _refuse_structure(model):
-    keras = tensorflow().keras
-    if is_quantization_aware(model):
+def _check_preserved(model, preserve):
+    """Refuse to preserve what a model does not have: the library would train it as a plain one."""
+    if preserve not in _PRESERVE:
         raise ValueError(
-            f"quantization_aware: {model.name!r} is quantization-aware already; train it with "
-            "qk.fit, or wrap the float model it came from."
+            "quantization_aware: preserve must be None, 'sparsity', 'clusters' or 'both', got "
+            f"{preserve!r}."
         )
-    if not isinstance(model, keras.Sequential) and not getattr(model, "_is_graph_network", False):
+    if preserve != "clusters" and not is_pruned(model):
         raise ValueError(
-            f"quantization_aware: {model.name!r} is a subclassed model, whose layers cannot be "
-            "seen from outside. Rebuild it with tf.keras.Sequential or the functional API."
+            f"quantization_aware: preserve={preserve!r}, but {model.name!r} has no zero to "
+            "preserve. Prune it first: pruned, history = qk.prune(model, data)."
         )
-    nested = [layer.name for layer in model.layers if isinstance(layer, keras.Model)]
-    if nested:
+    if preserve != "sparsity" and not is_clustered(model):
         raise ValueError(
-            f"quantization_aware: the layer {nested[0]!r} is itself a model, and nested models are "
-            "not supported. Call its layers one by one in the outer model."
+            f"quantization_aware: preserve={preserve!r}, but {model.name!r} holds more than "
+            f"{MOST_CLUSTERS} distinct values. Cluster it first: clustered, history = "
+            "qk.cluster(model, data)."
         )
+
+
+def _quantize_scheme(preserve):
+    """Return the scheme to apply, in a list; empty for the library's default."""
+    if preserve is None:
+        return []
+    from tensorflow_model_optimization.experimental import combine
+
+    if preserve == "sparsity":
+        return [combine.Default8BitPrunePreserveQuantizeScheme()]
+    return [combine.Default8BitClusterPreserveQuantizeScheme(preserve == "both")]
 
 
 def _explain(model, error):

@@ -1,13 +1,18 @@
 """From a Keras 2 model or a SavedModel to the bytes of a .tflite file that keeps its promise."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import quiet, require_keras_2_model, tensorflow
+from qkit.quantize.clustering import MOST_CLUSTERS, is_clustered
+from qkit.quantize.dead_channels import room_for_biases
 from qkit.quantize.promise import check_promise
+from qkit.quantize.pruning import is_pruned
 from qkit.quantize.schemes import find_scheme
+from qkit.quantize.structure import is_quantization_aware, require_stripped
 
 
 def convert(model, scheme, calibration=None):
@@ -58,7 +63,8 @@ def convert(model, scheme, calibration=None):
     if scheme.calibrated:
         calibration = _checked_calibration(calibration, scheme)
     source = _checked_model(model, scheme, calibration)
-    with quiet():
+    seen_through = scheme.through_grid and not isinstance(source, Path)
+    with quiet(), room_for_biases(source) if seen_through else contextlib.nullcontext():
         converter = _converter(source, scheme, calibration)
         tflite = converter.convert()
     check_promise(tflite, scheme)
@@ -120,6 +126,7 @@ def _checked_model(model, scheme, calibration):
             validate.images(calibration, _saved_input_shape(path), what="convert: calibration")
         return path
     require_keras_2_model(model, what="convert")
+    require_stripped(model, what="convert")
     if scheme.calibrated:
         if len(model.inputs or ()) != 1:
             raise ValueError(
@@ -147,7 +154,7 @@ def _saved_input_shape(path):
 def _refuse_combinations(model, scheme):
     """Refuse what the converter accepts and gets wrong, where the Keras model shows it."""
     aware = is_quantization_aware(model)
-    if scheme.trained and not aware:
+    if scheme.through_grid and not aware:
         raise ValueError(
             f"convert: the scheme {scheme.name!r} wants a model trained through the grid, and "
             f"{model.name!r} is a plain one: the file would hold float activations. Wrap it with "
@@ -159,11 +166,12 @@ def _refuse_combinations(model, scheme):
             "converter stops at \"not yet supported for op: 'DEQUANTIZE'\". Convert the float "
             "model with int16 activations, or this one with 'qat'."
         )
-    if aware and not scheme.trained:
+    if aware and not scheme.through_grid:
         raise ValueError(
             f"convert: {model.name!r} is quantization-aware, with ranges of its own; under "
             f"{scheme.name!r} the file would keep its fake quantization and grow. Use 'qat'."
         )
+    _require_technique(model, scheme)
     unrolled = [layer.name for layer in model.layers if getattr(layer, "unroll", False)]
     if unrolled and scheme.activations == "int16":
         raise ValueError(
@@ -173,15 +181,16 @@ def _refuse_combinations(model, scheme):
         )
 
 
-def is_quantization_aware(model):
-    """Return whether a Keras model was made by `quantization_aware`.
-
-    Parameters
-    ----------
-    model : tf.keras.Model
-
-    Returns
-    -------
-    bool
-    """
-    return any(type(layer).__name__.startswith("Quantize") for layer in model.layers)
+def _require_technique(model, scheme):
+    """Refuse a model that did not go through what its row in a table would say it did."""
+    if scheme.technique.startswith("pruned") and not is_pruned(model):
+        raise ValueError(
+            f"convert: {scheme.name!r} wants a pruned model, and {model.name!r} has no zero among "
+            "its weights. Make one with pruned, history = qk.prune(model, data)."
+        )
+    if scheme.technique.endswith("clustered") and not is_clustered(model):
+        raise ValueError(
+            f"convert: {scheme.name!r} wants a clustered model, and {model.name!r} holds more "
+            f"than {MOST_CLUSTERS} distinct values. Make one with clustered, history = "
+            "qk.cluster(model, data)."
+        )

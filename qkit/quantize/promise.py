@@ -3,6 +3,7 @@
 import numpy as np
 
 from qkit.probe import probe
+from qkit.quantize.dead_channels import cut_off_biases
 from qkit.tflite_file import read_tflite
 
 # An int16 step of 1,000 spans ±3e7: such a range comes from a mask like −1e9, and buries the rest.
@@ -32,6 +33,13 @@ def check_promise(tflite, scheme):
         fault = check(file, scheme)
         if fault:
             raise PromiseError(f"convert: {scheme.name!r} was asked for, but {fault}")
+    cut_off = cut_off_biases(tflite, file)
+    if cut_off:
+        raise PromiseError(
+            f"convert: {scheme.name!r} was asked for, but a bias in {cut_off[0]!r} is cut off: the "
+            "weights of its channel are all zero, and so is nearly the step in which it is "
+            "written. Pass the Keras model in place of its folder, or take the dead channel out."
+        )
     _check_runs(tflite, file, scheme)
 
 

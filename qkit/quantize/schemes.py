@@ -1,8 +1,11 @@
 """The quantization schemes, as values. A new scheme is one entry here, and its test."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+
+_NOTHING, _SAMPLE, _LABELS = "nothing", "unlabelled sample", "labelled training data"
+_EVERYWHERE = "CPU, GPU (Android), EdgeTPU, Hexagon DSP"
 
 
 @dataclass(frozen=True)
@@ -15,13 +18,17 @@ class Scheme:
     title : str
         For tables and pictures.
     needs : {"nothing", "unlabelled sample", "labelled training data"}
-        The data it asks for beside the trained model.
+        The data it asks for beside the trained model; both of the last two in a combination such
+        as "pruned+full_integer".
     weights : str
         dtype of the weights in the file.
     activations : str
         dtype of what flows between the operators.
     io : str
         dtype of the model's input and output.
+    technique : str
+        What the model went through before it is converted, a key of `qkit.quantize.techniques`
+        such as "pruned" or "qat"; empty for the model as it is.
     optimizations : tuple of str
         Names in ``tf.lite.Optimize``.
     supported_ops : tuple of str
@@ -40,6 +47,7 @@ class Scheme:
     weights: str
     activations: str
     io: str = "float32"
+    technique: str = ""
     optimizations: tuple = ("DEFAULT",)
     supported_ops: tuple = ()
     supported_types: tuple = ()
@@ -51,18 +59,15 @@ class Scheme:
     @property
     def calibrated(self):
         """Whether it chooses activation ranges from a sample of unlabelled data."""
-        return self.needs == "unlabelled sample"
+        return _SAMPLE in self.needs
 
     @property
-    def trained(self):
+    def through_grid(self):
         """Whether it wants a model that was trained through the grid (`quantization_aware`)."""
-        return self.needs == "labelled training data"
+        return self.technique.endswith("qat")
 
 
 PUBLISHED_SOURCE = "https://ai.google.dev/edge/litert/models/model_optimization"
-
-_NOTHING, _SAMPLE, _LABELS = "nothing", "unlabelled sample", "labelled training data"
-_EVERYWHERE = "CPU, GPU (Android), EdgeTPU, Hexagon DSP"
 
 SCHEMES = MappingProxyType(
     {
@@ -127,9 +132,26 @@ SCHEMES = MappingProxyType(
                 _LABELS,
                 "int8",
                 "int8",
+                technique="qat",
                 published_size_cut="up to 75 %",
                 published_accuracy="smallest loss",
                 published_hardware=_EVERYWHERE,
+            ),
+            *(
+                Scheme(name, title, _LABELS, "float32", "float32", technique=name, optimizations=())
+                for name, title in (
+                    ("pruned", "pruned"),
+                    ("clustered", "clustered"),
+                    ("pruned_clustered", "pruned, then clustered"),
+                )
+            ),
+            *(
+                Scheme(name, title, _LABELS, "int8", "int8", technique=name)
+                for name, title in (
+                    ("pqat", "QAT that preserves sparsity"),
+                    ("cqat", "QAT that preserves clusters"),
+                    ("pcqat", "QAT that preserves sparsity and clusters"),
+                )
             ),
         )
     }
@@ -142,6 +164,8 @@ def find_scheme(scheme):
     Parameters
     ----------
     scheme : str or Scheme
+        A name in `SCHEMES`; or two with a plus between them, what the model goes through and how it
+        is converted then, as in "pruned+full_integer".
 
     Returns
     -------
@@ -150,19 +174,52 @@ def find_scheme(scheme):
     Raises
     ------
     ValueError
-        If there is none of that name; the message has the nearest one.
+        If there is none of that name, and the message has the nearest one; or if the two do not go
+        together.
 
     Examples
     --------
     >>> find_scheme("float16").published_size_cut
     'up to 50 %'
+    >>> find_scheme("pruned+full_integer").title
+    'pruned, full integer'
     """
     if isinstance(scheme, Scheme):
         return scheme
+    if isinstance(scheme, str) and scheme.count("+") == 1:
+        return _combined(*(find_scheme(part.strip()) for part in scheme.split("+")))
     if isinstance(scheme, str) and scheme in SCHEMES:
         return SCHEMES[scheme]
     typed = str(scheme).lower()
     near = [name for name in SCHEMES if name.startswith(typed)]
     near = near or difflib.get_close_matches(typed, SCHEMES, n=1, cutoff=0.3)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"unknown scheme {scheme!r}.{hint} There are: {', '.join(SCHEMES)}.")
+    raise ValueError(
+        f"unknown scheme {scheme!r}.{hint} There are: {', '.join(SCHEMES)}; and combinations such "
+        "as 'pruned+full_integer'."
+    )
+
+
+def _combined(first, then):
+    """Return the scheme of a model that goes through one and is converted under the other."""
+    name = f"{first.name}+{then.name}"
+    if not first.technique or then.technique:
+        raise ValueError(
+            f"unknown scheme {name!r}: before the plus stands what the model goes through, one of "
+            f"{', '.join(n for n, s in SCHEMES.items() if s.technique)}; after it how it is "
+            f"converted, one of {', '.join(n for n, s in SCHEMES.items() if not s.technique)}."
+        )
+    title = f"{first.title}, {then.title}"
+    if first.through_grid:
+        if then.activations != "int8":
+            raise ValueError(
+                f"unknown scheme {name!r}: a model that was trained through the grid has int8 "
+                "weights and activations. Only its input and output can be chosen: "
+                f"'{first.name}' or '{first.name}+full_integer_int8_io'."
+            )
+        return replace(first, name=name, title=title, io=then.io)
+    return replace(
+        then, name=name, title=title, technique=first.technique,
+        needs=_LABELS if then.needs == _NOTHING else f"{_LABELS}, {then.needs}",
+        published_size_cut=None, published_accuracy=None, published_hardware=None,
+    )  # fmt: skip

@@ -42,8 +42,7 @@ def compared(trained, aware, digits, tflite, converted_once):
             trained,
             digits,
             ["dynamic_range", "qat"],
-            qat_model=aware,
-            control_model=trained,
+            trained={"qat": aware, "control": trained},
             extra={"<b>mine|": tflite("float16")},
         )
 
@@ -51,7 +50,7 @@ def compared(trained, aware, digits, tflite, converted_once):
 @pytest.fixture(scope="module")
 def uncontrolled(trained, aware, digits, converted_once):
     with converted_once():
-        return qk.compare(trained, digits, ["qat"], qat_model=aware)
+        return qk.compare(trained, digits, ["qat"], trained={"qat": aware})
 
 
 ROWS = ["float32", "dynamic_range", "qat", "control_float32", "control_full_integer", "<b>mine|"]
@@ -105,11 +104,11 @@ def test_control_rows_stand_even_where_they_were_not_measured(uncontrolled):
     assert frame.index.tolist() == ["float32", "qat", "control_float32", "control_full_integer"]
     for name in ("control_float32", "control_full_integer"):
         assert frame.loc[name].drop("needs").isna().all()
-        assert frame.loc[name, "needs"].startswith("not measured: pass control_model=")
+        assert frame.loc[name, "needs"].startswith("not measured: pass trained={…, 'control'")
         row = uncontrolled.to_display().loc[name]
         assert set(row.drop("needs beside the model")) == {"–"}
-    assert sum("control_model=" in note for note in uncontrolled.notes()) == 2
-    assert "control_model=" in uncontrolled._repr_html_()
+    assert sum("pass trained=" in note for note in uncontrolled.notes()) == 2
+    assert "pass trained=" in uncontrolled._repr_html_()
 
 
 def test_without_qat_there_is_no_control(toy_model, toy_data, capfd):
@@ -220,9 +219,10 @@ def test_all_schemes_that_need_no_training_are_the_default(toy_data, toy_model, 
         raise ValueError("that will do")
 
     monkeypatch.setattr(comparison, "convert", convert)
-    chosen = comparison._chosen(None, None)
-    assert [s.name for s in chosen] == [s.name for s in qk.SCHEMES.values() if not s.trained]
-    assert [s.name for s in comparison._chosen(None, toy_model())] == list(qk.SCHEMES)
+    chosen = comparison._chosen(None, {})
+    plain = [name for name, scheme in qk.SCHEMES.items() if not scheme.technique]
+    assert [s.name for s in chosen] == plain
+    assert [s.name for s in comparison._chosen(None, {"pqat": toy_model()})] == [*plain, "pqat"]
     with pytest.raises(ValueError, match="that will do"):
         qk.compare(toy_model(), toy_data)
     assert asked == [("float32", 100)], "calibration is drawn from the training images"

@@ -24,7 +24,10 @@ def test_scheme_is_complete(name, tf):
     assert scheme.name == name
     assert scheme.title
     assert scheme.needs in NEEDS
-    assert (scheme.calibrated, scheme.trained) == tuple(scheme.needs == n for n in NEEDS[1:])
+    assert (scheme.calibrated, bool(scheme.technique)) == tuple(
+        scheme.needs == n for n in NEEDS[1:]
+    )
+    assert scheme.technique in ("", name)
     assert all(hasattr(tf.lite.Optimize, option) for option in scheme.optimizations)
     assert all(hasattr(tf.lite.OpsSet, ops) for ops in scheme.supported_ops)
     assert all(hasattr(tf, dtype) for dtype in scheme.supported_types)
@@ -77,5 +80,33 @@ def test_unknown_scheme_names_the_nearest(typed, near):
     with pytest.raises(ValueError, match="unknown scheme") as error:
         find_scheme(typed)
     assert repr(typed) in str(error.value)
-    assert f"There are: {', '.join(qk.SCHEMES)}." in str(error.value)
+    assert f"There are: {', '.join(qk.SCHEMES)};" in str(error.value)
     assert (f"Did you mean {near!r}?" in str(error.value)) == (near is not None)
+
+
+@pytest.mark.parametrize("then", [name for name, s in qk.SCHEMES.items() if not s.technique])
+@pytest.mark.parametrize("first", ["pruned", "clustered", "pruned_clustered"])
+def test_what_the_weights_went_through_goes_with_every_conversion(first, then):
+    found, plain = find_scheme(f"{first}+{then}"), qk.SCHEMES[then]
+    assert (found.name, found.technique) == (f"{first}+{then}", first)
+    assert (found.weights, found.activations, found.io) == (
+        plain.weights, plain.activations, plain.io,
+    )  # fmt: skip
+    assert found.calibrated == plain.calibrated
+    assert "labelled training data" in found.needs
+    assert found.published_size_cut is None
+    assert find_scheme(f"{first} + {then}") == found
+
+
+def test_trained_through_the_grid_only_the_ends_can_be_chosen():
+    assert find_scheme("pqat+full_integer_int8_io").io == "int8"
+    assert find_scheme("pqat+full_integer_int8_io").technique == "pqat"
+    for then in ("float32", "float16", "dynamic_range", "int16_activations"):
+        with pytest.raises(ValueError, match=f"'pqat.{then}'.*int8 weights and activations"):
+            find_scheme(f"pqat+{then}")
+
+
+@pytest.mark.parametrize("wrong", ["full_integer+pruned", "pruned+qat", "float16+float32"])
+def test_the_order_of_a_combination_is_explained(wrong):
+    with pytest.raises(ValueError, match="before the plus stands what the model goes through"):
+        find_scheme(wrong)
