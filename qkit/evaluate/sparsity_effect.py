@@ -72,6 +72,12 @@ def sparsity_effect(
     TypeError, ValueError
         If the data do not fit the file, or an argument is out of its range.
 
+    Notes
+    -----
+    In the file, batch normalisation is folded into the kernels, which scales each output channel,
+    so that other weights are small than before the folding, where tensorflow-model-optimization
+    prunes.
+
     Examples
     --------
     >>> import qkit as qk

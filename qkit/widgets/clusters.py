@@ -39,15 +39,20 @@ def explore_clusters(model, data, *, images=1000):
     ------
     TypeError, ValueError
         If the model or the data are not fit for it.
+
+    Notes
+    -----
+    In a .tflite file, batch normalisation is folded into the kernels. The weights are clustered as
+    the file has them; tensorflow-model-optimization clusters those before the folding.
     """
     if isinstance(images, bool) or not (isinstance(images, (int, np.integer)) and images >= 1):
         raise ValueError(
             f"explore_clusters: images must be a whole number of 1 or more, got {images!r}."
         )
     tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
-    found = layers(tflite)
     x, y = data.x_test[:images], data.y_test[:images]
-    reference = accuracy(tflite, x, y)
+    reference = accuracy(tflite, x, y)  # refuses damaged files, too
+    found = layers(tflite)
     before = stored_bytes(layer.weights for layer in found)
     clustered_first = [layer for layer in found if layer.kind != "DEPTHWISE_CONV_2D"]
     largest = max(clustered_first or found, key=lambda layer: layer.weights.size)

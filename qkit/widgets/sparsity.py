@@ -40,15 +40,20 @@ def explore_sparsity(model, data, *, images=1000):
     ------
     TypeError, ValueError
         If the model or the data are not fit for it.
+
+    Notes
+    -----
+    In a .tflite file, batch normalisation is folded into the kernels. The weights are pruned as
+    the file has them; tensorflow-model-optimization prunes those before the folding.
     """
     if isinstance(images, bool) or not (isinstance(images, (int, np.integer)) and images >= 1):
         raise ValueError(
             f"explore_sparsity: images must be a whole number of 1 or more, got {images!r}."
         )
     tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
-    found = layers(tflite)
     x, y = data.x_test[:images], data.y_test[:images]
-    reference = accuracy(tflite, x, y)
+    reference = accuracy(tflite, x, y)  # refuses damaged files, too
+    found = layers(tflite)
     patterns = _patterns(found)
     pruned_first = [layer for layer in found if layer.name not in prune_once(found, 0).left_whole]
     largest = max(pruned_first or found, key=lambda layer: layer.weights.size)

@@ -80,7 +80,7 @@ def test_what_is_left_whole_says_why(kind, shape, pattern, why):
         assert pruned.pruned_share == 0
 
 
-def test_no_layer_is_pruned_by_tfmot_that_we_leave_and_the_reverse(tf):
+def test_the_layers_that_are_pruned_are_those_of_tfmot(tf):
     from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import (
         PruneRegistry,
     )
@@ -89,15 +89,11 @@ def test_no_layer_is_pruned_by_tfmot_that_we_leave_and_the_reverse(tf):
     theirs = {
         each.name
         for each in model.layers
-        if each.weights
-        and PruneRegistry.supports(each)
-        and PruneRegistry._LAYERS_WEIGHTS_MAP[type(each)]
+        if PruneRegistry.supports(each) and PruneRegistry._LAYERS_WEIGHTS_MAP[type(each)]
     }
     pruned = prune_once(layers(qk.convert(model, "float32")), 0.5)
     ours = {each.name for each in pruned.layers} - set(pruned.left_whole)
-    assert ours == {name for name in theirs if model.get_layer(name).weights} - {
-        name for name in theirs if "bn" in name or "norm" in name
-    }
+    assert ours == theirs
 
 
 def test_bytes_are_those_of_zlib_and_of_scipys_entropy(found):
@@ -119,6 +115,22 @@ def test_nothing_pruned_is_the_reference(tflite, digits):
     )
     assert np.array_equal(effect.paired.a.predictions, effect.paired.b.predictions)
     assert effect.pruned.size.deflated_bytes == effect.whole.size.deflated_bytes
+
+
+@pytest.mark.parametrize("pattern", [None, (4, 1)])
+def test_a_network_pruned_in_keras_becomes_the_same_file(tf, trained, pattern, digits):
+    model = tf.keras.models.clone_model(trained)
+    model.set_weights(trained.get_weights())
+    for name in ("conv", "logits"):
+        kernel, bias = model.get_layer(name).get_weights()
+        if kernel.ndim == 2 or pattern is None:
+            kernel *= qk.magnitude_mask(kernel, 0.7, pattern)
+        model.get_layer(name).set_weights([kernel, bias])
+    pruned = prune_once(
+        layers(qk.convert(trained, "float32")), 0.7, pattern=pattern and pattern[::-1]
+    )
+    for each in layers(qk.convert(model, "float32")):
+        assert np.array_equal(each.weights, pruned.values[each.name])
 
 
 def test_table_and_line(tflite, digits):

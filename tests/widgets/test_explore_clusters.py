@@ -60,9 +60,7 @@ def test_every_control_moves_the_picture(explorer):
 
 
 def test_depthwise_kernels_are_named_and_not_skipped_in_silence(digits):
-    model = qk.models.depthwise_cnn()
-    qk.fit(model, digits, epochs=1, cache=False)
-    explorer = qk.explore_clusters(model, digits, images=20)
+    explorer = qk.explore_clusters(qk.models.depthwise_cnn(), digits, images=20)
     named = "Not clustered: block1_dw, block2_dw, block3_dw, block4_dw (depthwise"
     assert named in explorer.readout
     assert explorer.controls["layer"].value == "block4_pw"
@@ -98,6 +96,13 @@ def test_nothing_of_an_earlier_picture_stays_below_a_later_one(explorer):
 def test_no_images_are_refused(images, float_file, digits):
     with pytest.raises(ValueError, match="whole number of 1 or more, got"):
         qk.explore_clusters(float_file, digits, images=images)
+
+
+def test_files_that_do_not_fit_are_refused(tflite, digits):
+    with pytest.raises(ValueError, match="Pass the float file"):
+        qk.explore_clusters(tflite("full_integer"), digits)
+    with pytest.raises(ValueError, match="these 100 bytes are no .tflite file"):
+        qk.explore_clusters(b"x" * 100, digits)
 
 
 def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):

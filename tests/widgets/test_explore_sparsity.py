@@ -94,9 +94,7 @@ def test_the_bytes_are_there_at_once_and_the_accuracy_follows(explorer):
 
 
 def test_depthwise_kernels_are_named_and_not_skipped_in_silence(digits):
-    model = qk.models.depthwise_cnn()
-    qk.fit(model, digits, epochs=1, cache=False)
-    explorer = qk.explore_sparsity(model, digits, images=20)
+    explorer = qk.explore_sparsity(qk.models.depthwise_cnn(), digits, images=20)
     assert "Not pruned: block1_dw, block2_dw, block3_dw, block4_dw (depthwise" in explorer.readout
     assert explorer.controls["layer"].value == "block4_pw"
     explorer.controls["layer"].value = "block2_dw"
@@ -152,6 +150,8 @@ def test_no_images_are_refused(images, float_file, digits):
 def test_an_integer_file_is_refused(tflite, digits):
     with pytest.raises(ValueError, match="Pass the float file"):
         qk.explore_sparsity(tflite("full_integer"), digits)
+    with pytest.raises(ValueError, match="these 100 bytes are no .tflite file"):
+        qk.explore_sparsity(b"x" * 100, digits)
 
 
 def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):
