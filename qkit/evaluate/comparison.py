@@ -121,9 +121,12 @@ class Comparison(Result):
             text += f" ({', '.join(worse.index)} do)"
         if len(kept):
             small, fast = kept["size_bytes"].idxmin(), kept["latency_us"].idxmin()
+            packed = kept["deflated_bytes"].idxmin()
+            times = frame["deflated_bytes"][self.reference] / kept["deflated_bytes"][packed]
             text += (
-                f"; of these {small} is the smallest ({kept['size_ratio'][small]:.2f} times "
-                f"smaller) and {fast} the fastest "
+                f"; of these {small} is the smallest file ({kept['size_ratio'][small]:.2f} times "
+                f"smaller), {packed} the smallest deflated ({times:.2f} times) and {fast} the "
+                "fastest "
                 f"({kept['latency_ratio'][fast]:.2f} times the time)"
             )
         return f"{text}.{self._qat_sentence()}"

@@ -125,7 +125,11 @@ def test_summary_names_what_is_small_and_fast(compared):
     kept = others[(others["p_value"] >= 0.05) | (others["difference_pp"] >= 0)]
     text = compared.summary()
     assert text.startswith(f"{len(kept)} of 3 schemes lose no accuracy against float32 that 500")
-    assert f"{kept['size_bytes'].idxmin()} is the smallest" in text
+    assert f"{kept['size_bytes'].idxmin()} is the smallest file" in text
+    packed = kept["deflated_bytes"].idxmin()
+    deflated = {name: qk.size(file).deflated_bytes for name, file in compared.models.items()}
+    times = deflated["float32"] / deflated[packed]
+    assert f"{packed} the smallest deflated ({times:.2f} times)" in text
     assert f"{kept['latency_us'].idxmin()} the fastest" in text
 
 
