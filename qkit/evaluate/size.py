@@ -4,9 +4,15 @@ import zlib
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
+from qkit.evaluate.entropy_coding import entropy_coded_bytes
 from qkit.interpreter import open_interpreter
 from qkit.result import Result
 from qkit.tflite_file import read_tflite
+
+_ZSTD_LEVEL = 19  # the highest that needs no leave of the one who unpacks
+_ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int16": 2, "int32": 4, "int64": 8}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,12 +29,34 @@ class Size(Result):
         Stored values by dtype: weights, and int32 or int64 for biases and shapes.
     metadata_bytes : int
         All the rest: graph, names, scales, padding.
+    zstd_bytes : int or None
+        Of the file after zstd at level 19; None where Python has no zstd: it comes with Python
+        3.14, and before with the package zstandard.
+    coded_constants_bytes : mapping of str to float, or None
+        What an ideal entropy coder makes of the stored values, its tables included, by dtype; see
+        `entropy_coded_bytes` of `qkit.evaluate.entropy_coding`.
+    deflated_metadata_bytes : int or None
+        Of the metadata alone after zlib at level 9.
     """
 
     size_bytes: int
     deflated_bytes: int
     constants_bytes: MappingProxyType
     metadata_bytes: int
+    zstd_bytes: int | None = None
+    coded_constants_bytes: MappingProxyType | None = None
+    deflated_metadata_bytes: int | None = None
+
+    @property
+    def entropy_coded_bytes(self):
+        """Of the file if its constants were entropy-coded and its metadata deflated; or None.
+
+        The floor for codes that take one value after the other, not for those that see patterns:
+        where whole rows or blocks of weights are zero or alike, deflate goes below it.
+        """
+        if self.coded_constants_bytes is None:
+            return None
+        return round(sum(self.coded_constants_bytes.values()) + self.deflated_metadata_bytes)
 
     @property
     def size_kib(self):
@@ -41,7 +69,9 @@ class Size(Result):
 
         items = {f"constants, {k}": v for k, v in self.constants_bytes.items()}
         items |= {"metadata": self.metadata_bytes, "file": self.size_bytes}
-        items |= {"file, deflated": self.deflated_bytes}
+        items |= {"file, deflated": self.deflated_bytes, "file, zstd": self.zstd_bytes}
+        items |= {"file, entropy-coded": self.entropy_coded_bytes}
+        items = {name: n for name, n in items.items() if n is not None}
         frame = pd.DataFrame({"size_bytes": items})
         frame["share"] = frame["size_bytes"] / self.size_bytes
         return frame.rename_axis("item")
@@ -49,10 +79,13 @@ class Size(Result):
     def summary(self):
         """Say in one line how large it is, and of what."""
         parts = [f"{n:,} {dtype}" for dtype, n in self.constants_bytes.items()]
-        return (
+        text = (
             f"{self.size_bytes:,} bytes ({', '.join(parts)}, {self.metadata_bytes:,} metadata), "
             f"{self.deflated_bytes:,} deflated"
         )
+        if self.entropy_coded_bytes is not None:
+            text += f", {self.entropy_coded_bytes:,} entropy-coded"
+        return text
 
     def _repr_html_(self):
         return self.to_frame().to_html(
@@ -84,19 +117,60 @@ def size(tflite):
     True
     """
     open_interpreter(tflite)  # refuses damaged files before their tables are followed
-    dtypes, stored = {}, {}
-    for tensor in read_tflite(bytes(tflite)).tensors:
+    tflite = bytes(tflite)
+    stored = {}
+    for tensor in read_tflite(tflite).tensors:
         if tensor.constant:
             # tensors may share a buffer; its bytes count once, under the dtype that reads it first
-            dtypes.setdefault(tensor.buffer, tensor.dtype)
-            stored[tensor.buffer] = tensor.size_bytes
-    constants = {}
-    for buffer, dtype in dtypes.items():
-        constants[dtype] = constants.get(dtype, 0) + stored[buffer]
+            stored.setdefault(tensor.buffer, tensor)
+    constants, coded = {}, {}
+    for tensor in sorted(stored.values(), key=lambda t: t.dtype):
+        dtype = tensor.dtype
+        constants[dtype] = constants.get(dtype, 0) + tensor.size_bytes
+        coded[dtype] = coded.get(dtype, 0) + entropy_coded_bytes(_symbols(tensor))
     constants = dict(sorted(constants.items(), key=lambda item: -item[1]))
     return Size(
         size_bytes=len(tflite),
-        deflated_bytes=len(zlib.compress(bytes(tflite), 9)),
+        deflated_bytes=_deflated(tflite),
         constants_bytes=MappingProxyType(constants),
         metadata_bytes=len(tflite) - sum(constants.values()),
+        zstd_bytes=_zstd(tflite),
+        coded_constants_bytes=MappingProxyType({dtype: coded[dtype] for dtype in constants}),
+        deflated_metadata_bytes=_deflated(_without(tflite, stored.values())),
     )
+
+
+def _symbols(tensor):
+    """Return the stored values as bit patterns; bytes where four bits are packed in pairs."""
+    size = _ITEM_BYTES.get(tensor.dtype, 1)
+    whole = tensor.data.size % size == 0  # or the file is damaged
+    return np.ascontiguousarray(tensor.data).view(f"u{size}" if whole else np.uint8)
+
+
+def _without(tflite, tensors):
+    """Return the bytes of a file that are no constants."""
+    content = np.frombuffer(tflite, np.uint8)
+    rest = np.ones(content.size, bool)
+    for tensor in tensors:  # their data are views of the file
+        start = tensor.data.ctypes.data - content.ctypes.data
+        rest[start : start + tensor.size_bytes] = False
+    return content[rest].tobytes()
+
+
+def _deflated(content):
+    return len(zlib.compress(content, 9))
+
+
+def _zstd(content):
+    """Return the bytes after zstd, or None where Python has none."""
+    try:
+        from compression.zstd import compress  # since Python 3.14
+
+        return len(compress(content, level=_ZSTD_LEVEL))
+    except ImportError:
+        pass
+    try:
+        from zstandard import ZstdCompressor
+    except ImportError:
+        return None
+    return len(ZstdCompressor(level=_ZSTD_LEVEL).compress(content))

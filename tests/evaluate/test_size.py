@@ -1,10 +1,15 @@
 """The ledger of a file adds up, and counts each stored byte once."""
 
+import sys
+import types
 import zlib
 
+import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.quantize.structure import copy_of
+from qkit.tflite_file import read_tflite
 
 
 @pytest.mark.parametrize("name", qk.SCHEMES)
@@ -49,11 +54,120 @@ def test_table_and_line(tflite):
     frame = found.to_frame()
     assert frame.index.name == "item"
     assert frame.index[0] == "constants, float32"
-    assert frame.index[-3:].tolist() == ["metadata", "file", "file, deflated"]
+    totals = ["file", "file, deflated", "file, entropy-coded"]
+    if found.zstd_bytes is not None:
+        totals.insert(2, "file, zstd")
+    assert frame.index[-len(totals) - 1 :].tolist() == ["metadata", *totals]
     assert frame.loc["file", "share"] == 1
-    parts = frame.drop(index=["file", "file, deflated"])
+    assert frame.loc["file, entropy-coded", "size_bytes"] == found.entropy_coded_bytes
+    parts = frame.drop(index=totals)
     assert parts["size_bytes"].sum() == found.size_bytes
     assert str(found).startswith(f"{found.size_bytes:,} bytes (81,640 float32, ")
-    assert str(found).endswith(f"{found.deflated_bytes:,} deflated")
+    assert f"{found.deflated_bytes:,} deflated, {found.entropy_coded_bytes:,} entropy" in str(found)
     assert found.size_kib == found.size_bytes / 1024
     assert "81,640" in found._repr_html_()
+
+
+def test_ledger_without_a_floor_is_as_before():
+    plain = qk.Size(1000, 900, types.MappingProxyType({"int8": 800}), 200)
+    assert plain.entropy_coded_bytes is None
+    assert plain.to_frame().index.tolist() == [
+        "constants, int8", "metadata", "file", "file, deflated"
+    ]  # fmt: skip
+    assert str(plain) == "1,000 bytes (800 int8, 200 metadata), 900 deflated"
+
+
+@pytest.mark.parametrize("name", qk.SCHEMES)
+def test_floor_is_the_sum_of_its_parts(name, tflite):
+    found = qk.size(tflite(name))
+    assert found.coded_constants_bytes.keys() == found.constants_bytes.keys()
+    assert sum(found.coded_constants_bytes.values()) < sum(found.constants_bytes.values())
+    rest = tflite(name)
+    for tensor in read_tflite(rest).tensors:  # cut out, each where it is found
+        if tensor.size_bytes > 8:
+            rest = rest.replace(tensor.data.tobytes(), b"", 1)
+    assert found.deflated_metadata_bytes == pytest.approx(len(zlib.compress(rest, 9)), rel=0.05)
+    total = sum(found.coded_constants_bytes.values()) + found.deflated_metadata_bytes
+    assert found.entropy_coded_bytes == round(total)
+
+
+@pytest.fixture(scope="module")
+def kernel_changed(trained):
+    """Return a function from a rule for the dense kernel to the int8 file's ledger."""
+
+    def change(rule, scheme="dynamic_range"):
+        copy = copy_of(trained)
+        kernel, bias = copy.get_layer("logits").get_weights()
+        copy.get_layer("logits").set_weights([rule(kernel), bias])
+        return qk.size(qk.convert(copy, scheme))
+
+    return change
+
+
+def unchanged(kernel):
+    return kernel
+
+
+def smallest_to_zero(kernel):
+    return np.where(np.abs(kernel) < np.quantile(np.abs(kernel), 0.8), np.float32(0), kernel)
+
+
+def to_sixteen(kernel):
+    levels = np.quantile(kernel, np.arange(0.5, 16) / 16).astype(np.float32)
+    return levels[np.abs(kernel[..., None] - levels).argmin(axis=-1)]
+
+
+def to_sixteen_and_zero(kernel):
+    return smallest_to_zero(to_sixteen(kernel))
+
+
+@pytest.mark.parametrize("rule", [unchanged, smallest_to_zero, to_sixteen, to_sixteen_and_zero])
+@pytest.mark.parametrize("scheme", ["float32", "float16", "dynamic_range"])
+def test_deflate_stays_above_the_floor_where_weights_are_scattered(rule, scheme, kernel_changed):
+    found = kernel_changed(rule, scheme)
+    assert found.entropy_coded_bytes < found.deflated_bytes < found.size_bytes
+    # of weights that are all but uniform there is nothing to gain, and zstd's table is shorter
+    if found.zstd_bytes is not None and rule is not unchanged:
+        assert found.entropy_coded_bytes < found.zstd_bytes
+
+
+def test_deflate_goes_below_the_floor_where_weights_form_patterns(kernel_changed):
+    def thirty_nine_times_the_same(kernel):
+        return np.tile(kernel[:52], (39, 1))
+
+    found = kernel_changed(thirty_nine_times_the_same)
+    assert found.deflated_bytes < 0.5 * found.entropy_coded_bytes
+
+
+def test_negative_zeros_cost_what_they_do_not_tell(kernel_changed):
+    def masked(kernel):  # as a product with a mask has it
+        return kernel * (smallest_to_zero(kernel) != 0)
+
+    without, with_signs = (kernel_changed(rule, "float32") for rule in (smallest_to_zero, masked))
+    assert with_signs.deflated_bytes > 1.05 * without.deflated_bytes
+    assert with_signs.entropy_coded_bytes > 1.2 * without.entropy_coded_bytes
+
+
+@pytest.mark.parametrize("package", ["compression.zstd", "zstandard"])
+def test_zstd_is_taken_where_it_is(package, tflite, monkeypatch):
+    calls = []
+
+    def compress(content, level=19):
+        calls.append(level)
+        return content[:123]
+
+    module = types.ModuleType(package)
+    module.compress = compress
+    module.ZstdCompressor = lambda level: types.SimpleNamespace(
+        compress=lambda content: compress(content, level)
+    )
+    for name in ("compression", "compression.zstd", "zstandard"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert qk.size(tflite("float32")).zstd_bytes is None
+    if package == "compression.zstd":
+        monkeypatch.setitem(sys.modules, "compression", types.ModuleType("compression"))
+    monkeypatch.setitem(sys.modules, package, module)
+    found = qk.size(tflite("float32"))
+    assert found.zstd_bytes == 123
+    assert calls == [19]
+    assert found.to_frame().loc["file, zstd", "size_bytes"] == 123
