@@ -95,7 +95,7 @@ def compose_clusters_effect(figure, size_before, reference):
 
 
 def _compose_values(ax):
-    ax.set(xlim=(-1.06, 1.06), ylim=(_RAREST, 2), yscale="log", ylabel="share of the weights")
+    ax.set(xlim=(-1.06, 1.06), ylim=(_RAREST, 20), yscale="log", ylabel="share of the weights")
     ax.set_yticks([1e-4, 1e-2, 1], ["0.01 %", "1 %", "100 %"])
     ax.set_yticks([], minor=True)
     ax.tick_params(labelbottom=False)
@@ -116,7 +116,10 @@ def _compose_values(ax):
         plt.Line2D([], [], marker="o", color=INTEGER, ms=5, label="at a centroid"),
         plt.Line2D([], [], ls="", marker="x", mew=2, color=FLOAT, ms=7, label="no weight"),
     ]
-    ax.legend(handles=handles, loc="upper right", fontsize=9, frameon=False, borderaxespad=0)
+    ax.legend(
+        handles=handles, loc="upper right", ncols=3, fontsize=9, frameon=False, borderaxespad=0,
+        columnspacing=1.5,
+    )  # fmt: skip
 
     def update(clustered, name):
         weights, largest = _weights(clustered, name)

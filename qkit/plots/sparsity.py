@@ -108,7 +108,7 @@ def _compose_kernel(ax):
 
 
 def _compose_values(ax):
-    ax.set(xlim=(-1.02, 1.02), ylim=(0, 1.18), yticks=[0, 0.5, 1])
+    ax.set(xlim=(-1.02, 1.02), ylim=(0, 1.24), yticks=[0, 0.5, 1])
     ax.set(ylabel="weights (fullest bin: 1)", xlabel="weight, in units of the layer's largest")
     ax.spines[["top", "right"]].set_visible(False)
     none = np.zeros(_EDGES.size - 1)
@@ -120,7 +120,10 @@ def _compose_values(ax):
         plt.Rectangle((0, 0), 1, 1, color=INTEGER, label="kept"),
         plt.Rectangle((0, 0), 1, 1, color=REST, alpha=0.6, label="set to 0"),
     ]
-    ax.legend(handles=handles, loc="upper right", frameon=False, fontsize=10, borderaxespad=0)
+    ax.legend(
+        handles=handles, loc="upper right", ncols=2, frameon=False, fontsize=10, borderaxespad=0,
+        handlelength=1.2, columnspacing=1.2,
+    )  # fmt: skip
 
     def update(weights, mask, threshold):
         largest = float(np.abs(weights).max()) or 1.0
