@@ -200,7 +200,9 @@ def _end(record):
     zeros = ", ".join(f"{name} {share:.1%}" for name, share in record["sparsity"][-1].items())
     text = f"zeros {zeros}"
     values = ", ".join(f"{name} {n:,}" for name, n in record["distinct_values"][-1].items())
-    return f"{text}; distinct values {values}; held-out accuracy {record['accuracy'][-1]:.4f}"
+    accuracy = record["accuracy"][-1]
+    held_out = f"; held-out accuracy {accuracy:.4f}" if np.isfinite(accuracy) else ""
+    return f"{text}; distinct values {values}{held_out}"
 
 
 def _left_alone(layers):

@@ -1,6 +1,7 @@
 """The table of schemes: one row each, units in the names, the control standing, one HTML file."""
 
 import dataclasses
+import time
 import re
 
 import pytest
@@ -230,3 +231,18 @@ def test_all_schemes_that_need_no_training_are_the_default(toy_data, toy_model, 
     with pytest.raises(ValueError, match="that will do"):
         qk.compare(toy_model(), toy_data)
     assert asked == [("float32", 100)], "calibration is drawn from the training images"
+
+
+@pytest.mark.slow
+def test_all_schemes_in_one_call_within_three_minutes_once_they_are_trained(trained, digits):
+    asked = [*qk.SCHEMES, *(f"{t}+full_integer" for t in ("pruned", "clustered"))]
+    first = qk.compare(trained, digits, asked)
+    started = time.perf_counter()
+    again = qk.compare(trained, digits, asked)
+    assert time.perf_counter() - started < 180
+    rows = [*asked, "control_float32", "control_full_integer"]
+    assert list(again.models) == rows
+    assert dict(again.models) == dict(first.models), "from the cache, to the last byte"
+    frame = again.to_frame()
+    assert frame["deflated_bytes"].idxmin() == "pcqat"
+    assert not again.not_measured

@@ -1,0 +1,78 @@
+"""The record of a training: the same from the cache, without held-out images, on any graph."""
+
+import numpy as np
+import pytest
+
+import qkit as qk
+from qkit.quantize.weight_statistics import sparsity
+
+
+@pytest.fixture
+def two_paths(tf):
+    """Return a functional model with two layers side by side."""
+    layers = tf.keras.layers
+    inputs = layers.Input((4, 4))
+    flat = layers.Flatten()(inputs)
+    left = layers.Dense(8, name="left")(flat)
+    right = layers.Dense(8, name="right", activation="relu")(flat)
+    return tf.keras.Model(inputs, layers.Dense(3, name="out")(layers.Add()([left, right])))
+
+
+@pytest.mark.parametrize("train", [qk.prune, qk.cluster], ids=["prune", "cluster"])
+def test_functional_models_go_through(train, two_paths, toy_data):
+    options = {"sparsity": 0.5} if train is qk.prune else {"clusters": 4}
+    model, history = train(two_paths, toy_data, cache=False, batch_size=8, epochs=2, **options)
+    assert [layer.name for layer in model.layers] == [layer.name for layer in two_paths.layers]
+    assert set(history.sparsity) == {"left", "right", "out"}
+    kernels = [model.get_layer(name).kernel.numpy() for name in ("left", "right", "out")]
+    if train is qk.prune:
+        assert [sparsity(k) for k in kernels] == pytest.approx([0.5] * 3, abs=0.05)
+    else:
+        assert max(np.unique(k).size for k in kernels) <= 4
+    x = toy_data.x_test
+    tflite = qk.convert(model, "float32")
+    found = qk.accuracy(tflite, x, toy_data.y_test)
+    np.testing.assert_array_equal(found.predictions, model.predict(x, verbose=0).argmax(axis=1))
+
+
+def test_without_held_out_images_there_is_no_accuracy(toy_model, toy_data):
+    for _ in range(2):  # the second time from the cache
+        _, history = qk.prune(toy_model(), toy_data, epochs=1, validation_split=0)
+        assert np.isnan(history.accuracy).all()
+        assert "accuracy" not in str(history)
+    assert history.from_cache
+
+
+def test_a_model_is_recorded_where_it_starts_and_where_it_ends(toy_model, toy_data):
+    model = toy_model()
+    before = {layer.name: layer.get_weights()[0] for layer in model.layers if layer.weights}
+    history = qk.weight_history(model, toy_data, epochs=3, cache=False)
+    assert history.left_alone == {}
+    for name, kernel in before.items():
+        assert history.distinct_values[name][0] == np.unique(kernel).size
+    assert history.steps.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    frame = history.to_frame()
+    assert frame.index.name == "step"
+    assert set(frame.columns.get_level_values(0)) == {"accuracy", "sparsity", "distinct_values"}
+
+
+def test_the_line_that_stays_tells_the_end_and_what_was_left_alone(trained, digits, monkeypatch):
+    from qkit import training
+
+    shown = []
+
+    class Line:
+        def __enter__(self):
+            return shown.append
+
+        def __exit__(self, *error):
+            return False
+
+    monkeypatch.setattr(training, "progress_line", Line)
+    _, history = qk.prune(trained, digits, epochs=1, pattern="2:4", cache=False)
+    steps = history.steps[-1]
+    assert any(line.startswith("walkthrough_cnn, pruning: step ") for line in shown[:-1])
+    assert f"step {steps} of {steps}" in shown[-2]
+    assert shown[-1].startswith("walkthrough_cnn, pruning: zeros conv 0.0%, logits 50.0%")
+    assert shown[-1].endswith("left alone: conv (1 input channels are not a multiple of 4)")
+    assert "seconds" not in shown[-1]
