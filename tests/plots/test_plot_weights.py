@@ -1,0 +1,148 @@
+"""The pictures of weights and their bytes show the numbers that they are given."""
+
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+import qkit as qk
+from qkit.evaluate.accuracy import from_predictions
+
+
+@pytest.fixture(autouse=True)
+def closed(figures):
+    """Close all figures after a test."""
+
+
+@pytest.fixture
+def kernel():
+    return np.random.default_rng(0).normal(size=(2028, 10)).astype(np.float32)
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def pixels(ax):
+    """Return what the picture has in each place: 1, 0, or NaN between the tiles."""
+    return np.ma.filled(ax.images[0].get_array().astype(float), np.nan)
+
+
+def test_histogram_keeps_zeros_apart(kernel):
+    pruned = np.where(np.abs(kernel) < 1, 0, kernel)
+    ax = qk.plot_weight_histogram({"before": kernel, "after": pruned})
+    share = np.mean(pruned == 0)
+    assert legend(ax) == ["before: 0.0% zeros", f"after: {share:.1%} zeros"]
+    assert [text.get_text() for text in ax.texts] == [f"{share:.1%}"]
+    assert ax.get_yscale() == "log"
+    steps = [patch.get_data() for patch in ax.patches]
+    assert [data.values.sum() for data in steps] == [kernel.size, np.count_nonzero(pruned)]
+    np.testing.assert_array_equal(steps[0].edges, steps[1].edges)
+    middle = steps[1].edges.searchsorted(0) - 1
+    assert steps[1].values[middle] == 0 < steps[0].values[middle]
+    np.testing.assert_array_equal(ax.lines[-1].get_data(), [[0], [np.sum(pruned == 0)]])
+
+
+def test_histogram_shows_each_of_few_values():
+    ax = qk.plot_weight_histogram({"clustered": np.repeat([-1.5, 0, 0.5], [10, 20, 30])})
+    assert legend(ax) == ["clustered: 33.3% zeros, 2 other values"]
+    np.testing.assert_array_equal(ax.lines[0].get_data(), [[-1.5, 0.5], [10, 30]])
+    assert not ax.patches
+    assert qk.plot_weight_histogram({"nothing": np.zeros(5)}).texts[0].get_text() == "100.0%"
+
+
+def test_mask_of_a_small_dense_kernel_is_the_matrix():
+    kernel = np.arange(12).reshape(4, 3) % 4
+    ax = qk.plot_mask(kernel)
+    np.testing.assert_array_equal(pixels(ax), kernel.T != 0)
+    assert legend(ax) == ["75.0% of 12 weights left", "25.0% zero"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("inputs", "outputs")
+
+
+@pytest.mark.parametrize(
+    "shape", [(2028, 10), (3, 3, 1, 12), (3, 3, 16, 32), (1, 1, 300, 7), (5, 1, 3, 1)]
+)
+def test_mask_shows_every_weight_once(shape):
+    kernel = np.random.default_rng(0).random(shape) > 0.8
+    picture = pixels(qk.plot_mask(kernel))
+    assert np.nansum(picture) == kernel.sum()
+    assert np.isfinite(picture).sum() == kernel.size
+    assert 0.3 < picture.shape[1] / picture.shape[0] < 6 or shape[-1] == 1
+
+
+def test_windows_of_a_convolution_stay_whole():
+    kernel = np.zeros((3, 3, 2, 4))
+    kernel[:, :, 1, 2] = [[1, 0, 1], [0, 1, 1], [1, 1, 1]]
+    picture = np.nan_to_num(pixels(qk.plot_mask(kernel)))
+    rows, columns = np.nonzero(picture)
+    window = picture[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    np.testing.assert_array_equal(window, kernel[:, :, 1, 2])
+
+
+def test_mask_refuses_what_is_no_kernel():
+    with pytest.raises(ValueError, match=r"got \(10,\)\. Draw a layer's kernel, not its bias"):
+        qk.plot_mask(np.zeros(10))
+
+
+@pytest.fixture
+def sizes():
+    def ledger(n, zstd):
+        return qk.Size(
+            n * 1024, n * 512, MappingProxyType({"int8": n * 900}), n * 124, zstd,
+            MappingProxyType({"int8": n * 200.0}), n * 56,
+        )  # fmt: skip
+
+    return {"large": ledger(80, 40_000), "small": ledger(20, 10_000)}
+
+
+def test_stages_are_in_kib(sizes):
+    ax = qk.plot_bytes_by_stage(sizes)
+    assert legend(ax) == ["file", "deflated", "zstd", "entropy-coded"]
+    shown = {line.get_label(): line.get_xdata() for line in ax.lines[2:]}
+    np.testing.assert_allclose(shown["file"], [80, 20])
+    np.testing.assert_allclose(shown["deflated"], [40, 10])
+    np.testing.assert_allclose(shown["zstd"], [40_000 / 1024, 10_000 / 1024])
+    np.testing.assert_allclose(shown["entropy-coded"], [20, 5])
+    assert ax.texts[0].get_text() == "80.0 → 40.0 → 39.1 → 20.0"
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["large", "small"]
+
+
+def test_stages_that_not_all_have_are_left_out(sizes, hand_made):
+    plain = qk.Size(1024, 512, MappingProxyType({}), 0)
+    assert legend(qk.plot_bytes_by_stage({**sizes, "plain": plain})) == ["file", "deflated"]
+    comparison = hand_made({"float32": (range(10), 80, 7), "int8": (range(12), 20, 7)})
+    assert len(qk.plot_bytes_by_stage(comparison).texts) == 2
+
+
+def answers(wrong, n=1000):
+    labels = np.arange(n) % 10
+    predictions = labels.copy()
+    predictions[:wrong] += 1
+    return from_predictions(predictions, labels)
+
+
+def test_accuracy_by_sparsity_has_intervals_and_a_reference():
+    series = {
+        "polynomial": {0.9: answers(60), 0.5: answers(20)},
+        "constant": {0.5: answers(22), 0.9: answers(80)},
+    }
+    ax = qk.plot_sparsity_accuracy(series, reference=answers(18))
+    assert legend(ax) == ["before pruning", "polynomial", "constant"]
+    line, _, (bars,) = ax.containers[0].lines
+    np.testing.assert_allclose(line.get_ydata(), [98, 94])
+    np.testing.assert_allclose(line.get_xdata(), [0.5, 0.9], atol=0.02)
+    ends = [segment[:, 1] for segment in bars.get_segments()]
+    np.testing.assert_allclose(ends[1], 100 * np.array(answers(60).interval))
+    other = ax.containers[1].lines[0].get_xdata()
+    assert (other > line.get_xdata()).all()  # side by side
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["50", "90"]
+    assert "1,000 test images" in ax.get_ylabel()
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), 98.2)
+
+
+def test_equal_ratios_of_weights_left_are_equally_far():
+    series = {"one": {0: answers(20), 0.5: answers(20), 0.75: answers(30)}}
+    ax = qk.plot_sparsity_accuracy(series)
+    x = ax.transData.transform([(sparsity, 98) for sparsity in (0, 0.5, 0.75)])[:, 0]
+    assert x[1] - x[0] == pytest.approx(x[2] - x[1])
+    assert legend(ax) == ["one"]
