@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.quantize.entropy_coding import entropy_coded_bytes
 from qkit.quantize.prune_once import prune_once
 from qkit.quantize.simulation import Layer, layers
 from qkit.quantize.stored_bytes import stored_bytes
@@ -27,8 +28,7 @@ def test_by_hand():
     assert pruned.threshold("it") == 2
     assert pruned.pruned_share == 0.5
     assert pruned.size.raw_bytes == 32
-    # half are 0, the others differ: 4/8 · 1 bit + 4 · 1/8 · 3 bits
-    assert pruned.size.entropy_bytes == 8 * (0.5 * 1 + 0.5 * 3) / 8
+    assert pruned.size.entropy_bytes == entropy_coded_bytes(pruned.values["it"])
     block = prune_once([dense], 0.5, pattern=(1, 4))
     assert block.values["it"].tolist() == [dense.weights[0].tolist(), [0, 0, 0, 0]]
     assert block.threshold("it") is None
@@ -96,17 +96,13 @@ def test_the_layers_that_are_pruned_are_those_of_tfmot(tf):
     assert ours == theirs
 
 
-def test_bytes_are_those_of_zlib_and_of_scipys_entropy(found):
-    from scipy.stats import entropy
-
+def test_bytes_are_those_of_zlib_and_of_an_ideal_coder(found):
     arrays = [each.weights for each in found]
     size = stored_bytes(arrays)
     content = b"".join(array.tobytes() for array in arrays)
     assert (size.raw_bytes, size.deflated_bytes) == (len(content), len(zlib.compress(content)))
-    bits = [
-        entropy(np.unique(array, return_counts=True)[1], base=2) * array.size for array in arrays
-    ]
-    assert size.entropy_bytes == pytest.approx(sum(bits) / 8)
+    assert size.entropy_bytes == sum(entropy_coded_bytes(array) for array in arrays)
+    assert size.entropy_bytes < size.deflated_bytes
 
 
 def test_nothing_pruned_is_the_reference(tflite, digits):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from qkit.evaluate.entropy_coding import entropy_coded_bytes
+from qkit.quantize.entropy_coding import entropy_coded_bytes
 from qkit.quantize.weight_statistics import entropy_bits
 
 
