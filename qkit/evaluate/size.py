@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from qkit.quantize.entropy_coding import entropy_coded_bytes
 from qkit.interpreter import open_interpreter
+from qkit.quantize.entropy_coding import entropy_coded_bytes
 from qkit.result import Result
 from qkit.tflite_file import read_tflite
 

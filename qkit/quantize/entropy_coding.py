@@ -3,8 +3,6 @@
 import numpy as np
 from scipy.special import gammaln
 
-from qkit.quantize.weight_statistics import entropy_bits
-
 
 def entropy_coded_bytes(stored):
     """Return the bytes of numbers under an ideal code that takes them one after the other.
@@ -47,9 +45,8 @@ def entropy_coded_bytes(stored):
     """
     bits = np.ascontiguousarray(stored).ravel()
     bits = bits.view(f"u{bits.itemsize}")
-    zeros = bits == 0
-    places = np.log2(bits.size + 1) + bits.size * entropy_bits(zeros)
-    others = bits[~zeros]
+    others = bits[bits != 0]
+    places = np.log2(bits.size + 1) + _spent_bits([others.size, bits.size - others.size])
     if others.size == 0:
         return float(places) / 8
     planes = others.view(np.uint8).reshape(others.size, -1).T
@@ -59,10 +56,20 @@ def entropy_coded_bytes(stored):
 
 def _coded_bits(symbols):
     """Return the bits of the symbols under the code of their frequencies, and of its table."""
-    kinds = np.unique(symbols).size
+    # counting bytes takes a tenth of the time of sorting them
+    bytewise = symbols.itemsize == 1
+    counts = np.bincount(symbols) if bytewise else np.unique(symbols, return_counts=True)[1]
+    kinds = np.count_nonzero(counts)
     which = _log2_choose(256**symbols.itemsize, kinds)
     how_often = _log2_choose(symbols.size - 1, kinds - 1)  # ways to share a sum out to as many
-    return symbols.size * entropy_bits(symbols) + which + how_often
+    return _spent_bits(counts) + which + how_often
+
+
+def _spent_bits(counts):
+    """Return Shannon's bits for symbols that occur so often, −log2 of its share for each."""
+    counts = np.asarray(counts, float)
+    counts = counts[counts > 0]
+    return counts @ np.log2(counts.sum() / counts)
 
 
 def _log2_choose(n, k):
