@@ -5,7 +5,7 @@ import numpy as np
 from qkit._tensorflow import quiet, tensorflow
 from qkit.quantize.kernels import kernels
 from qkit.quantize.pruning import is_pruned
-from qkit.quantize.structure import copy_of, require_plain
+from qkit.quantize.structure import copy_of, layers_left_alone, require_plain
 from qkit.quantize.weight_history import record_training
 from qkit.quantize.weight_statistics import distinct_values
 from qkit.training import Settings, seeded
@@ -84,7 +84,10 @@ def cluster(
         from tensorflow_model_optimization.python.core.clustering.keras.experimental import (
             cluster as experimental,
         )
-    left_alone = _left_alone(model, clusters, per_channel)
+    left_alone = layers_left_alone(
+        model, _clusterable, lambda known: _too_small(known[0], clusters, per_channel),
+        what="cluster", remedy="derive its class from tfmot.clustering.keras.ClusterableLayer",
+    )  # fmt: skip
     if preserve_sparsity and not is_pruned(model):
         raise ValueError(
             f"cluster: preserve_sparsity=True, but {model.name!r} has no zero to preserve. Prune "
@@ -150,34 +153,13 @@ def _check(clusters, init, preserve_sparsity):
         )
 
 
-def _left_alone(model, clusters, per_channel):
-    """Return the layers with kernels that stay as they are, with the reason; refuse unknown."""
-    found, some = {}, False
-    for layer in copy_of(model).layers:
-        if not any(len(w.shape) > 1 for w in layer.weights):
-            continue
-        known = _clusterable(layer)
-        if known is None:
-            raise ValueError(
-                f"cluster: the library does not know which weights of the layer {layer.name!r} "
-                f"({type(layer).__name__}) to cluster. Replace it by a layer of Keras, or derive "
-                "its class from tfmot.clustering.keras.ClusterableLayer."
-            )
-        if not known:
-            found[layer.name] = f"the library clusters nothing in a {type(layer).__name__}"
-        else:
-            channels = known[0].shape[-1] if per_channel and len(known[0].shape) == 4 else 1
-            weights = int(tensorflow().size(known[0])) // channels
-            if weights <= clusters:
-                found[layer.name] = f"{weights} weights are no more than {clusters} clusters"
-        some = some or layer.name not in found
-    if not some:
-        reasons = "; ".join(f"{name}: {why}" for name, why in found.items())
-        raise ValueError(
-            f"cluster: there is nothing to cluster in {model.name!r} with clusters={clusters}. "
-            f"{reasons or 'It has no kernels'}."
-        )
-    return found
+def _too_small(kernel, clusters, per_channel):
+    """Return why a kernel is not worth so many clusters, or None."""
+    channels = kernel.shape[-1] if per_channel and len(kernel.shape) == 4 else 1
+    weights = int(np.prod(kernel.shape)) // channels
+    return (
+        f"{weights} weights are no more than {clusters} clusters" if weights <= clusters else None
+    )
 
 
 def _clusterable(layer):

@@ -2,7 +2,7 @@
 
 from qkit._tensorflow import quiet, tensorflow
 from qkit.quantize.kernels import kernels
-from qkit.quantize.structure import copy_of, require_plain
+from qkit.quantize.structure import copy_of, layers_left_alone, require_plain
 from qkit.quantize.weight_history import record_training
 from qkit.training import Settings
 
@@ -71,7 +71,10 @@ def prune(
     require_plain(model, what="prune")
     with quiet():
         from tensorflow_model_optimization.sparsity import keras as tfmot
-    left_alone = _left_alone(model, pattern)
+    left_alone = layers_left_alone(
+        model, _prunable, lambda known: _misfit(known, pattern), what="prune",
+        remedy="give its class a method get_prunable_weights() that returns them",
+    )  # fmt: skip
     steps = settings.steps_per_epoch(len(x)) * epochs
 
     def wrapped(layer):
@@ -128,33 +131,14 @@ def _check(sparsity, schedule, pattern):
         )
 
 
-def _left_alone(model, pattern):
-    """Return the layers with kernels that stay as they are, with the reason; refuse unknown."""
-    found, some = {}, False
-    for layer in copy_of(model).layers:
-        if not any(len(w.shape) > 1 for w in layer.weights):
-            continue
-        known = _prunable(layer)
-        if known is None:
-            raise ValueError(
-                f"prune: the library does not know which weights of the layer {layer.name!r} "
-                f"({type(layer).__name__}) to prune. Replace it by a layer of Keras, or give its "
-                "class a method get_prunable_weights() that returns them."
-            )
-        if not known:
-            found[layer.name] = f"the library prunes nothing in a {type(layer).__name__}"
-        elif pattern == "2:4" and any(k.shape[-2] % 4 for k in known):
-            found[layer.name] = f"{known[0].shape[-2]} input channels are not a multiple of 4"
-        elif pattern not in (None, "2:4") and any(len(k.shape) != 2 for k in known):
-            found[layer.name] = "blocks are for dense kernels"
-        some = some or layer.name not in found
-    if not some:
-        reasons = "; ".join(f"{name}: {why}" for name, why in found.items())
-        raise ValueError(
-            f"prune: there is nothing to prune in {model.name!r} with pattern={pattern!r}. "
-            f"{reasons or 'It has no kernels'}."
-        )
-    return found
+def _misfit(kernels, pattern):
+    """Return why a pattern does not fit the kernels of a layer, or None."""
+    inputs = kernels[0].shape[-2]
+    if pattern == "2:4" and inputs % 4:
+        return f"{inputs} input channels are not a multiple of 4"
+    if pattern not in (None, "2:4") and any(len(kernel.shape) != 2 for kernel in kernels):
+        return "blocks are for dense kernels"
+    return None
 
 
 def _prunable(layer):

@@ -98,3 +98,52 @@ def require_plain(model, *, what):
             "supported. Call its layers one by one in the outer model."
         )
     require_stripped(model, what=what)
+
+
+def layers_left_alone(model, compressible, misfit, *, what, remedy):
+    """Return the layers with kernels that the library will not compress, with the reason.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+    compressible : callable
+        From a layer to the weights that the library compresses; None where it does not know it.
+    misfit : callable
+        From such weights to why they do not fit what is asked for, or None.
+    what : {"prune", "cluster"}
+        For the messages.
+    remedy : str
+        For a layer that the library does not know.
+
+    Returns
+    -------
+    dict of str to str
+        By layer name.
+
+    Raises
+    ------
+    ValueError
+        If the library does not know a layer with kernels, or nothing is left to compress.
+    """
+    found, some = {}, False
+    for layer in copy_of(model).layers:
+        if not any(len(weight.shape) > 1 for weight in layer.weights):
+            continue
+        kind, known = type(layer).__name__, compressible(layer)
+        if known is None:
+            raise ValueError(
+                f"{what}: the library does not know which weights of the layer {layer.name!r} "
+                f"({kind}) to {what}. Replace it by a layer of Keras, or {remedy}."
+            )
+        reason = misfit(known) if known else f"the library {what}s nothing in a {kind}"
+        if reason:
+            found[layer.name] = reason
+        else:
+            some = True
+    if not some:
+        reasons = "; ".join(f"{name}: {why}" for name, why in found.items())
+        raise ValueError(
+            f"{what}: there is nothing to {what} in {model.name!r}. "
+            f"{reasons or 'It has no kernels'}."
+        )
+    return found
