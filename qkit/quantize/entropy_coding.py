@@ -7,15 +7,16 @@ from scipy.special import gammaln
 def entropy_coded_bytes(stored):
     """Return the bytes of numbers under an ideal code that takes them one after the other.
 
-    First comes which of them are zero, then the others, in the cheapest of three ways: as they are,
-    as symbols, or each of their bytes with a code of its own (floating-point numbers seldom repeat,
-    but their exponents do). Each code spends −log2(p) bits on what has the frequency p, and the
-    table that the decoder needs is paid for: which symbols occur, and how often.
+    First comes which of them are zero, and of which sign, then the others, in the cheapest of three
+    ways: as they are, as symbols, or each of their bytes with a code of its own (floating-point
+    numbers seldom repeat, but their exponents do). Each code spends −log2(p) bits on what has the
+    frequency p, and the table that the decoder needs is paid for: which symbols occur, and how
+    often.
 
     Parameters
     ----------
     stored : ndarray of integers or floating point
-        As it lies in the file. −0.0 is another bit pattern than 0.0, and no zero here.
+        As it lies in the file. 0.0 and −0.0 are told apart, as a file does.
 
     Returns
     -------
@@ -45,8 +46,12 @@ def entropy_coded_bytes(stored):
     """
     bits = np.ascontiguousarray(stored).ravel()
     bits = bits.view(f"u{bits.itemsize}")
-    others = bits[bits != 0]
-    places = np.log2(bits.size + 1) + _spent_bits([others.size, bits.size - others.size])
+    # the sign alone, −0.0: a product with a mask leaves one for each negative weight
+    minus = np.iinfo(bits.dtype).max // 2 + 1 if bits.itemsize > 1 else 0
+    others = bits[(bits != 0) & (bits != minus)]
+    zeros = [np.count_nonzero(bits == 0), np.count_nonzero(bits == minus)][: 1 + (minus > 0)]
+    places = _log2_choose(bits.size + len(zeros), len(zeros))  # how many of each there are
+    places += _spent_bits([*zeros, others.size])
     if others.size == 0:
         return float(places) / 8
     planes = others.view(np.uint8).reshape(others.size, -1).T

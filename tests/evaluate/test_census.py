@@ -86,6 +86,8 @@ def test_names_and_zeros_survive_conversion(scheme, depthwise, changed_kernels, 
     assert before.loc["block4_dw", "sparsity"] == 0
     assert (after["sparsity"] >= before["sparsity"]).all()
     assert (after["sparsity"] < before["sparsity"] + 0.02).all()  # small ones that round to zero
+    for found in (before, after):  # a depthwise kernel of 3×3 has nine weights a channel
+        assert found.loc["block4_dw", "distinct_per_channel"] <= 9
     unchanged = before["two_of_four_share"].isna()
     assert unchanged[["stem", "block1_dw"]].all()
     assert not unchanged[["block1_pw", "logits"]].any()
@@ -114,6 +116,7 @@ def test_scales_per_channel_multiply_clusters(trained, changed_kernels, calibrat
     assert 16 < row["distinct_stored"] < row["distinct_values"] <= 16 * 10
     assert row["distinct_per_channel"] <= 16
     assert row["distinct_stored"] > 1.2 * 16
+    assert row["entropy_bits"] <= np.log2(row["distinct_stored"])  # of what is stored
     # the float file and the 16-bit one keep the clusters as they were
     for scheme in ("float32", "float16"):
         kept = qk.weight_census(qk.convert(model, scheme)).to_frame().loc["logits"]

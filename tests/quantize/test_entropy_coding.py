@@ -59,6 +59,14 @@ def test_signs_of_zeros_are_paid_for():
     assert entropy_coded_bytes(x) > 1_000 > 4 > entropy_coded_bytes(x + 0)
 
 
+def test_a_product_with_a_mask_costs_the_signs_of_its_zeros_and_no_more():
+    x = np.random.default_rng(0).normal(size=20_000).astype(np.float32)
+    masked = x * (np.abs(x) > np.quantile(np.abs(x), 0.8))
+    signs = entropy_coded_bytes(masked) - entropy_coded_bytes(masked + 0)
+    assert signs == pytest.approx(16_000 / 8, abs=3)  # a bit for each zero
+    assert entropy_coded_bytes(masked) < len(lzma.compress(masked.tobytes()))
+
+
 @pytest.mark.parametrize("count", [1, 2, 1_000_000])
 def test_a_constant_takes_its_count(count):
     assert entropy_coded_bytes(np.zeros(count, np.int8)) < 3
