@@ -128,6 +128,26 @@ def load_data(name="mnist", *, fallback=None):
         return _digits()
 
 
+def drawn(x, count):
+    """Return some images drawn at random, always the same ones, for the choice of ranges.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, *image)
+    count : int
+
+    Returns
+    -------
+    ndarray of shape (min(count, n), *image)
+
+    Examples
+    --------
+    >>> drawn(np.arange(5), 3).shape
+    (3,)
+    """
+    return x[np.random.default_rng(0).permutation(len(x))[:count]]
+
+
 def _mnist():
     path = _find("mnist.npz") or _download("mnist.npz", _MNIST_URL)
     arrays = {key: _npz_member(path, key) for key in _MNIST_MD5}

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-
+from qkit.data import drawn
 from qkit.evaluate import report
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.latency import Latency, latency
@@ -220,8 +219,7 @@ def compare(
     trained = _checked(trained)
     schemes = _chosen(schemes, trained)
     if calibration is None:
-        draw = np.random.default_rng(0).permutation(len(data.x_train))[:_CALIBRATION_IMAGES]
-        calibration = data.x_train[draw]
+        calibration = drawn(data.x_train, _CALIBRATION_IMAGES)
     trained = train_missing({s.technique for s in schemes}, model, data, trained, calibration)
     models, needs, not_measured = {}, {}, {}
     with progress_line() as show:

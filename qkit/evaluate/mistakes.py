@@ -6,6 +6,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit._tensorflow import quiet, tensorflow
+from qkit.data import drawn
 from qkit.evaluate.accuracy import Accuracy, from_predictions
 from qkit.interpreter import from_grid, open_interpreter, scores
 from qkit.quantize.aware import quantization_aware
@@ -223,8 +224,7 @@ def examine(model, data, recipe, *, images=1000):
 
 def _made(model, data, recipe):
     """Return the file that a recipe makes."""
-    draw = np.random.default_rng(0).permutation(len(data.x_train))[: recipe.sample_size]
-    sample = data.x_train[draw]
+    sample = drawn(data.x_train, recipe.sample_size)
     if recipe.calibration == "none":
         return _without_calibration(model)
     if recipe.calibration == "divided twice":

@@ -1,15 +1,14 @@
 """Explorer of bits: each layer's weights and activations, and what is left of the accuracy."""
 
 import ipywidgets as ipw
-import numpy as np
 from matplotlib.figure import Figure
 
-from qkit.evaluate.accuracy import accuracy
+from qkit.data import drawn
 from qkit.evaluate.bits_effect import bits_effect, weights_bytes
 from qkit.plots.bits_effect import compose_bits_effect
-from qkit.quantize.convert import convert
 from qkit.quantize.simulation import calibrated_ranges, layers
 from qkit.widgets.explorer import Explorer
+from qkit.widgets.subject import subject
 
 _OPTIONS = [*((str(bits), bits) for bits in (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)), ("float", 32)]
 _CALIBRATION_IMAGES = 100
@@ -38,13 +37,10 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     TypeError, ValueError
         If the model or the data are not fit for it.
     """
-    tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
+    tflite, x, y, reference = subject(model, data, images, what="explore_bits")
     found = layers(tflite)
-    x, y = data.x_test[:images], data.y_test[:images]
-    reference = accuracy(tflite, x, y)
     if calibration is None:
-        draw = np.random.default_rng(0).permutation(len(data.x_train))[:_CALIBRATION_IMAGES]
-        calibration = data.x_train[draw]
+        calibration = drawn(data.x_train, _CALIBRATION_IMAGES)
     ranges = calibrated_ranges(tflite, calibration)
 
     names = [layer.name for layer in found]

@@ -5,7 +5,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from qkit import validate
-from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.calibration_effect import (
     IMAGES,
     OBSERVERS,
@@ -13,8 +12,8 @@ from qkit.evaluate.calibration_effect import (
     calibration_effect,
 )
 from qkit.plots.calibration import compose_calibration_effect
-from qkit.quantize.convert import convert
 from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.subject import subject
 
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _BITS = (4, 6, 8, 10, 12, 16)
@@ -42,14 +41,7 @@ def explore_calibration(model, data, *, test_images=1000):
     TypeError, ValueError
         If the model or the data are not fit for it.
     """
-    if not (isinstance(test_images, (int, np.integer)) and test_images >= 1):
-        raise ValueError(
-            f"explore_calibration: test_images must be a whole number of 1 or more, got "
-            f"{test_images!r}."
-        )
-    tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
-    x, y = data.x_test[:test_images], data.y_test[:test_images]
-    reference = accuracy(tflite, x, y)
+    tflite, x, _, reference = subject(model, data, test_images, what="explore_calibration")
     seen = activation_histograms(tflite, x)
     train = validate.images(data.x_train, x.shape[1:], what="explore_calibration: data.x_train")
     classes, counts = np.unique(data.y_train, return_counts=True)

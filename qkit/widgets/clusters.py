@@ -3,7 +3,6 @@
 from functools import lru_cache
 
 import ipywidgets as ipw
-import numpy as np
 from matplotlib.figure import Figure
 
 from qkit.evaluate.accuracy import accuracy
@@ -12,11 +11,11 @@ from qkit.evaluate.significance import paired
 from qkit.plots.clusters import MOST_CLUSTERS, MOST_STEPS, compose_clusters_effect
 from qkit.quantize.centroids import INITS
 from qkit.quantize.cluster_once import cluster_once
-from qkit.quantize.convert import convert
 from qkit.quantize.float_file import with_weights
 from qkit.quantize.simulation import layers
 from qkit.quantize.stored_bytes import kib, stored_bytes
 from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.subject import subject
 
 
 def explore_clusters(model, data, *, images=1000):
@@ -45,13 +44,7 @@ def explore_clusters(model, data, *, images=1000):
     In a .tflite file, batch normalisation is folded into the kernels. The weights are clustered as
     the file has them; tensorflow-model-optimization clusters those before the folding.
     """
-    if isinstance(images, bool) or not (isinstance(images, (int, np.integer)) and images >= 1):
-        raise ValueError(
-            f"explore_clusters: images must be a whole number of 1 or more, got {images!r}."
-        )
-    tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
-    x, y = data.x_test[:images], data.y_test[:images]
-    reference = accuracy(tflite, x, y)  # refuses damaged files, too
+    tflite, x, y, reference = subject(model, data, images, what="explore_clusters")
     found = layers(tflite)
     before = stored_bytes(layer.weights for layer in found)
     clustered_first = [layer for layer in found if layer.kind != "DEPTHWISE_CONV_2D"]

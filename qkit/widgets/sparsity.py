@@ -10,12 +10,12 @@ from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import paired
 from qkit.evaluate.sparsity_effect import SparsityEffect
 from qkit.plots.sparsity import compose_sparsity_effect
-from qkit.quantize.convert import convert
 from qkit.quantize.float_file import with_weights
 from qkit.quantize.prune_once import STORAGES, prune_once
 from qkit.quantize.simulation import layers
 from qkit.quantize.stored_bytes import kib
 from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.subject import subject
 
 _TWO_OF_FOUR, _BLOCK = "2:4", (1, 4)  # TensorFlow Lite has a kernel for blocks of this size
 
@@ -46,13 +46,7 @@ def explore_sparsity(model, data, *, images=1000):
     In a .tflite file, batch normalisation is folded into the kernels. The weights are pruned as
     the file has them; tensorflow-model-optimization prunes those before the folding.
     """
-    if isinstance(images, bool) or not (isinstance(images, (int, np.integer)) and images >= 1):
-        raise ValueError(
-            f"explore_sparsity: images must be a whole number of 1 or more, got {images!r}."
-        )
-    tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
-    x, y = data.x_test[:images], data.y_test[:images]
-    reference = accuracy(tflite, x, y)  # refuses damaged files, too
+    tflite, x, y, reference = subject(model, data, images, what="explore_sparsity")
     found = layers(tflite)
     patterns = _patterns(found)
     pruned_first = [layer for layer in found if layer.name not in prune_once(found, 0).left_whole]
