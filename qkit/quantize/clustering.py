@@ -113,7 +113,7 @@ def cluster(
     clustered = copy_of(model)
     history = record_training(
         clustered, x, y, settings,
-        kind=("cluster", int(clusters), init, per_channel, preserve_sparsity),
+        kind=("clustering", int(clusters), init, per_channel, preserve_sparsity),
         what="clustering",
         cache=cache,
         wrap=wrap,

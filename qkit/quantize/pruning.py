@@ -20,7 +20,8 @@ def prune(
 
     `tensorflow_model_optimization` chooses in each kernel the weights of least magnitude, masks
     them, and trains the others; a masked weight may come back when the mask is chosen anew. The
-    wrappers it puts around the layers are stripped before the copy is returned.
+    wrappers it puts around the layers are stripped before the copy is returned, and negative zeros,
+    which they leave behind, become plain ones.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def prune(
     pruned = copy_of(model)
     history = record_training(
         pruned, x, y, settings,
-        kind=("prune", sparsity, schedule, pattern),
+        kind=("pruning", sparsity, schedule, pattern),
         what="pruning",
         cache=cache,
         # the wrappers hold the layers themselves: those of a copy, or the model would be changed

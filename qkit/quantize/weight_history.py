@@ -148,7 +148,9 @@ def record_training(
         follow = tensorflow().keras.callbacks.LambdaCallback(on_train_batch_end=note)
         run_epochs(trained, x, y, settings, [*callbacks, follow], at_once)
         if unwrap:
-            target.set_weights(unwrap(trained).get_weights())
+            # masking leaves −0.0 where the weight was negative, which a compressor takes for
+            # another value: 13 % more bytes in a pruned float32 file
+            target.set_weights([weight + 0.0 for weight in unwrap(trained).get_weights()])
         recorder.replace_last(target if unwrap else trained)
         return {**recorder.found, "seconds": time.perf_counter() - started}
 
