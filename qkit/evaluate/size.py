@@ -70,7 +70,7 @@ class Size(Result):
         items = {f"constants, {k}": v for k, v in self.constants_bytes.items()}
         items |= {"metadata": self.metadata_bytes, "file": self.size_bytes}
         items |= {"file, deflated": self.deflated_bytes, "file, zstd": self.zstd_bytes}
-        items |= {"file, entropy-coded": self.entropy_coded_bytes}
+        items |= {"file, entropy floor": self.entropy_coded_bytes}
         items = {name: n for name, n in items.items() if n is not None}
         frame = pd.DataFrame({"size_bytes": items})
         frame["share"] = frame["size_bytes"] / self.size_bytes
@@ -84,7 +84,7 @@ class Size(Result):
             f"{self.deflated_bytes:,} deflated"
         )
         if self.entropy_coded_bytes is not None:
-            text += f", {self.entropy_coded_bytes:,} entropy-coded"
+            text += f", {self.entropy_coded_bytes:,} entropy floor"
         return text
 
     def _repr_html_(self):

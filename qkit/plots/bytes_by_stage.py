@@ -1,4 +1,4 @@
-"""Picture of what a file takes as it is, compressed, and entropy-coded."""
+"""Picture of what a file takes as it is, compressed, and by its entropy floor."""
 
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
@@ -6,7 +6,7 @@ from qkit.plots.style import mark, new_axes, rows_from_top
 
 
 def plot_bytes_by_stage(sizes, *, ax=None):
-    """Draw each file's bytes as they are, deflated, by zstd where there is one, entropy-coded.
+    """Draw each file's bytes as they are, deflated, by zstd where there is one, and the floor.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def plot_bytes_by_stage(sizes, *, ax=None):
         "file": lambda s: s.size_bytes,
         "deflated": lambda s: s.deflated_bytes,
         "zstd": lambda s: s.zstd_bytes,
-        "entropy-coded": lambda s: s.entropy_coded_bytes,
+        "entropy floor": lambda s: s.entropy_coded_bytes,
     }
     found = {
         stage: [bytes_of(ledger) for ledger in sizes.values()] for stage, bytes_of in stages.items()

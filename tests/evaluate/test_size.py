@@ -54,12 +54,12 @@ def test_table_and_line(tflite):
     frame = found.to_frame()
     assert frame.index.name == "item"
     assert frame.index[0] == "constants, float32"
-    totals = ["file", "file, deflated", "file, entropy-coded"]
+    totals = ["file", "file, deflated", "file, entropy floor"]
     if found.zstd_bytes is not None:
         totals.insert(2, "file, zstd")
     assert frame.index[-len(totals) - 1 :].tolist() == ["metadata", *totals]
     assert frame.loc["file", "share"] == 1
-    assert frame.loc["file, entropy-coded", "size_bytes"] == found.entropy_coded_bytes
+    assert frame.loc["file, entropy floor", "size_bytes"] == found.entropy_coded_bytes
     parts = frame.drop(index=totals)
     assert parts["size_bytes"].sum() == found.size_bytes
     assert str(found).startswith(f"{found.size_bytes:,} bytes (81,640 float32, ")

@@ -97,12 +97,12 @@ def sizes():
 
 def test_stages_are_in_kib(sizes):
     ax = qk.plot_bytes_by_stage(sizes)
-    assert legend(ax) == ["file", "deflated", "zstd", "entropy-coded"]
+    assert legend(ax) == ["file", "deflated", "zstd", "entropy floor"]
     shown = {line.get_label(): line.get_xdata() for line in ax.lines[2:]}
     np.testing.assert_allclose(shown["file"], [80, 20])
     np.testing.assert_allclose(shown["deflated"], [40, 10])
     np.testing.assert_allclose(shown["zstd"], [40_000 / 1024, 10_000 / 1024])
-    np.testing.assert_allclose(shown["entropy-coded"], [20, 5])
+    np.testing.assert_allclose(shown["entropy floor"], [20, 5])
     assert ax.texts[0].get_text() == "80.0 → 40.0 → 39.1 → 20.0"
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["large", "small"]
 
