@@ -1,0 +1,48 @@
+"""The picture of a training's zeros and distinct values shows what was recorded."""
+
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+import qkit as qk
+
+
+@pytest.fixture(autouse=True)
+def closed(figures):
+    """Close all figures after a test."""
+
+
+def history(zeros, values):
+    steps = np.arange(len(zeros))
+    return qk.WeightHistory(
+        steps=steps,
+        sparsity=MappingProxyType({"logits": np.array(zeros)}),
+        distinct_values=MappingProxyType({"logits": np.array(values)}),
+        accuracy=np.full(len(steps), np.nan),
+        left_alone=MappingProxyType({}),
+        seconds=0.0,
+        from_cache=False,
+    )
+
+
+@pytest.fixture
+def histories():
+    return {"plain": history([0.8, 0.6, 0.45], [16, 90, 149]), "kept": history([0.8] * 3, [16] * 3)}
+
+
+def test_each_line_is_what_its_training_recorded(histories):
+    zeros, values = qk.plot_weight_history(histories, kernel="logits").axes
+    for line, of_values, record in zip(zeros.lines, values.lines, histories.values(), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), record.sparsity["logits"])
+        np.testing.assert_array_equal(of_values.get_ydata(), record.distinct_values["logits"])
+        np.testing.assert_array_equal(line.get_xdata(), record.steps)
+    assert zeros.lines[0].get_linewidth() > zeros.lines[1].get_linewidth()
+    assert [line.get_label() for line in zeros.lines] == list(histories)
+
+
+def test_what_was_not_recorded_is_refused(histories):
+    with pytest.raises(ValueError, match=r"'plain' has no kernel 'conv'. It has: logits"):
+        qk.plot_weight_history(histories, kernel="conv")
+    with pytest.raises(ValueError, match="histories is empty"):
+        qk.plot_weight_history({}, kernel="logits")
