@@ -19,6 +19,7 @@ _ARROW = {
 }
 _MARGIN = 0.09  # of an axis, beyond the outermost interval
 _APART = 0.014  # of an axis, between schemes of the same x
+_NAME_PT = (9.5, 9, 8.5, 8, 7.5, 7, 6.5, 6, 5.5, 5)  # of names in the legend: the first that fits
 
 
 def compose_schemes(figure, schemes, *, x=None):
@@ -222,8 +223,9 @@ def _compose_names(ax, schemes, columns):
         column, row = divmod(i, rows)
         colour, marker = mark(i)
         (dot,) = ax.plot(column + 0.04 * columns, row, marker, color=colour, ms=8)
-        text = ax.text(column + 0.08 * columns, row, name, va="center", fontsize=9.5)
+        text = ax.text(column + 0.08 * columns, row, name, va="center")
         entries[name] = dot, text
+    _fit([text for _, text in entries.values()], (1 / columns - 0.09) * ax.bbox.width)
 
     def update(shown):
         for name, entry in entries.items():
@@ -233,3 +235,12 @@ def _compose_names(ax, schemes, columns):
                     artist.set_alpha(alpha)
 
     return update
+
+
+def _fit(texts, room):
+    """Make texts as small as the longest must be; measured, as small letters are widened."""
+    for size_pt in _NAME_PT:
+        for text in texts:
+            text.set_fontsize(size_pt)
+        if max(text.get_window_extent().width for text in texts) <= room:
+            return

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import qkit as qk
 from qkit.plots.flips import in_turn
-from qkit.plots.schemes import compose_schemes
+from qkit.plots.schemes import FIGSIZE, FIGSIZE_IMAGES, compose_schemes
 from qkit.plots.style import mark
 
 ROWS = {
@@ -55,6 +55,20 @@ def test_points_intervals_and_front(compared):
     assert "Better: ↖" in ax.get_title(loc="left")
     legend = [text.get_text() for text in figure.axes[1].texts]
     assert legend == list(ROWS)
+
+
+@pytest.mark.parametrize("with_images", [False, True])
+def test_long_names_fit_into_the_legend(with_images):
+    names = [f"pruned 50 %, {i} clusters+full_integer" for i in range(20)]
+    x = np.zeros((10, 4, 4), np.float32) if with_images else None
+    figure = plt.figure(figsize=FIGSIZE_IMAGES if with_images else FIGSIZE)
+    compose_schemes(figure, names, x=x)
+    ends = [text.get_window_extent() for text in figure.axes[1].texts]
+    columns = {round(end.x0): max(e.x1 for e in ends if e.x0 == end.x0) for end in ends}
+    assert len(columns) == 1 + with_images
+    assert max(columns.values()) <= figure.bbox.x1
+    if with_images:
+        assert min(columns.values()) < max(columns)
 
 
 def test_markers_stand_where_their_values_are(compared):
