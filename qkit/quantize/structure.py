@@ -60,9 +60,9 @@ def require_stripped(model, *, what):
         if kind:
             raise ValueError(
                 f"{what}: the layer {layer.name!r} of {model.name!r} is still wrapped for "
-                f"{kind}; the masks and indices of the wrapper would go along, and the compressor "
-                f"would find nothing to gain. Strip it first: {_STRIP[kind]}. qk.prune and "
-                "qk.cluster return stripped models."
+                f"{kind}; what the wrapper holds would go along, and the file would grow where it "
+                f"should shrink. Strip it first: {_STRIP[kind]}. qk.prune and qk.cluster return "
+                "stripped models."
             )
 
 

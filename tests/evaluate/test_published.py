@@ -38,3 +38,11 @@ def test_walkthrough_beside_ours():
 def test_figure_that_was_not_published_is_told():
     with pytest.raises(KeyError, match=r"'speed' is no figure.*float accuracy"):
         published.beside_walkthrough({"speed": 1.0})
+
+
+def test_compression_claims_name_the_files_they_divide():
+    frame = published.compression()
+    assert frame["times_smaller"].tolist() == [3, 10, 6, 8]
+    assert set(frame["before"]) == {"zipped .h5"}
+    assert frame["after"].str.contains(".tflite", regex=False).all()
+    assert frame.attrs["source"].count("https://www.tensorflow.org/model_optimization/") == 2
