@@ -113,8 +113,8 @@ def compression():
 
     Examples
     --------
-    >>> compression().loc["pruned 80 %, dynamic range"].to_list()
-    [10, 'zipped .h5', 'zipped .tflite, int8 weights']
+    >>> compression().loc["pruned 80 %, dynamic range", ["before", "after"]].to_list()
+    ['zipped .h5', 'zipped .tflite, int8 weights']
     """
     import pandas as pd
 
