@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Modules that are not named here are the ground that all others stand on.
 GROUND, QUANTIZED, QUANTIZE, EVALUATE, PLOTS, WIDGETS, NOTEBOOK = range(7)
 FLOORS = {
-    **dict.fromkeys(("data", "models", "training"), QUANTIZED),
+    **dict.fromkeys(("data", "tasks", "models", "training"), QUANTIZED),
     **dict.fromkeys(("quantize", "interpreter"), QUANTIZE),  # which puts values on grids
     "evaluate": EVALUATE,
     "plots": PLOTS,
