@@ -100,6 +100,33 @@ def require_keras_2_model(model, *, what):
     )
 
 
+def single_shapes(model, *, what):
+    """Return the shapes of one input and of one output of a Keras model that has one of each.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+    what : str
+        The caller's name, for the message.
+
+    Returns
+    -------
+    (tuple, tuple)
+
+    Raises
+    ------
+    ValueError
+        If it has more than one input or output, or shows none.
+    """
+    inputs, outputs = model.inputs or (), model.outputs or ()  # None in subclassed models
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ValueError(
+            f"{what}: a model with one input and one output is wanted; {model.name!r} shows "
+            f"{len(inputs)} and {len(outputs)}. Build one of the part that counts."
+        )
+    return tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
+
+
 def classifier_shape(model, *, what):
     """Return the image shape and the number of classes of a Keras classifier.
 
@@ -118,19 +145,13 @@ def classifier_shape(model, *, what):
     ValueError
         If it has more than one input or output, or no scores for two or more classes.
     """
-    inputs, outputs = model.inputs or (), model.outputs or ()  # None in subclassed models
-    if len(inputs) != 1 or len(outputs) != 1:
+    image, shape = single_shapes(model, what=what)
+    if len(shape) != 1 or shape[0] is None or shape[0] < 2:
         raise ValueError(
-            f"{what}: a classifier has one input and one output; {model.name!r} shows "
-            f"{len(inputs)} and {len(outputs)}. Build one of the part that classifies."
+            f"{what}: the output of {model.name!r} has the shape {(None, *shape)}; a classifier "
+            "gives a score for each of two or more classes, shape (n, classes)."
         )
-    shape = model.output_shape
-    if len(shape) != 2 or shape[1] is None or shape[1] < 2:
-        raise ValueError(
-            f"{what}: the output of {model.name!r} has the shape {shape}; a classifier gives a "
-            "score for each of two or more classes, shape (n, classes)."
-        )
-    return tuple(model.input_shape[1:]), shape[1]
+    return image, shape[0]
 
 
 @contextlib.contextmanager

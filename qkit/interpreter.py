@@ -1,4 +1,4 @@
-"""Running a .tflite file: classifiers with one input, whatever numbers they take and give."""
+"""Running a .tflite file with one input and one output, whatever numbers it takes and gives."""
 
 import contextlib
 import os
@@ -54,6 +54,32 @@ def open_interpreter(tflite, *, threads=1, batch_size=None):
     return interpreter
 
 
+def single_shapes(interpreter):
+    """Return the shapes of one input and of one output, where a file has one of each.
+
+    Parameters
+    ----------
+    interpreter : Interpreter
+
+    Returns
+    -------
+    (tuple of int, tuple of int)
+
+    Raises
+    ------
+    TfliteError
+        If the model has more than one input or output.
+    """
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1:
+        names = ", ".join(d["name"] for d in (inputs if len(inputs) != 1 else outputs))
+        raise TfliteError(
+            f"a model with one input and one output is wanted; this one has {len(inputs)} and "
+            f"{len(outputs)} ({names}). Convert the part that counts."
+        )
+    return tuple(tuple(int(n) for n in d["shape"][1:]) for d in (*inputs, *outputs))
+
+
 def classifier_shapes(interpreter):
     """Return the shape of one input image and the number of classes.
 
@@ -70,33 +96,41 @@ def classifier_shapes(interpreter):
     TfliteError
         If the model has more than one input or output, or no scores for two or more classes.
     """
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if len(inputs) != 1 or len(outputs) != 1:
-        names = ", ".join(d["name"] for d in (inputs if len(inputs) != 1 else outputs))
+    image, shape = single_shapes(interpreter)
+    if len(shape) != 1 or shape[0] < 2:
         raise TfliteError(
-            f"a classifier has one input and one output; this model has {len(inputs)} and "
-            f"{len(outputs)} ({names}). Convert the part that classifies."
+            f"the model's output has the shape {(1, *shape)}: a classifier gives a score for each "
+            "of two or more classes, shape (n, classes). A regression has no accuracy."
         )
-    shape = tuple(int(n) for n in outputs[0]["shape"])
-    if len(shape) != 2 or shape[1] < 2:
-        raise TfliteError(
-            f"the model's output has the shape {shape}: a classifier gives a score for each of two "
-            "or more classes, shape (n, classes). A regression has no accuracy."
-        )
-    return tuple(int(n) for n in inputs[0]["shape"][1:]), shape[1]
+    return image, shape[0]
 
 
 def scores(tflite, x, *, batched=True, threads=None, what="scores"):
-    """Return the class scores of a .tflite classifier.
+    """Return the class scores of a .tflite classifier: its `outputs`, with the shape checked.
+
+    Parameters
+    ----------
+    tflite, x, batched, threads, what
+        As for `outputs`.
+
+    Returns
+    -------
+    ndarray of shape (n, classes), float32
+    """
+    return _computed(classifier_shapes, tflite, x, batched, threads, what)
+
+
+def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
+    """Return what a .tflite file with one input and one output computes.
 
     Parameters
     ----------
     tflite : bytes
-    x : ndarray of shape (n, *image), float
+    x : ndarray of shape (n, *input), float
         On the scale the model was trained on. Where the file takes integers, they are scaled,
         rounded and clipped by the grid of its input.
     batched : bool
-        Run many images at once where the file allows it.
+        Run many inputs at once where the file allows it.
     threads : int or None
         None takes one a core.
     what : str
@@ -104,31 +138,10 @@ def scores(tflite, x, *, batched=True, threads=None, what="scores"):
 
     Returns
     -------
-    ndarray of shape (n, classes), float32
+    ndarray of shape (n, *output), float32
         Back on the real axis where the file gives integers.
     """
-    threads = threads or os.cpu_count() or 1
-    interpreter = open_interpreter(tflite, threads=threads)
-    shape, classes = classifier_shapes(interpreter)
-    x = validate.images(x, shape, what=f"{what}: x")
-    size = 1
-    if batched and probe(bytes(tflite)).batchable:
-        per_image = int(np.prod(shape, dtype=np.int64))
-        size = int(np.clip(_BATCH_VALUES // per_image, 1, len(x)))
-        interpreter = open_interpreter(tflite, threads=threads, batch_size=size)
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    x = to_grid(x, source)
-    with _failing_as_damaged():
-        result = np.empty((len(x), classes), np.float32)
-        for start in range(0, len(x), size):
-            # the last batch is filled up with images already done: no second allocation for it
-            start = min(start, len(x) - size)
-            interpreter.reset_all_variables()  # each image starts from the same state
-            interpreter.set_tensor(source["index"], x[start : start + size])
-            interpreter.invoke()
-            given = interpreter.get_tensor(target["index"])
-            result[start : start + size] = from_grid(given, target)
-    return result
+    return _computed(single_shapes, tflite, x, batched, threads, what)
 
 
 def intermediate(tflite, x, names):
@@ -212,6 +225,32 @@ def from_grid(values, detail):
     if np.issubdtype(detail["dtype"], np.floating):
         return values.astype(np.float32, copy=False)
     return dequantize(values, _grid(detail))
+
+
+def _computed(shapes, tflite, x, batched, threads, what):
+    """Run a file whose shapes pass the check `shapes`, which gives that of an input first."""
+    threads = threads or os.cpu_count() or 1
+    interpreter = open_interpreter(tflite, threads=threads)
+    shape, _ = shapes(interpreter)
+    x = validate.images(x, shape, what=f"{what}: x")
+    size = 1
+    if batched and probe(bytes(tflite)).batchable:
+        per_image = int(np.prod(shape, dtype=np.int64))
+        size = int(np.clip(_BATCH_VALUES // per_image, 1, len(x)))
+        interpreter = open_interpreter(tflite, threads=threads, batch_size=size)
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    x = to_grid(x, source)
+    with _failing_as_damaged():
+        result = np.empty((len(x), *target["shape"][1:]), np.float32)
+        for start in range(0, len(x), size):
+            # the last batch is filled up with images already done: no second allocation for it
+            start = min(start, len(x) - size)
+            interpreter.reset_all_variables()  # each image starts from the same state
+            interpreter.set_tensor(source["index"], x[start : start + size])
+            interpreter.invoke()
+            given = interpreter.get_tensor(target["index"])
+            result[start : start + size] = from_grid(given, target)
+    return result
 
 
 @contextlib.contextmanager

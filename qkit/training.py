@@ -1,25 +1,28 @@
 """Training that is seeded to the bit, fast, and done only once."""
 
-import hashlib
-import importlib.metadata
+import contextlib
 import math
 import random
-import re
 import time
-from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 
 from qkit import cache as _cache
 from qkit import validate
-from qkit._tensorflow import classifier_shape, quiet, require_keras_2_model, tensorflow
+from qkit._tensorflow import (
+    classifier_shape,
+    quiet,
+    require_keras_2_model,
+    single_shapes,
+    tensorflow,
+)
 from qkit.progress import progress_line
 from qkit.result import Result
+from qkit.training_key import described, training_key
 
 # Batches that run in one call of the compiled graph: the same weights to the bit, 1.6 times faster.
 _STEPS_PER_EXECUTION = 100
-_VERSIONS_OF = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,8 +73,9 @@ def fit(
     cache=True,
     validation_split=0.1,
     learning_rate=1e-3,
+    loss=None,
 ):
-    """Train a classifier in place: Adam on the cross-entropy of its logits.
+    """Train a model in place: Adam, on the cross-entropy of its logits or on a loss of one's own.
 
     The optimizer starts anew at each call, so that the result depends on the arguments alone:
     the same arguments give the same weights to the last bit on the same machine, and are looked up
@@ -80,7 +84,8 @@ def fit(
     Parameters
     ----------
     model : tf.keras.Model
-        Keras 2, with one input and logits of shape (n, classes) as output. Trained in place.
+        Keras 2, with one input and one output: logits of shape (n, classes), unless there is a
+        `loss`. Trained in place.
     data : Dataset
         Or anything with `x_train` and `y_train`.
     epochs : int
@@ -94,10 +99,14 @@ def fit(
     validation_split : float
         Share of the training images, from the end, that is held out; in [0, 1).
     learning_rate : float
+    loss : callable, optional
+        From targets, as `y_train` has them, and the model's outputs to a tensor of one loss an
+        item. Without it the model is a classifier, and `y_train` holds class numbers.
 
     Returns
     -------
     History
+        Without accuracies where there is a `loss`.
 
     Raises
     ------
@@ -115,14 +124,16 @@ def fit(
     1
     """
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
-    x, y = settings.checked(model, data, what="fit")
+    x, y = settings.checked(model, data, what="fit", classifier=loss is None)
 
     def train(show):
         started = time.perf_counter()
-        run = run_epochs(model, x, y, settings, [_progress_callback(model, epochs, show)])
+        follow = [_progress_callback(model, epochs, show)]
+        run = run_epochs(model, x, y, settings, follow, loss=loss)
         return {**run, "seconds": time.perf_counter() - started}
 
-    record, from_cache = once(model, x, y, astuple(settings), train, cache=cache, last=_last_line)
+    depends_on = astuple(settings) if loss is None else (*astuple(settings), described(loss))
+    record, from_cache = once(model, x, y, depends_on, train, cache=cache, last=_last_line)
     return History(**_tuples(record), from_cache=from_cache)
 
 
@@ -145,19 +156,25 @@ class Settings:
     validation_split: float
     learning_rate: float
 
-    def checked(self, model, data, *, what):
-        """Return images and labels that fit the model, or say what is wrong, with all settings.
+    def checked(self, model, data, *, what, classifier=True):
+        """Return inputs and targets that fit the model, or say what is wrong, with all settings.
 
         Returns
         -------
-        (ndarray of shape (n, *image), float32; ndarray of shape (n,), int64)
+        (ndarray of shape (n, *input), float32; ndarray of shape (n,), int64)
+            The targets of what is no classifier are as they were given.
         """
         require_keras_2_model(model, what=what)
-        shape, classes = classifier_shape(model, what=what)
-        x = validate.images(data.x_train, shape, what=f"{what}: data.x_train")
-        y = validate.labels(
-            data.y_train, count=len(x), classes=classes, what=f"{what}: data.y_train"
-        )
+        if classifier:
+            shape, classes = classifier_shape(model, what=what)
+            x = validate.images(data.x_train, shape, what=f"{what}: data.x_train")
+            y = validate.labels(
+                data.y_train, count=len(x), classes=classes, what=f"{what}: data.y_train"
+            )
+        else:
+            shape = single_shapes(model, what=what)[0]
+            x = validate.images(data.x_train, shape, what=f"{what}: data.x_train")
+            y = validate.targets(data.y_train, count=len(x), what=f"{what}: data.y_train")
         _require_whole(self.epochs, "epochs", what=what)
         _require_whole(self.batch_size, "batch_size", what=what)
         if not 0 <= self.validation_split < 1:
@@ -198,7 +215,7 @@ def once(model, x, y, settings, train, *, cache, last):
     """
     if cache:
         _cache.require_writable()
-        key = _key(model, x, y, *settings)
+        key = training_key(model, x, y, settings)
         found = _cache.load(key, [w.shape for w in model.get_weights()])
         if found:
             weights, record = found
@@ -214,8 +231,10 @@ def once(model, x, y, settings, train, *, cache, last):
     return record, False
 
 
-def run_epochs(model, x, y, settings, callbacks, steps_per_execution=_STEPS_PER_EXECUTION):
-    """Train a model by Adam on the cross-entropy of its logits, seeded and quiet.
+def run_epochs(
+    model, x, y, settings, callbacks, steps_per_execution=_STEPS_PER_EXECUTION, *, loss=None
+):
+    """Train a model by Adam on the cross-entropy of its logits or another loss, seeded and quiet.
 
     Parameters
     ----------
@@ -225,18 +244,20 @@ def run_epochs(model, x, y, settings, callbacks, steps_per_execution=_STEPS_PER_
     callbacks : list of tf.keras.callbacks.Callback
     steps_per_execution : int
         Batches in one call of the compiled graph; callbacks see the last of each.
+    loss : callable, optional
+        In place of the cross-entropy.
 
     Returns
     -------
     dict of str to list of float
-        loss, accuracy, val_loss and val_accuracy, by epoch.
+        loss, accuracy, val_loss and val_accuracy, by epoch; empty where there is none.
     """
     keras = tensorflow().keras
     with quiet(), seeded(settings.seed):
         model.compile(
             keras.optimizers.Adam(settings.learning_rate),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
+            loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=None if loss else ["accuracy"],
             steps_per_execution=steps_per_execution,
         )
         run = model.fit(
@@ -254,9 +275,8 @@ def run_epochs(model, x, y, settings, callbacks, steps_per_execution=_STEPS_PER_
 
 def _progress_callback(model, epochs, show):
     def on_epoch_end(epoch, logs):
-        show(
-            f"{model.name}: epoch {epoch + 1} of {epochs}, training accuracy {logs['accuracy']:.4f}"
-        )
+        name = "accuracy" if "accuracy" in logs else "loss"
+        show(f"{model.name}: epoch {epoch + 1} of {epochs}, training {name} {logs[name]:.4f}")
 
     return tensorflow().keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: show(f"{model.name}: epoch 1 of {epochs} …"),
@@ -272,14 +292,15 @@ def _last_line(model, record):
 def _results(record):
     epochs = len(record["loss"])
     text = f"{epochs} epoch{'' if epochs == 1 else 's'}"
-    if record["accuracy"]:
-        text += f", training accuracy {record['accuracy'][-1]:.4f}"
-    if record["val_accuracy"]:
-        text += f", validation accuracy {record['val_accuracy'][-1]:.4f}"
+    name = "accuracy" if record["accuracy"] else "loss"
+    if record[name]:
+        text += f", training {name} {record[name][-1]:.4f}"
+    if record[f"val_{name}"]:
+        text += f", validation {name} {record[f'val_{name}'][-1]:.4f}"
     return text
 
 
-@contextmanager
+@contextlib.contextmanager
 def seeded(seed):
     """Seed what Keras draws from, and give Python's and NumPy's generators back as they were."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
@@ -289,42 +310,6 @@ def seeded(seed):
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
-
-
-def _key(model, x, y, *hyper_parameters):
-    digest = hashlib.sha256()
-    digest.update(_architecture(model).encode())
-    for array in (*model.get_weights(), x, y):
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array))
-    for quantizer, mask in _weight_quantizers(model):
-        digest.update(f"{type(quantizer).__name__} {sorted(vars(quantizer).items())}".encode())
-        digest.update(b"" if mask is None else np.ascontiguousarray(mask))
-    versions = [importlib.metadata.version(name) for name in _VERSIONS_OF]
-    digest.update(repr((hyper_parameters, versions)).encode())
-    return digest.hexdigest()
-
-
-def _architecture(model):
-    """Return a model's JSON without the numbers that Keras gives to names, as dense_1, dense_2.
-
-    Which ones it gives depends on what the process has built before. Layers go by their position,
-    so that it still shows which is connected to which.
-    """
-    text = model.to_json()
-    for position, layer in enumerate(model.layers):
-        text = text.replace(f'"{layer.name}"', f'"layer {position}"')
-    return re.sub(r'_\d+(?=")', "", text)
-
-
-def _weight_quantizers(model):
-    """Yield what rounds the weights of a quantization-aware model, and its mask of zeros, if any.
-
-    A model's JSON says no word of it: one that preserves zeros reads like one that does not.
-    """
-    for layer in model.layers:
-        for _, quantizer, state in getattr(layer, "_weight_vars", ()):
-            yield quantizer, state.get("sparsity_mask")
 
 
 def _tuples(record):

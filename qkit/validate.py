@@ -177,6 +177,44 @@ def labels(y, *, count, classes, what):
     return y.astype(np.int64)
 
 
+def targets(y, *, count, what):
+    """Return `y` as an array with an entry for each item, or say why it is none.
+
+    Parameters
+    ----------
+    y : array_like of shape (count, ...)
+        Numbers; what they mean is the loss's affair.
+    count : int
+        How many inputs there are.
+    what : str
+        The caller and the argument, for the message.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    TypeError
+        If it holds no numbers.
+    ValueError
+        If their number is wrong, or one is NaN or infinite.
+
+    Examples
+    --------
+    >>> targets([[1, -1], [2, 3]], count=2, what="f: y").shape
+    (2, 2)
+    """
+    y = np.asarray(y)
+    if not (np.issubdtype(y.dtype, np.integer) or np.issubdtype(y.dtype, np.floating)):
+        raise TypeError(f"{what} must hold numbers, got {y.dtype}.")
+    if y.ndim == 0 or len(y) != count:
+        raise ValueError(f"{what} must hold one entry for each of {count:,} inputs, got {y.shape}.")
+    if not _all_finite(y):
+        raise ValueError(f"{what} holds values that are NaN or infinite. Clean the data first.")
+    return y
+
+
 def _all_finite(x):
     # unless they are huge, the sum of finite values is finite: a tenth of looking at each
     with np.errstate(over="ignore", invalid="ignore"):

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qkit as qk
-from qkit.interpreter import classifier_shapes, from_grid, open_interpreter, scores, to_grid
+from qkit.interpreter import (
+    classifier_shapes,
+    from_grid,
+    open_interpreter,
+    outputs,
+    scores,
+    single_shapes,
+    to_grid,
+)
 from qkit.tflite_file import TfliteError
 
 
@@ -53,6 +61,23 @@ def test_integers_without_a_grid_are_refused():
 
 def test_shapes_of_a_classifier(tflite):
     assert classifier_shapes(open_interpreter(tflite("float32"))) == ((28, 28), 10)
+
+
+@pytest.mark.parametrize("scheme", ["float32", "full_integer_int8_io"])
+def test_outputs_of_any_shape_are_those_of_the_model(tf, digits, scheme):
+    conv = tf.keras.Sequential(
+        [tf.keras.layers.InputLayer((28, 28)), tf.keras.layers.Conv1D(3, 5, 2, name="conv")]
+    )
+    x = digits.x_test[:7]
+    tflite = qk.convert(conv, scheme, x)
+    assert single_shapes(open_interpreter(tflite)) == ((28, 28), (12, 3))
+    for batched in (True, False):
+        given = outputs(tflite, x, batched=batched)
+        assert given.dtype == np.float32
+        tolerance = 1e-5 if scheme == "float32" else 0.05
+        np.testing.assert_allclose(given, conv.predict(x, verbose=0), atol=tolerance)
+    with pytest.raises(TfliteError, match="gives a score for each"):
+        scores(tflite, x)
 
 
 def test_batch_size_and_threads_reach_the_interpreter(tflite):

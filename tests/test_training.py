@@ -22,7 +22,7 @@ def trainings(monkeypatch):
     """Return a list that grows with each training, which is only pretended."""
     done = []
 
-    def pretend(model, *args):
+    def pretend(model, *args, **options):
         done.append(model)
         return {"loss": [1.0], "accuracy": [0.5], "val_loss": [], "val_accuracy": []}
 
@@ -229,3 +229,31 @@ def test_without_write_permission_training_does_not_start(
     assert not trainings
     fitted(toy_model(), toy_data, cache=False)
     assert len(trainings) == 1
+
+
+def squared_error(targets, outputs):
+    return (targets - outputs) ** 2
+
+
+def test_a_loss_of_ones_own_equals_keras_own_fit(tf, toy_model, toy_data):
+    halves = dataclasses.replace(toy_data, y_train=toy_data.x_train.sum(axis=(1, 2))[:, None] / 9)
+    weights, history = fitted(toy_model(classes=1), halves, loss=squared_error)
+    plain = toy_model(classes=1)
+    tf.keras.utils.set_random_seed(5)
+    plain.compile("adam", "mse")
+    x, y = halves.x_train, halves.y_train
+    plain.fit(x, y, batch_size=8, epochs=2, validation_split=0.1, verbose=0)
+    assert_same(weights, plain.get_weights())
+    assert history.accuracy == ()
+    assert len(history.val_loss) == 2
+    assert "validation loss" in history.summary()
+    assert "accuracy" not in history.summary()
+
+
+def test_key_depends_on_the_loss(trainings, toy_model, toy_data):
+    def squared_error(targets, outputs):  # of the same name, and another one
+        return 2 * (targets - outputs) ** 2
+
+    for loss in (None, globals()["squared_error"], squared_error, squared_error):
+        fitted(toy_model(), toy_data, cache=True, loss=loss)
+    assert len(trainings) == 3

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit import validate
-from qkit.interpreter import classifier_shapes, open_interpreter, to_grid
+from qkit.interpreter import open_interpreter, single_shapes, to_grid
 from qkit.machine import environment
 from qkit.result import Result
 
@@ -155,7 +155,7 @@ class _Runner:
 
     def __init__(self, tflite, x, threads):
         self._interpreter = open_interpreter(tflite, threads=threads)
-        shape, _ = classifier_shapes(self._interpreter)
+        shape, _ = single_shapes(self._interpreter)
         self._source = self._interpreter.get_input_details()[0]
         self._target = self._interpreter.get_output_details()[0]
         self._image = to_grid(validate.images(x[:1], shape, what="latency: x"), self._source)
