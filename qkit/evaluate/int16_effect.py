@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit.data import drawn
+from qkit.evaluate.published import int16_activations
 from qkit.evaluate.task_scores import TaskScores, task_scores
 from qkit.quantize.convert import convert
 from qkit.result import Result
@@ -21,8 +22,8 @@ class Relative:
     Attributes
     ----------
     name : str
-    published : str
-        The model in `qk.published.int16_activations()` that it is a relative of.
+    published : (str, str) or None
+        Model and metric in `qk.published.int16_activations()` that it is a relative of.
     build : callable
         From a keyword `seed` to an untrained Keras 2 model.
     task : Task
@@ -31,7 +32,7 @@ class Relative:
     """
 
     name: str
-    published: str
+    published: tuple | None
     build: Callable
     task: Task
     epochs: int
@@ -64,6 +65,26 @@ class Int16Effect(Result):
     scores: TaskScores
     models: MappingProxyType
 
+    @property
+    def lost(self):
+        """What "int8" and "int16" lose against float32: (value, low, high), in points or dB."""
+        task = self.scores.task
+        factor = (-1 if task.higher_is_better else 1) * (1 if task.unit else 100)
+        ends = self.scores.difference_interval
+        return {
+            name: (factor * difference, *sorted(factor * end for end in ends[name]))
+            for name, difference in self.scores.difference.items()
+        }
+
+    @property
+    def published_lost(self):
+        """What the published model loses, by the same names, in points; empty without one."""
+        if self.relative.published is None:
+            return {}
+        row = int16_activations().loc[self.relative.published]
+        factor = -100 if self.scores.task.higher_is_better else 100
+        return {name: float(factor * (row[name] - row["float32"])) for name in ("int8", "int16")}
+
     def to_frame(self):
         """Return a DataFrame with one row per kind of activation."""
         return self.scores.to_frame().rename_axis("activations")
@@ -90,6 +111,19 @@ def int16_effect(relative, images, *, seed=0, cache=True):
     Returns
     -------
     Int16Effect
+
+    Raises
+    ------
+    ValueError
+        If there is no relative of that name; or from `fit` and `convert`.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> from qkit.tasks.classification import CLASSIFICATION
+    >>> own = Relative("my own", None, qk.models.walkthrough_cnn, CLASSIFICATION, epochs=1)
+    >>> int16_effect(own, qk.load_data("digits"), cache=False).scores.n
+    500
     """
     relative = _find(relative)
     data = relative.task.data(images)
@@ -112,6 +146,46 @@ def int16_effect(relative, images, *, seed=0, cache=True):
     }
     scores = task_scores(models, relative.task, data.x_test, data.y_test)
     return Int16Effect(relative, scores, MappingProxyType(models))
+
+
+def int16_table(effects):
+    """Return the published figures of int8 and int16 activations beside those of small relatives.
+
+    Parameters
+    ----------
+    effects : iterable of Int16Effect
+
+    Returns
+    -------
+    pandas.DataFrame
+        Two rows a network, published and here, where there is a published one: metric, float32,
+        int8 and int16 as they are, and what int8 and int16 lose, in words with the interval.
+    """
+    import pandas as pd
+
+    published = int16_activations()
+    rows = {}
+    for effect in effects:
+        task, score = effect.scores.task, effect.scores.score
+        shown = "{:.2f} dB" if task.unit else "{:.4f}"
+        lost = {
+            f"{name} loses": f"{value:+.2f} ({low:+.2f} to {high:+.2f}) {task.unit or 'points'}"
+            for name, (value, low, high) in effect.lost.items()
+        }
+        rows[(effect.relative.name, "here")] = {
+            "metric": task.metric, **{k: shown.format(v) for k, v in score.items()}, **lost
+        }  # fmt: skip
+        if effect.relative.published:
+            model, metric = effect.relative.published
+            row = published.loc[(model, metric)]
+            rows[(effect.relative.name, f"published: {model}")] = {
+                "metric": metric,
+                **{name: f"{value:.4f}" for name, value in row.items()},
+                **{f"{k} loses": f"{v:+.2f} points" for k, v in effect.published_lost.items()},
+            }
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame.index.names = ["network", "figures"]
+    return frame
 
 
 def _find(relative):
