@@ -109,12 +109,17 @@ def two_of_four_share(x):
     Returns
     -------
     float
-        In 0–1.
+        In 0–1; it is 1 where `is_pruned_m_by_n` of tensorflow-model-optimization, with
+        ``last_channel="C_IN"``, calls the tensor pruned.
 
     Raises
     ------
     ValueError
         If there are no values, or no axis.
+
+    References
+    ----------
+    A. Mishra et al., "Accelerating sparse deep neural networks", 2021.
 
     Examples
     --------
@@ -127,37 +132,6 @@ def two_of_four_share(x):
     starts = np.arange(0, x.shape[-1], _GROUP)
     left = np.add.reduceat(x != 0, starts, axis=-1, dtype=np.int64)
     return float(np.mean(left <= _GROUP - _ZEROS))
-
-
-def follows_two_of_four(x):
-    """Return whether at least two of every four neighbours are zero.
-
-    Parameters
-    ----------
-    x : array_like of one axis or more, not empty
-        As for `two_of_four_share`. A last axis of one or two values follows it always, as nothing
-        can be left over that breaks it.
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    ValueError
-        If there are no values, or no axis.
-
-    References
-    ----------
-    A. Mishra et al., "Accelerating sparse deep neural networks", 2021. The answer is that of
-    `is_pruned_m_by_n` of tensorflow-model-optimization with ``last_channel="C_IN"``.
-
-    Examples
-    --------
-    >>> follows_two_of_four([[0, 0, 1, 2], [3, 0, 4, 0]]), follows_two_of_four([1, 0, 2, 3])
-    (True, False)
-    """
-    return two_of_four_share(x) == 1
 
 
 def _filled(x, *, what):

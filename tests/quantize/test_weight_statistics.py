@@ -13,12 +13,11 @@ from scipy import stats
 from qkit.quantize.weight_statistics import (
     distinct_values,
     entropy_bits,
-    follows_two_of_four,
     sparsity,
     two_of_four_share,
 )
 
-ALL = [sparsity, distinct_values, entropy_bits, two_of_four_share, follows_two_of_four]
+ALL = [sparsity, distinct_values, entropy_bits, two_of_four_share]
 DTYPES = [np.float32, np.float16, ml_dtypes.bfloat16, np.int8, np.int32]
 
 
@@ -30,8 +29,7 @@ def test_a_tensor_by_hand(dtype):
     by_hand = 6 / 12 * 1 + 2 / 12 * np.log2(6) + 1 / 12 * np.log2(12) + 3 / 12 * np.log2(4)
     assert entropy_bits(x) == pytest.approx(by_hand, abs=1e-12)
     assert two_of_four_share(x) == pytest.approx(2 / 3)
-    assert follows_two_of_four(x[:2])
-    assert not follows_two_of_four(x)
+    assert two_of_four_share(x[:2]) == 1
 
 
 def test_zero_has_no_sign_and_no_tolerance():
@@ -40,7 +38,7 @@ def test_zero_has_no_sign_and_no_tolerance():
     assert distinct_values(x) == 3
     assert entropy_bits(x) == 1.5
     assert entropy_bits(x.view(np.uint32)) == 2
-    assert follows_two_of_four(x)
+    assert two_of_four_share(x) == 1
 
 
 @pytest.mark.parametrize("count", [1_000, 4_000, 20_280])
@@ -83,7 +81,7 @@ def test_two_of_four_is_that_of_the_library(x):
         from tensorflow_model_optimization.python.core.sparsity.keras import pruning_utils
 
     theirs = pruning_utils.is_pruned_m_by_n(tf.constant(x), (2, 4), "C_IN")
-    assert follows_two_of_four(x) == theirs
+    assert (two_of_four_share(x) == 1) == theirs
 
 
 @pytest.mark.parametrize(
@@ -101,13 +99,12 @@ def test_two_of_four_is_that_of_the_library(x):
 )
 def test_groups_start_at_multiples_of_four_and_the_rest_counts_as_a_group(x, share):
     assert two_of_four_share(x) == share
-    assert follows_two_of_four(x) == (share == 1)
 
 
 def test_groups_lie_along_the_last_axis():
     x = np.zeros((4, 8))
     x[0] = 1  # two of four along the columns, and not along the rows
-    assert follows_two_of_four(x.T)
+    assert two_of_four_share(x.T) == 1
     assert two_of_four_share(x) == 0.75
 
 
@@ -124,4 +121,4 @@ def test_a_single_value_has_no_neighbours():
 
 def test_types_are_those_of_python():
     found = [function(np.float32([0, 1, 1])) for function in ALL]
-    assert [type(value) for value in found] == [float, int, float, float, bool]
+    assert [type(value) for value in found] == [float, int, float, float]
