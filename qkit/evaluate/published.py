@@ -2,6 +2,9 @@
 
 from types import MappingProxyType
 
+import numpy as np
+
+from qkit.models.architectures import ARCHITECTURES
 from qkit.quantize.schemes import PUBLISHED_SOURCE, SCHEMES
 
 # The walkthrough this kit reproduces: MNIST, post-training quantization against quantization-aware
@@ -17,6 +20,55 @@ WALKTHROUGH = MappingProxyType(
         "float slower by, s": 1.34,
     }
 )
+
+ARCHITECTURES_SOURCE = (
+    "https://ai.google.dev/edge/litert/models/model_optimization, on one big core of a Pixel 2; "
+    "the accuracies of Nasnet-Mobile and Resnet-v2 50: "
+    "https://www.tensorflow.org/model_optimization/guide/quantization/training"
+)
+
+_NOWHERE = float("nan")
+# top-1 original, post-training quantized, trained through the grid, "8-bit" without saying how;
+# the first three again for milliseconds; megabytes original and optimized
+_ARCHITECTURES = {
+    "Mobilenet-v1-1-224": (0.709, 0.657, 0.70, _NOWHERE, 124, 112, 64, 16.9, 4.3),
+    "Mobilenet-v2-1-224": (0.719, 0.637, 0.709, _NOWHERE, 89, 98, 54, 14, 3.6),
+    "Inception_v3": (0.78, 0.772, 0.775, _NOWHERE, 1130, 845, 543, 95.7, 23.9),
+    "Resnet_v2_101": (0.770, 0.768, *2 * (_NOWHERE,), 3973, 2868, _NOWHERE, 178.3, 44.9),
+    "Nasnet-Mobile": (0.74, *2 * (_NOWHERE,), 0.73, *5 * (_NOWHERE,)),
+    "Resnet-v2 50": (0.756, *2 * (_NOWHERE,), 0.75, *5 * (_NOWHERE,)),
+}
+_ARCHITECTURE_COLUMNS = (
+    *(f"top1_{kind}" for kind in ("original", "ptq", "qat", "8_bit")),
+    *(f"latency_{kind}_ms" for kind in ("original", "ptq", "qat")),
+    *(f"size_{kind}_mb" for kind in ("original", "optimized")),
+)
+# The published columns that a scheme of ours stands beside; dynamic range is what the guide's
+# post-training column was, and "optimized" is one size for all that stores int8 weights.
+_COUNTERPARTS = {
+    "top-1": {
+        "float32": "top1_original",
+        "dynamic_range": "top1_ptq",
+        "full_integer": "top1_8_bit",
+        "qat": "top1_qat",
+    },
+    "latency, × float32": {
+        "float32": "latency_original_ms",
+        "dynamic_range": "latency_ptq_ms",
+        "qat": "latency_qat_ms",
+    },
+    "size, MB": {
+        "float32": "size_original_mb",
+        "dynamic_range": "size_optimized_mb",
+        "full_integer": "size_optimized_mb",
+        "qat": "size_optimized_mb",
+    },
+}
+_MEASURED_COLUMNS = {
+    "top-1": ("accuracy", "accuracy_low", "accuracy_high", "accuracy_status"),
+    "latency, × float32": ("latency_ratio", "latency_ratio_low", "latency_ratio_high", "status"),
+    "size, MB": ("size_mb", "size_mb", "size_mb", "status"),
+}
 
 INT16_SOURCE = (
     "https://ai.google.dev/edge/litert/models/post_training_integer_quant_16x8 and the guide of "
@@ -78,6 +130,104 @@ def techniques():
     ).T.rename_axis("technique")
     frame.attrs["source"] = PUBLISHED_SOURCE
     return frame
+
+
+def architectures():
+    """Return the official guide's table of networks before and after 8-bit quantization.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per network: top-1 accuracies in [0, 1], latencies in ms, sizes in MB (1,000,000
+        bytes); NaN where nothing is published. Its source stands in ``.attrs["source"]``.
+
+    Examples
+    --------
+    >>> float(architectures().loc["Mobilenet-v2-1-224", "latency_ptq_ms"])
+    98.0
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame.from_dict(
+        _ARCHITECTURES, "index", columns=_ARCHITECTURE_COLUMNS, dtype=float
+    )
+    frame.attrs["source"] = ARCHITECTURES_SOURCE
+    return frame.rename_axis("model")
+
+
+def beside_architectures(measured):
+    """Return the published figures of networks beside ours.
+
+    Latencies are ratios to float32, as no two machines have the same milliseconds.
+
+    Parameters
+    ----------
+    measured : pandas.DataFrame
+        Rows of `Footprint.to_frame`, with the scheme as a column or the index, and a column
+        `architecture` with a name in ``qk.models.ARCHITECTURES``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per architecture, quantity and scheme: `published`, `measured`, `low` and `high`
+        (its 95 % interval), `status`, which is "measured", or "not possible" or "not measured"
+        with the reason, and `text` with all of it, for reading.
+
+    Raises
+    ------
+    ValueError
+        If an architecture or a column is not known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"architecture": "MobileNet", "scheme": "float32", "size_bytes": 16.9e6}
+    >>> row |= {"latency_ratio": 1.0, "latency_ratio_low": 1.0, "latency_ratio_high": 1.0}
+    >>> row |= {"status": "measured", "accuracy_status": "not measured: no images"}
+    >>> row |= dict.fromkeys(["accuracy", "accuracy_low", "accuracy_high"])
+    >>> beside_architectures(pd.DataFrame([row]))["text"].to_list()[-1]
+    '16.90; published 16.9'
+    """
+    import pandas as pd
+
+    ours = measured.reset_index() if "scheme" not in measured else measured
+    unknown = set(ours["architecture"]) - set(ARCHITECTURES)
+    if unknown:
+        raise ValueError(
+            f"beside_architectures: {sorted(unknown)[0]!r} is no published network; there are: "
+            f"{', '.join(ARCHITECTURES)}"
+        )
+    ours, theirs = ours.assign(size_mb=ours["size_bytes"] / 1e6), architectures()
+    rows = []
+    for quantity, columns in _MEASURED_COLUMNS.items():
+        for row in ours.to_dict("records"):
+            published = theirs.loc[ARCHITECTURES[row["architecture"]].published_name]
+            column = _COUNTERPARTS[quantity].get(row["scheme"])
+            figure = published[column] if column else _NOWHERE
+            if quantity.startswith("latency"):
+                figure /= published["latency_original_ms"]
+            if row["scheme"] == "qat" and np.isnan(published["latency_qat_ms"]):
+                figure = _NOWHERE  # the published file is the post-training one
+            ours_here = (row[name] for name in columns)
+            rows.append((row["architecture"], quantity, row["scheme"], figure, *ours_here))
+    names = ["architecture", "quantity", "scheme", "published", "measured", "low", "high", "status"]
+    frame = pd.DataFrame(rows, columns=names)
+    frame["text"] = [_said(row) for row in frame.to_dict("records")]
+    frame.attrs["source"] = ARCHITECTURES_SOURCE
+    return frame
+
+
+def _said(row):
+    """Return a cell in words: what we measured or why not, and what is published."""
+    text = row["status"]
+    if text == "measured":
+        digits = 3 if row["quantity"] == "top-1" else 2
+        text = f"{row['measured']:.{digits}f}"
+        if row["high"] > row["low"]:
+            text += f" ({row['low']:.{digits}f} to {row['high']:.{digits}f})"
+    if not np.isnan(row["published"]):
+        text += f"; published {row['published']:.3g}"
+    return text
 
 
 def int16_activations():

@@ -1,0 +1,200 @@
+"""The networks of the published tables, as Keras builds them, with or without their weights."""
+
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from qkit import validate
+from qkit._tensorflow import quiet, require_keras_2_model, single_shapes, tensorflow
+from qkit.data import DataNotFoundError
+from qkit.training import seeded
+
+_DOWNLOAD_TIMEOUT_S = 20  # Keras would wait for ever
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network of a published table.
+
+    Attributes
+    ----------
+    name : str
+        Of its constructor in ``tf.keras.applications``.
+    module : str
+        Of its ``preprocess_input``, in ``tf.keras.applications``.
+    image_size : int
+        Pixels, height and width, at which the published figures were measured.
+    published_name : str
+        In the published table.
+    """
+
+    name: str
+    module: str
+    image_size: int
+    published_name: str
+
+    def preprocess(self, pixels):
+        """Return pixels of 0 to 255 on the scale that the network was trained on.
+
+        Parameters
+        ----------
+        pixels : ndarray of shape (n, height, width, 3), float32
+            May be overwritten.
+
+        Returns
+        -------
+        ndarray of the same shape, float32
+        """
+        return getattr(tensorflow().keras.applications, self.module).preprocess_input(pixels)
+
+
+# The published ResNets are TF-Slim's, whose figures are of 299 pixels, not of Keras's default 224:
+# https://github.com/google-research/tf-slim/tree/main, footnote of the table of checkpoints.
+ARCHITECTURES = MappingProxyType(
+    {
+        architecture.name: architecture
+        for architecture in (
+            Architecture("MobileNet", "mobilenet", 224, "Mobilenet-v1-1-224"),
+            Architecture("MobileNetV2", "mobilenet_v2", 224, "Mobilenet-v2-1-224"),
+            Architecture("InceptionV3", "inception_v3", 299, "Inception_v3"),
+            Architecture("ResNet101V2", "resnet_v2", 299, "Resnet_v2_101"),
+            Architecture("ResNet50V2", "resnet_v2", 299, "Resnet-v2 50"),
+            Architecture("NASNetMobile", "nasnet", 224, "Nasnet-Mobile"),
+        )
+    }
+)
+
+
+def architecture(name, *, weights=None, seed=0, image_size=None):
+    """Build a network of the published tables.
+
+    Parameters
+    ----------
+    name : str
+        A name in `ARCHITECTURES`.
+    weights : None, "imagenet", str or Path
+        None draws them: size and latency do not depend on their values. "imagenet" downloads the
+        trained ones through Keras. A path names a file with weights of this network.
+    seed : int
+        Of the weights that are drawn; the same seed gives the same to the last bit.
+    image_size : int, optional
+        Pixels, height and width; by default those of the published figures.
+
+    Returns
+    -------
+    tf.keras.Model
+        Input float32 of shape (n, image_size, image_size, 3), on the scale of
+        ``ARCHITECTURES[name].preprocess``; output probabilities of shape (n, 1000). Not compiled.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network, or the file holds weights of another one.
+    DataNotFoundError
+        If there is no such file, or the weights cannot be downloaded.
+
+    Examples
+    --------
+    >>> architecture("MobileNet").count_params()
+    4253864
+    """
+    if name not in ARCHITECTURES:
+        raise ValueError(
+            f"architecture: unknown network {name!r}; there are {', '.join(ARCHITECTURES)}."
+        )
+    size = ARCHITECTURES[name].image_size if image_size is None else image_size
+    if weights not in (None, "imagenet") and not Path(weights).is_file():
+        raise DataNotFoundError(
+            f"architecture: weights must be None, 'imagenet' or a file of weights; there is no "
+            f"file {weights}."
+        )
+    if weights == "imagenet":
+        return _downloaded(name, size)
+    model = _built(name, size, None, seed)
+    if weights is not None:
+        _load(model, weights)
+    return model
+
+
+def settle_batch_norm(model, x):
+    """Give the BatchNorm layers of a model the statistics of a batch, in place and in one pass.
+
+    Untrained ones take mean 0 and variance 1 for granted, whatever flows; in a deep network of
+    drawn weights that lets activations fade from layer to layer, until their grids have steps too
+    small for the integer kernels. A network with trained weights needs none of this.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        Layers that are frozen stay as they are.
+    x : ndarray of shape (n, *image), float
+        On the scale the model takes; a few images do.
+
+    Raises
+    ------
+    KerasVersionError, TypeError, ValueError
+        If the model has no BatchNorm to settle, or the images do not fit it.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> model = qk.models.depthwise_cnn()
+    >>> settle_batch_norm(model, qk.load_data("digits").x_train[:100])
+    >>> bool(model.get_layer("stem_bn").moving_mean.numpy().any())
+    True
+    """
+    require_keras_2_model(model, what="settle_batch_norm")
+    shape, _ = single_shapes(model, what="settle_batch_norm")
+    x = validate.images(x, shape, what="settle_batch_norm: x")
+    kind = tensorflow().keras.layers.BatchNormalization
+    momenta = {layer: layer.momentum for layer in model.submodules if isinstance(layer, kind)}
+    if not momenta:
+        raise ValueError(f"settle_batch_norm: {model.name!r} has no BatchNormalization layer.")
+    try:
+        for layer in momenta:
+            layer.momentum = 0.0  # the batch's statistics take the place of the old ones
+        with quiet(), seeded(0):  # dropout draws
+            model(x, training=True)
+    finally:
+        for layer, momentum in momenta.items():
+            layer.momentum = momentum
+
+
+def _built(name, size, weights, seed):
+    keras = tensorflow().keras
+    keras.backend.reset_uids()  # layers are numbered; equal networks shall convert to equal bytes
+    with quiet(), seeded(seed):
+        return getattr(keras.applications, name)(weights=weights, input_shape=(size, size, 3))
+
+
+def _downloaded(name, size):
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT_S)
+    try:
+        return _built(name, size, "imagenet", 0)
+    except Exception as error:
+        text = (str(error) or type(error).__name__).splitlines()[0]
+        address = re.search(r"https?://\S+", text)
+        raise DataNotFoundError(
+            f"architecture: the ImageNet weights of {name} are neither in Keras's cache "
+            f"(~/.keras/models) nor to be downloaded ({text}). Fetch "
+            f"{address[0] if address else 'the file'} on a machine with a network and pass its "
+            "path as weights=…; or use weights=None: size and latency do not depend on the "
+            "weights, and only the accuracies stay empty."
+        ) from error
+    finally:
+        socket.setdefaulttimeout(patience)
+
+
+def _load(model, path):
+    try:
+        with quiet():
+            model.load_weights(str(path))
+    except Exception as error:  # formats fail in ways of their own
+        text = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(
+            f"architecture: {path} does not hold the weights of {model.name!r} ({text}). Save "
+            "them with model.save_weights, or take Keras's own file for this network."
+        ) from error
