@@ -95,13 +95,12 @@ class CalibrationEffect(Result):
         """Say what the ranges do to the test images, and what is left of the accuracy."""
         low, high = self.paired.b.interval
         difference = self.paired.difference_pp
-        verdict = "more than noise" if self.paired.p_value < 0.05 else "within the noise"
         against = f"{abs(difference):.1f} points {'above' if difference > 0 else 'below'} float32"
         return (
             f"{self._ranges_in_words()} Accuracy {100 * self.paired.b.accuracy:.1f} % (95 % "
             f"interval {100 * low:.1f} to {100 * high:.1f}, n = {self.paired.b.n:,}), "
             f"{against if difference else 'the same as float32'}, p = {self.paired.p_value:.2g}: "
-            f"{verdict}."
+            f"{self.paired.verdict}."
         )
 
     def _ranges_in_words(self):

@@ -150,11 +150,11 @@ def sentence(comparison, name):
     row = comparison.to_frame().loc[name]
     against = ""
     if name != comparison.reference:
-        noise = "more than noise" if row["p_value"] < 0.05 else "within the noise"
         p_value = _p_value(row["p_value"], False)
         against = (
             f"{row['difference_pp']:+.2f} points against {comparison.reference} "
-            f"(p {p_value if p_value.startswith('<') else f'= {p_value}'}: {noise}), "
+            f"(p {p_value if p_value.startswith('<') else f'= {p_value}'}: "
+            f"{comparison.paired[name].verdict}), "
         )
     count = int(row["float_operators"])
     return (

@@ -40,6 +40,11 @@ class Paired(Result):
         """Indices of the images that the two give different classes, right or wrong."""
         return np.flatnonzero(self.a.predictions != self.b.predictions)
 
+    @property
+    def verdict(self):
+        """Whether the difference is more than noise, in words."""
+        return "more than noise" if self.p_value < 0.05 else "within the noise"
+
     def to_frame(self):
         """Return a DataFrame of one row."""
         import pandas as pd
@@ -58,11 +63,10 @@ class Paired(Result):
     def summary(self):
         """Say in one line how large the difference is, and whether it is more than noise."""
         low, high = self.interval_pp
-        verdict = "more than noise" if self.p_value < 0.05 else "within the noise"
         return (
             f"{self.difference_pp:+.2f} points (95 % interval {low:+.2f} to {high:+.2f}), "
             f"{len(self.gained)} images gained and {len(self.lost)} lost, "
-            f"p = {self.p_value:.2g}: {verdict}"
+            f"p = {self.p_value:.2g}: {self.verdict}"
         )
 
 

@@ -143,11 +143,10 @@ def _flips(found, scheme, against):
     if scheme == against:
         return "Choose another scheme to hold it against."
     lost, gained, both = (len(v) for v in (found.lost, found.gained, found.disagreements))
-    verdict = "more than noise" if found.p_value < 0.05 else "within the noise"
     return (
         f"Against {against}: {lost} of {found.a.n:,} images lost, {gained} gained, "
         f"{both - lost - gained} wrong in another way; {found.difference_pp:+.2f} points, "
-        f"p = {found.p_value:.2g}: {verdict}."
+        f"p = {found.p_value:.2g}: {found.verdict}."
     )
 
 
