@@ -20,7 +20,7 @@ def plot_clusters_effect(effect, *, layer=None, figure=None):
     ----------
     effect : ClustersEffect
     layer : str, optional
-        The one whose weights are shown; that with the most clustered weights by default.
+        The one whose weights are shown; that with the most weights by default.
     figure : matplotlib Figure, optional
 
     Returns
@@ -68,22 +68,12 @@ def compose_clusters_effect(figure, size_before, reference):
     rates.set_xticks([], minor=True)
     draw = compose_wrong_answers(rates, reference)
     cover = veil(rates)
-    before = {
-        "raw": size_before.raw_bytes,
-        "deflated": size_before.deflated_bytes,
-        "entropy floor": size_before.entropy_bytes,
-    }
 
     def update_weights(clustered, layer):
         update_values(clustered, layer)
         update_paths(clustered, layer)
-        now = {
-            "raw": clustered.size.raw_bytes,
-            "deflated": clustered.size.deflated_bytes,
-            "index + table": clustered.table_bytes,
-            "entropy floor": clustered.size.entropy_bytes,
-        }
-        update_bars(now, before)
+        now = clustered.size.by_way | {"index + table": clustered.table_bytes}
+        update_bars(now, size_before.by_way)
 
     def update_effect(effect):
         cover.set_visible(effect is None)

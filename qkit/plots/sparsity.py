@@ -68,7 +68,7 @@ def compose_sparsity_effect(figure, raw_bytes, reference):
         found = next(each for each in pruned.layers if each.name == layer)
         update_kernel(found, pruned.masks[layer])
         update_values(found.weights, pruned.masks[layer], pruned.threshold(layer))
-        update_bars(*(_by_way(weights.size) for weights in (pruned, whole)))
+        update_bars(pruned.size.by_way, whole.size.by_way)
 
     def update_effect(effect):
         cover.set_visible(effect is None)
@@ -147,11 +147,3 @@ def _coloured(weights, kept):
     strength = (_FAINTEST + (1 - _FAINTEST) * np.sqrt(np.abs(weights))) * kept
     colours = np.where(weights[..., None] < 0, to_rgb(FLOAT), to_rgb(INTEGER))
     return 1 - strength[..., None] * (1 - colours)
-
-
-def _by_way(size):
-    return {
-        "raw": size.raw_bytes,
-        "deflated": size.deflated_bytes,
-        "entropy floor": size.entropy_bytes,
-    }

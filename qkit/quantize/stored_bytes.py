@@ -30,13 +30,20 @@ class StoredBytes(Result):
     deflated_bytes: int
     entropy_bytes: float
 
+    @property
+    def by_way(self):
+        """The bytes by way of storing, in words."""
+        return {
+            "raw": self.raw_bytes,
+            "deflated": self.deflated_bytes,
+            "entropy floor": self.entropy_bytes,
+        }
+
     def to_frame(self):
         """Return a DataFrame with one row per way of storing."""
         import pandas as pd
 
-        rows = {"raw": self.raw_bytes, "deflated": self.deflated_bytes}
-        rows |= {"entropy floor": self.entropy_bytes}
-        return pd.DataFrame({"size_bytes": rows}).rename_axis("stored")
+        return pd.DataFrame({"size_bytes": self.by_way}).rename_axis("stored")
 
     def summary(self):
         """Say in one line what they take."""
