@@ -5,6 +5,7 @@ import numpy as np
 
 from qkit.plots.flips import compose_flips
 from qkit.plots.style import FLOAT, INTEGER, REST, veil
+from qkit.plots.wrong_answers import lay_out_wrong_answers
 
 _BITS = (2, 4, 8, 16, 32)
 
@@ -80,28 +81,19 @@ def compose_bits_effect(figure, layers, float_bytes, reference, x):
     )  # fmt: skip
 
     kib = float_bytes / 1024
-    rates.set(xscale="log", yscale="log", xlim=(kib / 22, kib * 1.4), ylim=(0.5 / reference.n, 1))
+    shares = lay_out_wrong_answers(rates, reference)
+    rates.set(xscale="log", xlim=(kib / 22, kib * 1.4), xlabel="weights, KiB")
+    rates.set_ylim(top=1)
     sizes = [kib * bits / 32 for bits in _BITS]
     rates.set_xticks(sizes, [f"{size:.3g}" for size in sizes])
     rates.set_xticks([], minor=True)
-    rates.set_yticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
-    rates.set(xlabel="weights, KiB", ylabel=f"wrong answers on {reference.n:,} images")
-    rates.grid(alpha=0.3)
-    wrong, (low, high) = _wrong(reference)
-    rates.axhspan(max(low, 0.5 / reference.n), high, color=REST, alpha=0.25, lw=0)
-    rates.axhline(max(wrong, 0.5 / reference.n), color="0.3", ls="--", lw=1)
-    rates.text(
-        0.98, max(low, 0.5 / reference.n) * 0.93, "float32, with its 95 % interval", size=9,
-        color="0.3", ha="right", va="top", transform=rates.get_yaxis_transform(),
-    )  # fmt: skip
     (trail,) = rates.plot([], [], ".", color=REST, ms=7, animated=True)
     (interval,) = rates.plot([], [], "-", color=INTEGER, lw=2, animated=True)
     (point,) = rates.plot([], [], "o", color=INTEGER, ms=8, animated=True)
     said = rates.text(
         0.98, 0.97, "", transform=rates.transAxes, ha="right", va="top", size=11, animated=True
     )
-    for ax in (bars, rates):
-        ax.spines[["top", "right"]].set_visible(False)
+    bars.spines[["top", "right"]].set_visible(False)
     update_flips = compose_flips(flips, x)
     veils = [veil(ax) for ax in (rates, flips)]
     drawn = []
@@ -116,20 +108,14 @@ def compose_bits_effect(figure, layers, float_bytes, reference, x):
             cover.set_visible(effect is None)
         if effect is None:
             return
-        wrong, ends = _wrong(effect.paired.b)
-        here = effect.weights_bytes / 1024, max(wrong, 0.5 / reference.n)
+        wrong, *ends = shares(effect.paired.b)
+        here = effect.weights_bytes / 1024, wrong
         trail.set_data(*zip(*drawn, strict=True)) if drawn else None
         point.set_data([here[0]], [here[1]])
-        interval.set_data([here[0]] * 2, np.maximum(ends, 0.5 / reference.n))
+        interval.set_data([here[0]] * 2, ends)
         said.set_text(f"{100 * effect.paired.b.accuracy:.1f} % right")
         update_flips(effect.paired, "float32")
         if here not in drawn:
             drawn.append(here)
 
     return update_bits, update_effect
-
-
-def _wrong(accuracy):
-    """Return the share of wrong answers and its interval."""
-    low, high = accuracy.interval
-    return 1 - accuracy.accuracy, (1 - high, 1 - low)
