@@ -9,13 +9,14 @@ from qkit import validate
 from qkit._tensorflow import quiet, require_keras_2_model, tensorflow
 from qkit.quantize.clustering import MOST_CLUSTERS, is_clustered
 from qkit.quantize.dead_channels import room_for_biases
+from qkit.quantize.left_in_float import quantized_but, require_full_integer, require_known
 from qkit.quantize.promise import check_promise
 from qkit.quantize.pruning import is_pruned
 from qkit.quantize.schemes import find_scheme
 from qkit.quantize.structure import is_quantization_aware, require_stripped
 
 
-def convert(model, scheme, calibration=None):
+def convert(model, scheme, calibration=None, *, left_in_float=()):
     """Convert a model to a .tflite file under a quantization scheme, and check that it worked.
 
     The converter ignores some requests in silence: integer activations without a calibration
@@ -33,6 +34,10 @@ def convert(model, scheme, calibration=None):
         Unlabelled images, scaled as in training, from which the ranges of the activations are
         chosen; a hundred or more. TensorFlow calls them the representative data set. Only the
         schemes that need "unlabelled sample" read them.
+    left_in_float : sequence of str
+        Operations to leave in float, for "full_integer": names of the tensors that they give in the
+        file of the scheme "float32". What is left is given back to the int8 grid where an int8
+        operation reads it.
 
     Returns
     -------
@@ -62,12 +67,16 @@ def convert(model, scheme, calibration=None):
         )
     if scheme.calibrated:
         calibration = _checked_calibration(calibration, scheme)
+    if left_in_float:
+        require_full_integer(left_in_float, scheme)
     source = _checked_model(model, scheme, calibration)
+    if left_in_float:
+        require_known(left_in_float, convert(model, "float32"))
     seen_through = scheme.through_grid and not isinstance(source, Path)
     with quiet(), room_for_biases(source) if seen_through else contextlib.nullcontext():
         converter = _converter(source, scheme, calibration)
-        tflite = converter.convert()
-    check_promise(tflite, scheme)
+        tflite = quantized_but(converter, left_in_float) if left_in_float else converter.convert()
+    check_promise(tflite, scheme, left_in_float)
     return tflite
 
 

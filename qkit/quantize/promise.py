@@ -14,7 +14,7 @@ class PromiseError(ValueError):
     """The converter wrote a file that is not what the scheme promises."""
 
 
-def check_promise(tflite, scheme):
+def check_promise(tflite, scheme, left_in_float=()):
     """Check that the dtypes in a file are those of its scheme, and that it runs.
 
     Parameters
@@ -22,6 +22,8 @@ def check_promise(tflite, scheme):
     tflite : bytes
         As the converter wrote them.
     scheme : Scheme
+    left_in_float : sequence of str
+        What operators in float give: these, and no others.
 
     Raises
     ------
@@ -29,10 +31,15 @@ def check_promise(tflite, scheme):
         With what differs and the likely reason.
     """
     file = read_tflite(tflite)
-    for check in (_check_known_faults, _check_weights, _check_activations, _check_io):
-        fault = check(file, scheme)
-        if fault:
-            raise PromiseError(f"convert: {scheme.name!r} was asked for, but {fault}")
+    fault = (
+        _check_known_faults(file, scheme)
+        or _check_weights(file, scheme)
+        or _check_activations(file, scheme)
+        or _check_float_operators(file, scheme, left_in_float)
+        or _check_io(file, scheme)
+    )
+    if fault:
+        raise PromiseError(f"convert: {scheme.name!r} was asked for, but {fault}")
     cut_off = cut_off_biases(tflite, file)
     if cut_off:
         raise PromiseError(
@@ -97,9 +104,22 @@ def _check_activations(file, scheme):
             f"the activations are {_list(found)}. The converter ignored the request: is "
             "`optimizations` empty, or was no calibration set given?"
         )
-    if file.float_operators:
-        names = sorted({op.name for op in file.float_operators})
-        return f"{len(file.float_operators)} operators are left in float: {', '.join(names)}."
+    return None
+
+
+def _check_float_operators(file, scheme, left_in_float):
+    if scheme.activations == "float32":
+        return None
+    left = {op.outputs[0].name: op.name for op in file.float_operators}
+    unasked = [kind for name, kind in left.items() if name not in left_in_float]
+    if unasked:
+        return f"{len(unasked)} operators are left in float: {', '.join(sorted(set(unasked)))}."
+    quantized = [name for name in left_in_float if name not in left]
+    if quantized:
+        return (
+            f"{quantized[0]!r}, which was to be left in float, is on the grid. The converter "
+            "leaves no operation in float that only passes values on, such as MAX_POOL_2D."
+        )
     return None
 
 
