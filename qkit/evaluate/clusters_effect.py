@@ -37,10 +37,7 @@ class ClustersEffect(Result):
 
     def summary(self):
         """Say what is left, and that nothing was trained."""
-        return (
-            f"{self.clustered.summary()}. Accuracy {self.paired.b.summary()}; against the weights "
-            f"as they were {self.paired.summary()}"
-        )
+        return f"{self.clustered.summary()}. {self.paired.against('the weights as they were')}"
 
 
 def clusters_effect(

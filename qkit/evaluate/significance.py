@@ -69,6 +69,10 @@ class Paired(Result):
             f"p = {self.p_value:.2g}: {self.verdict}"
         )
 
+    def against(self, name):
+        """Say the accuracy of b, and its difference from a, which is called by a name."""
+        return f"Accuracy {self.b.summary()}; against {name} {self.summary()}"
+
 
 def paired(a, b):
     """Compare two models on the same images.

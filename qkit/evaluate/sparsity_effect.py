@@ -37,10 +37,7 @@ class SparsityEffect(Result):
 
     def summary(self):
         """Say what is left, and that nothing was trained."""
-        return (
-            f"{self.pruned.summary()}. Accuracy {self.paired.b.summary()}; against all weights in "
-            f"float32 {self.paired.summary()}"
-        )
+        return f"{self.pruned.summary()}. {self.paired.against('all weights in float32')}"
 
 
 def sparsity_effect(

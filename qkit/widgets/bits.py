@@ -80,9 +80,7 @@ def explore_bits(model, data, *, images=1000, calibration=None):
 
     def settle(effect):
         update_effect(effect)
-        if effect is None:
-            return None
-        return f"Accuracy {effect.paired.b.summary()}; against float32 {effect.paired.summary()}."
+        return None if effect is None else f"{effect.paired.against('float32')}."
 
     return Explorer(
         controls,
