@@ -87,6 +87,11 @@ def tflite(request, trained, calibration):
 
 
 @pytest.fixture(scope="session")
+def float_file(tflite):
+    return tflite("float32")
+
+
+@pytest.fixture(scope="session")
 def saved(request, tmp_path_factory):
     """Return a function from the name of a model's fixture to the folder of its SavedModel."""
 

@@ -15,7 +15,7 @@ from qkit.quantize.float_file import with_weights
 from qkit.quantize.simulation import layers
 from qkit.quantize.stored_bytes import kib, stored_bytes
 from qkit.widgets.explorer import Explorer, choice
-from qkit.widgets.subject import subject
+from qkit.widgets.subject import said_of_layers, subject
 
 
 def explore_clusters(model, data, *, images=1000):
@@ -76,7 +76,8 @@ def explore_clusters(model, data, *, images=1000):
             f"weights: raw {kib(before.raw_bytes)} as before; deflated "
             f"{kib(before.deflated_bytes)} → {kib(clustered.size.deflated_bytes)}; as index and "
             f"table {kib(clustered.table_bytes)}; entropy floor "
-            f"{kib(clustered.size.entropy_bytes)}.{_said_whole(clustered)}"
+            f"{kib(clustered.size.entropy_bytes)}."
+            f"{said_of_layers(clustered, 'cluster', 'clustered')}"
         )
 
     def compute(layer, **values):
@@ -84,12 +85,7 @@ def explore_clusters(model, data, *, images=1000):
 
     def settle(effect):
         update_effect(effect)
-        if effect is None:
-            return None
-        return (
-            f"Accuracy {effect.paired.b.summary()}; against the weights as they were "
-            f"{effect.paired.summary()}."
-        )
+        return None if effect is None else f"{effect.paired.against('the weights as they were')}."
 
     return Explorer(
         controls,
@@ -110,10 +106,3 @@ def _said_layer(clustered, name):
         f"{100 * counts.max() / counts.sum():.0f} % of the weights; SQNR "
         f"{clustered.sqnr_db(name):.1f} dB."
     )
-
-
-def _said_whole(clustered):
-    if not clustered.left_whole:
-        return ""
-    reason = next(iter(clustered.left_whole.values()))
-    return f" Not clustered: {', '.join(clustered.left_whole)} ({reason})."

@@ -15,7 +15,7 @@ from qkit.quantize.prune_once import STORAGES, prune_once
 from qkit.quantize.simulation import layers
 from qkit.quantize.stored_bytes import kib
 from qkit.widgets.explorer import Explorer, choice
-from qkit.widgets.subject import subject
+from qkit.widgets.subject import said_of_layers, subject
 
 _TWO_OF_FOUR, _BLOCK = "2:4", (1, 4)  # TensorFlow Lite has a kernel for blocks of this size
 
@@ -79,19 +79,14 @@ def explore_sparsity(model, data, *, images=1000):
         pruned = pruned_by(*asked(**values))
         whole = pruned_by(0, None, pruned.storage)
         update_weights(pruned, whole, layer)
-        return f"{_said_bytes(pruned, whole)} {_said_whole(pruned)}".strip()
+        return f"{_said_bytes(pruned, whole)}{said_of_layers(pruned, 'prune', 'pruned')}"
 
     def compute(layer, **values):
         return effect_of(*asked(**values))
 
     def settle(effect):
         update_effect(effect)
-        if effect is None:
-            return None
-        return (
-            f"Accuracy {effect.paired.b.summary()}; against all weights in float32 "
-            f"{effect.paired.summary()}."
-        )
+        return None if effect is None else f"{effect.paired.against('all weights in float32')}."
 
     return Explorer(
         controls,
@@ -124,13 +119,4 @@ def _said_bytes(pruned, whole):
         f"set to 0{zeros}. All weights as {pruned.storage}: raw {kib(pruned.size.raw_bytes)} as "
         f"before; deflated {kib(whole.size.deflated_bytes)} → {kib(pruned.size.deflated_bytes)}; "
         f"entropy floor {kib(whole.size.entropy_bytes)} → {kib(pruned.size.entropy_bytes)}."
-    )
-
-
-def _said_whole(pruned):
-    by_reason = {}
-    for name, reason in pruned.left_whole.items():
-        by_reason.setdefault(reason, []).append(name)
-    return " ".join(
-        f"Not pruned: {', '.join(names)} ({reason})." for reason, names in by_reason.items()
     )

@@ -11,11 +11,6 @@ from qkit.tflite_file import TfliteError, read_tflite
 
 
 @pytest.fixture(scope="module")
-def float_file(tflite):
-    return tflite("float32")
-
-
-@pytest.fixture(scope="module")
 def ranges(float_file, calibration):
     return simulation.calibrated_ranges(float_file, calibration)
 

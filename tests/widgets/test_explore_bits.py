@@ -7,11 +7,6 @@ import pytest
 import qkit as qk
 
 
-@pytest.fixture(scope="module")
-def float_file(tflite):
-    return tflite("float32")
-
-
 @pytest.fixture
 def explorer(float_file, digits):
     return qk.explore_bits(float_file, digits, images=100)
@@ -50,15 +45,6 @@ def test_one_slider_takes_all_layers_along_in_one_answer(explorer):
     assert {c.value for n, c in explorer.controls.items() if n.startswith("activation")} == {8}
     assert len(shown) <= 2  # at once, and when the accuracy is there
     assert explorer.readout.startswith("weight bits, all: 8 → 3.")
-
-
-def test_nothing_of_an_earlier_picture_stays_below_a_later_one(explorer):
-    control, shown = explorer.controls["weight bits, all"], []
-    for bits in (2, 8, 2, 8, 2):  # the first two leave their points in the trail
-        control.value = bits
-        explorer.wait()
-        shown.append(explorer.png())
-    assert shown[4] == shown[2]
 
 
 def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer):

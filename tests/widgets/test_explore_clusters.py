@@ -10,11 +10,6 @@ IMAGES = 100
 
 
 @pytest.fixture(scope="module")
-def float_file(tflite):
-    return tflite("float32")
-
-
-@pytest.fixture(scope="module")
 def effect(float_file, digits):
     x, y = digits.x_test[:IMAGES], digits.y_test[:IMAGES]
 
@@ -59,18 +54,6 @@ def test_every_control_moves_the_picture(explorer):
     assert "conv: 7 of 7 values in use" in explorer.readout
 
 
-def test_depthwise_kernels_are_named_and_not_skipped_in_silence(digits):
-    explorer = qk.explore_clusters(qk.models.depthwise_cnn(), digits, images=20)
-    named = "Not clustered: block1_dw, block2_dw, block3_dw, block4_dw (depthwise"
-    assert named in explorer.readout
-    assert explorer.controls["layer"].value == "block4_pw"
-    explorer.controls["layer"].value = "block2_dw"
-    explorer.controls["clusters"].value = 2
-    explorer.wait()
-    assert "block2_dw is left as it is" in explorer.readout
-    assert explorer.settled
-
-
 def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer, effect):
     before = plt.get_fignums()
     for clusters in [*range(2, 65, 4), *range(64, 2, -4), 9]:
@@ -81,28 +64,6 @@ def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer, eff
     expected = effect(clusters=9, init="linear", steps=9)
     assert f"Accuracy {expected.paired.b.summary()}" in explorer.readout
     assert plt.get_fignums() == before
-
-
-def test_nothing_of_an_earlier_picture_stays_below_a_later_one(explorer):
-    shown = []
-    for clusters in (2, 64, 2, 64):  # the first two leave their points in the trail
-        explorer.controls["clusters"].value = clusters
-        explorer.wait()
-        shown.append(explorer.png())
-    assert shown[3] == shown[1]
-
-
-@pytest.mark.parametrize("images", [0, -1, 2.5, "all", True])
-def test_no_images_are_refused(images, float_file, digits):
-    with pytest.raises(ValueError, match="whole number of 1 or more, got"):
-        qk.explore_clusters(float_file, digits, images=images)
-
-
-def test_files_that_do_not_fit_are_refused(tflite, digits):
-    with pytest.raises(ValueError, match="Pass the float file"):
-        qk.explore_clusters(tflite("full_integer"), digits)
-    with pytest.raises(ValueError, match="these 100 bytes are no"):
-        qk.explore_clusters(b"x" * 100, digits)
 
 
 def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):

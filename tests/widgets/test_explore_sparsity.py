@@ -10,11 +10,6 @@ IMAGES = 100
 
 
 @pytest.fixture(scope="module")
-def float_file(tflite):
-    return tflite("float32")
-
-
-@pytest.fixture(scope="module")
 def effect(float_file, digits):
     x, y = digits.x_test[:IMAGES], digits.y_test[:IMAGES]
 
@@ -93,17 +88,6 @@ def test_the_bytes_are_there_at_once_and_the_accuracy_follows(explorer):
     assert explorer.readout.partition(".")[2] == settled.partition(".")[2]
 
 
-def test_depthwise_kernels_are_named_and_not_skipped_in_silence(digits):
-    explorer = qk.explore_sparsity(qk.models.depthwise_cnn(), digits, images=20)
-    assert "Not pruned: block1_dw, block2_dw, block3_dw, block4_dw (depthwise" in explorer.readout
-    assert explorer.controls["layer"].value == "block4_pw"
-    explorer.controls["layer"].value = "block2_dw"
-    explorer.controls["sparsity"].value = 98
-    explorer.wait()
-    assert explorer.settled
-    assert "n = 20" in explorer.readout
-
-
 def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer, effect):
     before = plt.get_fignums()
     for sparsity in [*range(0, 99, 3), *range(98, 0, -3), 65]:
@@ -115,15 +99,6 @@ def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer, eff
     assert set_to_0(expected) in explorer.readout
     assert f"Accuracy {expected.paired.b.summary()}" in explorer.readout
     assert plt.get_fignums() == before
-
-
-def test_nothing_of_an_earlier_picture_stays_below_a_later_one(explorer):
-    shown = []
-    for sparsity in (98, 0, 98, 0):  # the first two leave their points in the trail
-        explorer.controls["sparsity"].value = sparsity
-        explorer.wait()
-        shown.append(explorer.png())
-    assert shown[3] == shown[1]
 
 
 def test_only_patterns_that_fit_are_offered(toy_tflite, toy_data):
@@ -139,19 +114,6 @@ def test_only_patterns_that_fit_are_offered(toy_tflite, toy_data):
         )
     }
     assert set(explorer.controls["pattern"].options) == fitting
-
-
-@pytest.mark.parametrize("images", [0, -1, 2.5, "all", True])
-def test_no_images_are_refused(images, float_file, digits):
-    with pytest.raises(ValueError, match="whole number of 1 or more, got"):
-        qk.explore_sparsity(float_file, digits, images=images)
-
-
-def test_an_integer_file_is_refused(tflite, digits):
-    with pytest.raises(ValueError, match="Pass the float file"):
-        qk.explore_sparsity(tflite("full_integer"), digits)
-    with pytest.raises(ValueError, match="these 100 bytes are no"):
-        qk.explore_sparsity(b"x" * 100, digits)
 
 
 def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):

@@ -1,0 +1,67 @@
+"""What the explorers of bits, sparsity and clusters have in common."""
+
+import pytest
+
+import qkit as qk
+
+EXPLORERS = {
+    # the function, a control, and two of its values
+    "bits": (qk.explore_bits, "weight bits, all", (2, 8)),
+    "sparsity": (qk.explore_sparsity, "sparsity", (98, 0)),
+    "clusters": (qk.explore_clusters, "clusters", (2, 64)),
+}
+
+
+@pytest.fixture(scope="module", params=EXPLORERS)
+def explore(request):
+    return EXPLORERS[request.param][0]
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_nothing_of_an_earlier_picture_stays_below_a_later_one(name, float_file, digits):
+    explore, control, values = EXPLORERS[name]
+    explorer, shown = explore(float_file, digits, images=100), []
+    for value in 2 * values + values[:1]:  # the first two leave their points in the trail
+        explorer.controls[control].value = value
+        explorer.wait()
+        shown.append(explorer.png())
+    assert shown[4] == shown[2] != shown[3]
+
+
+@pytest.mark.parametrize("images", [0, -1, 2.5, "all", True])
+def test_no_images_are_refused(images, explore, float_file, digits):
+    with pytest.raises(ValueError, match="whole number of 1 or more, got"):
+        explore(float_file, digits, images=images)
+
+
+def test_files_that_do_not_fit_are_refused(explore, tflite, digits):
+    with pytest.raises(ValueError, match="Pass the float file"):
+        explore(tflite("full_integer"), digits)
+    with pytest.raises(ValueError, match="these 100 bytes are no"):
+        explore(b"x" * 100, digits)
+
+
+@pytest.mark.parametrize(
+    ("name", "done", "does", "value"),
+    [("sparsity", "pruned", "prunes", 98), ("clusters", "clustered", "clusters", 2)],
+)
+def test_what_is_done_otherwise_than_in_training_is_said(
+    name, done, does, value, float_file, digits
+):
+    explore, control, _ = EXPLORERS[name]
+    explorer = explore(qk.models.depthwise_cnn(), digits, images=20)
+    named = f"Not {done}: block1_dw, block2_dw, block3_dw, block4_dw (depthwise"
+    folded = (
+        f"into the kernels here; tensorflow-model-optimization {does} those before the folding."
+    )
+    assert named in explorer.readout
+    assert folded in explorer.readout
+    assert "Batch normalisation" not in explore(float_file, digits, images=20).readout
+    assert explorer.controls["layer"].value == "block4_pw"
+    explorer.controls["layer"].value = "block2_dw"
+    explorer.controls[control].value = value
+    explorer.wait()
+    if name == "clusters":
+        assert "block2_dw is left as it is" in explorer.readout
+    assert explorer.settled
+    assert "n = 20" in explorer.readout
