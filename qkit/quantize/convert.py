@@ -85,6 +85,8 @@ def _converter(source, scheme, calibration):
     lite = tf.lite.TFLiteConverter
     if isinstance(source, Path):
         converter = lite.from_saved_model(str(source))
+    elif scheme.activations == "int16" and any(getattr(n, "unroll", False) for n in source.layers):
+        converter = lite.from_concrete_functions([_of_one_input(tf, source)], source)
     else:
         converter = lite.from_keras_model(source)
     converter.optimizations = [getattr(tf.lite.Optimize, name) for name in scheme.optimizations]
@@ -103,6 +105,18 @@ def _converter(source, scheme, calibration):
     if scheme.io != "float32":
         converter.inference_input_type = converter.inference_output_type = getattr(tf, scheme.io)
     return converter
+
+
+def _of_one_input(tf, model):
+    """Return a model as a function of one input alone, so that zeros of its size are constants.
+
+    A recurrent layer starts from zeros, as many as there are inputs. Where that is not known before
+    the file runs, they are an activation whose int16 scale is 0; a GRU adds a bias to its product
+    with them, the bias takes its scale from the product's, and the weights, which all steps share,
+    end with the scale inf. Constants are gone before the converter looks for scales.
+    """
+    shape = tf.TensorSpec((1, *model.input_shape[1:]), model.inputs[0].dtype)
+    return tf.function(lambda x: model(x)).get_concrete_function(shape)
 
 
 def _checked_calibration(calibration, scheme):
@@ -181,13 +195,6 @@ def _refuse_combinations(model, scheme):
             f"{scheme.name!r} the file would keep its fake quantization and grow. Use 'qat'."
         )
     _require_technique(model, scheme)
-    unrolled = [layer.name for layer in model.layers if getattr(layer, "unroll", False)]
-    if unrolled and scheme.activations == "int16":
-        raise ValueError(
-            f"convert: the unrolled recurrent layer {unrolled[0]!r} with int16 activations gives "
-            "infinite scales, and predictions that are noise: the steps share their weights. Use "
-            "'full_integer', which keeps its accuracy."
-        )
 
 
 def _require_technique(model, scheme):

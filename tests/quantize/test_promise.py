@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.interpreter import outputs
 from qkit.quantize.promise import PromiseError, check_promise
+from qkit.tflite_file import read_tflite
 
 PAIRS = [
     (made, asked)
@@ -86,12 +88,36 @@ def test_scale_that_is_not_finite_is_an_error(tflite, edited):
         check_promise(edited(tflite("int16_activations"), spoil), qk.SCHEMES["int16_activations"])
 
 
-@pytest.mark.parametrize("kind", ["GRU", "LSTM", "SimpleRNN"])
-def test_unrolled_recurrent_layer_with_int16_is_refused(kind, tf, toy_data):
-    layer = getattr(tf.keras.layers, kind)(2, unroll=True, name="reader")
-    model = tf.keras.Sequential([tf.keras.layers.InputLayer((4, 4)), layer])
-    with pytest.raises(ValueError, match=r"'reader' with int16.*infinite.*'full_integer'"):
-        qk.convert(model, "int16_activations", toy_data.x_train)
+@pytest.fixture(scope="module")
+def started_from_zeros(tf, toy_data):
+    """Return a small unrolled GRU with biases, and its file with int16 activations as it comes."""
+    layers = tf.keras.layers
+    gru = layers.GRU(8, unroll=True, bias_initializer="random_normal", name="reader")
+    model = tf.keras.Sequential([layers.InputLayer((4, 4)), gru])
+    with qk.quiet():
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        ops = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+        converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, ops)]
+        converter.representative_dataset = lambda: ([x[None]] for x in toy_data.x_train)
+        return model, converter.convert()
+
+
+def test_first_state_of_unrolled_gru_spoils_the_scales_of_its_weights(started_from_zeros):
+    _, tflite = started_from_zeros
+    (zeros,) = (op.outputs[0] for op in read_tflite(tflite).operators if op.name == "FILL")
+    assert zeros.scale.tolist() == [0]
+    with pytest.raises(PromiseError, match=r"not finite.*unrolled recurrent"):
+        check_promise(tflite, qk.SCHEMES["int16_activations"])
+
+
+def test_unrolled_recurrent_layers_convert_with_int16(started_from_zeros, tf, toy_data):
+    model, _ = started_from_zeros
+    tflite = qk.convert(model, "int16_activations", toy_data.x_train)
+    assert "FILL" not in {op.name for op in read_tflite(tflite).operators}
+    exact = model.predict(toy_data.x_test, verbose=0)
+    error = outputs(tflite, toy_data.x_test) - exact
+    assert np.abs(error).max() < 0.02 * np.abs(exact).max()
 
 
 def test_aware_model_with_int16_is_refused(aware, calibration):
