@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Modules that are not named here are the ground that all others stand on.
 GROUND, QUANTIZED, QUANTIZE, EVALUATE, PLOTS, WIDGETS, NOTEBOOK = range(7)
 FLOORS = {
-    **dict.fromkeys(("data", "tasks", "models", "training"), QUANTIZED),
+    **dict.fromkeys(("data", "image_folder", "tasks", "models", "training"), QUANTIZED),
     **dict.fromkeys(("quantize", "interpreter"), QUANTIZE),  # which puts values on grids
     "evaluate": EVALUATE,
     "plots": PLOTS,
@@ -134,7 +134,8 @@ WITHOUT_EXAMPLE = {
     "tensors",
 }
 PUBLIC = {name: getattr(qk, name) for name in qk.__all__}
-PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in ("walkthrough_cnn", "depthwise_cnn")}
+MODELS = ("architecture", "depthwise_cnn", "walkthrough_cnn")
+PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in MODELS}
 NAMES = ("calibration", "centroids", "decision_tree", "grid", "mistakes", "published", "simulation")
 PUBLIC |= {
     f"{module.__name__.rpartition('.')[2]}.{name}": value

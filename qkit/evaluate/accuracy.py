@@ -6,7 +6,7 @@ import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import classifier_shape
-from qkit.interpreter import scores
+from qkit.interpreter import classifier_shapes, open_interpreter, scores
 from qkit.result import Result
 
 
@@ -104,6 +104,79 @@ def accuracy(model, x, y, *, batched=True, threads=None):
         given = scores(model, x, batched=batched, threads=threads, what="accuracy")
     y = validate.labels(y, count=len(given), classes=given.shape[1], what="accuracy: y")
     return from_predictions(given.argmax(axis=1), y)
+
+
+def streamed_accuracy(model, images, *, batch_size=100, follow=None):
+    """Measure the accuracy on a folder of images that are never all in memory.
+
+    Parameters
+    ----------
+    model : bytes or tf.keras.Model
+        As for `accuracy`.
+    images : ImageFolder
+        Or anything with `class_names` and `batches(size)`.
+    batch_size : int
+        Images in memory at once.
+    follow : callable, optional
+        Called with the number of images done after each batch.
+
+    Returns
+    -------
+    Accuracy
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is none that can be run, or knows another number of classes than the folder:
+        its class numbers would then mean other things.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import qkit as qk
+    >>> digits, tflite = qk.load_data("digits"), qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> whole = [(digits.x_test, digits.y_test)]
+    >>> images = SimpleNamespace(class_names="0123456789", batches=lambda size: whole)
+    >>> streamed_accuracy(tflite, images).n
+    500
+    """
+    if hasattr(model, "predict"):
+        classes = classifier_shape(model, what="accuracy")[1]
+    else:
+        classes = classifier_shapes(open_interpreter(model))[1]
+    require_same_classes(images, classes)
+    parts = []
+    for x, y in images.batches(batch_size):
+        parts.append(accuracy(model, x, y))
+        if follow is not None:
+            follow(sum(part.n for part in parts))
+    return from_predictions(
+        np.concatenate([part.predictions for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+    )
+
+
+def require_same_classes(images, classes):
+    """Refuse a folder of images whose class numbers mean other things than the model's outputs.
+
+    Parameters
+    ----------
+    images : ImageFolder
+    classes : int
+        Outputs of the model.
+
+    Raises
+    ------
+    ValueError
+        If their numbers of classes differ.
+    """
+    if len(images.class_names) != classes:
+        raise ValueError(
+            f"accuracy: the model has {classes:,} outputs, and the folder "
+            f"{len(images.class_names):,} classes: their numbers would not mean the same. "
+            "Pass class_names=… to load_image_folder, a sub-folder name for each output in order "
+            "(for ImageNet the 1,000 WordNet ids, sorted); the folder may hold a few of them."
+        )
 
 
 def from_predictions(predictions, labels):

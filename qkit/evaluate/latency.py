@@ -14,7 +14,6 @@ from qkit.machine import environment
 from qkit.result import Result
 
 _BLOCK_NS = 500_000  # a timed block lasts about half a millisecond: the clock itself costs nothing
-_ROUNDS = 7
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,7 +78,7 @@ class Latency(Result):
         return self.to_frame().to_html(float_format="{:.2f}".format)
 
 
-def latency(models, x, *, threads=1, instances=20):
+def latency(models, x, *, threads=1, instances=20, rounds=7):
     """Time `invoke()` of several models side by side.
 
     Each round times a block of inferences of every model, in an order drawn anew, so that a machine
@@ -98,6 +97,8 @@ def latency(models, x, *, threads=1, instances=20):
     instances : int
         How often the interpreters are opened afresh, 2 or more; fewer for models of many
         milliseconds.
+    rounds : int
+        Blocks of each model in an instance, 1 or more.
 
     Returns
     -------
@@ -124,13 +125,15 @@ def latency(models, x, *, threads=1, instances=20):
         )
     if instances < 2:
         raise ValueError(f"latency: an interval needs 2 instances or more, got {instances!r}")
+    if rounds < 1:
+        raise ValueError(f"latency: rounds must be 1 or more, got {rounds!r}")
     rng = np.random.default_rng(0)
-    samples = {name: np.empty((instances, _ROUNDS)) for name in models}
-    overhead = {name: np.empty((instances, _ROUNDS)) for name in models}
+    samples = {name: np.empty((instances, rounds)) for name in models}
+    overhead = {name: np.empty((instances, rounds)) for name in models}
     for i in range(instances):
         runners = {name: _Runner(tflite, x, threads) for name, tflite in models.items()}
         with _no_collection():
-            for j in range(_ROUNDS):
+            for j in range(rounds):
                 for name in rng.permutation(list(models)):
                     samples[name][i, j] = runners[name].time_invoke_ns() / 1e3
                     overhead[name][i, j] = runners[name].time_overhead_ns() / 1e3

@@ -1,0 +1,212 @@
+"""Labelled images in folders, one sub-folder a class, read a batch at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qkit.data import DataError, DataNotFoundError, drawn
+from qkit.result import Result
+
+_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".tif", ".tiff"))
+_CROP = 0.875  # 224 of 256: https://github.com/google-research/tf-slim's evaluation, and AlexNet's
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageFolder(Result):
+    """Paths and labels of images; the pixels are read when they are asked for.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+    labels : ndarray of shape (n,), int64
+        Positions in `class_names`.
+    class_names : tuple of str
+        Names of the sub-folders, or those that were given.
+    image_size : int
+        Height and width of what comes out, in pixels.
+    preprocess : callable
+        From pixels of 0 to 255, float32 of shape (n, image_size, image_size, 3), to what the model
+        takes.
+    """
+
+    paths: tuple
+    labels: np.ndarray
+    class_names: tuple
+    image_size: int
+    preprocess: Callable
+
+    def __len__(self):
+        return len(self.paths)
+
+    def batches(self, size=100):
+        """Yield all images in order, some at a time.
+
+        Parameters
+        ----------
+        size : int
+            Images in memory at once; the last batch may hold fewer.
+
+        Yields
+        ------
+        (ndarray of shape (n, image_size, image_size, 3), float32; ndarray of shape (n,), int64)
+
+        Raises
+        ------
+        DataError
+            If a file cannot be read as an image, and the message names it.
+        """
+        for start in range(0, len(self), size):
+            chosen = np.arange(start, min(start + size, len(self)))
+            yield self._read(chosen), self.labels[chosen]
+
+    def sample(self, n):
+        """Return some images drawn at random, always the same ones, for the choice of ranges.
+
+        Parameters
+        ----------
+        n : int
+            All of them where there are fewer.
+
+        Returns
+        -------
+        ndarray of shape (n, image_size, image_size, 3), float32
+        """
+        return self._read(drawn(np.arange(len(self)), n))
+
+    def _read(self, chosen):
+        pixels = np.stack([_pixels(self.paths[i], self.image_size) for i in chosen])
+        return np.asarray(self.preprocess(pixels), np.float32)
+
+    def to_frame(self):
+        """Return a DataFrame with one row per class: its number, and how many images it has."""
+        import pandas as pd
+
+        images = np.bincount(self.labels, minlength=len(self.class_names))
+        columns = {"label": np.arange(len(images)), "images": images}
+        return pd.DataFrame(columns, index=pd.Index(self.class_names, name="class"))
+
+    def summary(self):
+        """Say in one line how many images of how many classes these are."""
+        present = len(np.unique(self.labels))
+        of = "" if present == len(self.class_names) else f" of {len(self.class_names):,}"
+        return (
+            f"{len(self):,} images in {present:,}{of} classes, read as "
+            f"{self.image_size}×{self.image_size} pixels"
+        )
+
+
+def load_image_folder(path, size, preprocess, *, class_names=None):
+    """List the images of a folder that has a sub-folder for each class, as ImageNet's do.
+
+    Each image is made RGB, scaled until its shorter side is 8/7 of `size`, and cut to the square in
+    its middle: the usual way to evaluate on ImageNet. Rotation marks of cameras are not followed,
+    as usual.
+
+    Parameters
+    ----------
+    path : str or Path
+    size : int
+        Height and width that the model takes, in pixels.
+    preprocess : callable
+        From pixels of 0 to 255, float32 of shape (n, size, size, 3), to what the model takes; for a
+        published network ``qk.models.ARCHITECTURES[name].preprocess``.
+    class_names : sequence of str, optional
+        Names of sub-folders in the order of the model's outputs; it may name more than there are.
+        By default the sub-folders' names, sorted, which is right where all classes are there.
+
+    Returns
+    -------
+    ImageFolder
+
+    Raises
+    ------
+    DataNotFoundError
+        If there is no such folder, or it holds no sub-folders or no images.
+    DataError
+        If a sub-folder is not among the class names, or their order is a matter of taste.
+
+    References
+    ----------
+    A. Krizhevsky et al., "ImageNet classification with deep convolutional neural networks" (2012):
+    the shorter side to 256, the central 224.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("cat", "dog"):
+    ...     (folder / name).mkdir()
+    ...     Image.new("L", (30, 20)).save(folder / name / "0.png")
+    >>> images = load_image_folder(folder, 16, lambda pixels: pixels / 255)
+    >>> print(images)
+    2 images in 2 classes, read as 16×16 pixels
+    >>> [x.shape for x, y in images.batches()]
+    [(2, 16, 16, 3)]
+    """
+    path = Path(path)
+    if size < 1:
+        raise ValueError(f"load_image_folder: size must be 1 pixel or more, got {size!r}.")
+    if not path.is_dir():
+        raise DataNotFoundError(f"load_image_folder: there is no folder {path}.")
+    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not folders:
+        raise DataNotFoundError(
+            f"load_image_folder: {path} holds no sub-folders; it needs one for each class, with "
+            "the images in it."
+        )
+    names = tuple(class_names) if class_names is not None else _sorted_names(path, folders)
+    unknown = [folder.name for folder in folders if folder.name not in names]
+    if unknown:
+        raise DataError(
+            f"load_image_folder: the sub-folder {unknown[0]!r} of {path} is not among the "
+            f"{len(names):,} class_names. Pass the names of the sub-folders in the model's order."
+        )
+    if len(set(names)) != len(names):
+        raise DataError("load_image_folder: class_names holds a name twice.")
+    numbers = {name: number for number, name in enumerate(names)}
+    found = [
+        (file, numbers[folder.name])
+        for folder in folders
+        for file in sorted(folder.rglob("*"))
+        if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
+    ]
+    if not found:
+        raise DataNotFoundError(
+            f"load_image_folder: the {len(folders)} sub-folders of {path} hold no images "
+            f"({', '.join(sorted(_SUFFIXES))})."
+        )
+    paths, labels = zip(*found, strict=True)
+    return ImageFolder(paths, np.array(labels, np.int64), names, int(size), preprocess)
+
+
+def _sorted_names(path, folders):
+    names = tuple(folder.name for folder in folders)
+    if all(name.isdigit() for name in names) and list(names) != sorted(names, key=int):
+        raise DataError(
+            f"load_image_folder: the sub-folders of {path} are numbers, and sorted as text "
+            f"{names[1]!r} follows {names[0]!r}. Pass class_names in the model's order."
+        )
+    return names
+
+
+def _pixels(path, size):
+    """Return one image as pixels of 0 to 255, float32 of shape (size, size, 3)."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith(("I", "F")):
+                raise ValueError(f"more than 8 bits a channel, mode {image.mode}")
+            image = image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(
+            f"{path}: cannot be read as an image ({error}). Replace the file or take it out."
+        ) from error
+    scale = round(size / _CROP) / min(image.size)
+    width, height = (max(size, round(n * scale)) for n in image.size)
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = (width - size) // 2, (height - size) // 2
+    return np.asarray(image.crop((left, top, left + size, top + size)), np.float32)
