@@ -11,6 +11,7 @@ import ipywidgets as ipw
 from qkit.widgets.live import LiveFigure
 
 _MOST_BUTTONS = 4
+_LONGEST_READOUT = 16  # characters of an option that a slider shows whole
 _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
 
 
@@ -82,9 +83,8 @@ class Explorer(ipw.VBox):
             if not control.style.description_width:
                 control.style.description_width = "initial"  # else long words are cut off
         row = ipw.Layout(flex_flow="row wrap", grid_gap="0 1.5em")
-        super().__init__(
-            [ipw.Box(list(self.controls.values()), layout=row), self._words, self._picture, *extras]
-        )
+        shown = [_with_whole_readout(control) for control in self.controls.values()]
+        super().__init__([ipw.Box(shown, layout=row), self._words, self._picture, *extras])
 
     @property
     def values(self):
@@ -242,6 +242,20 @@ def choice(options, description, value=None):
         style = {"button_width": "auto"}
         return ipw.ToggleButtons(options=options, description=description, style=style, **given)
     return ipw.SelectionSlider(options=options, description=description, **given)
+
+
+def _with_whole_readout(control):
+    """Return a control, beside a readout of its own where the slider's would cut options off."""
+    if not isinstance(control, ipw.SelectionSlider):
+        return control
+    words = [str(label) for _, label in map(_swapped, control.options)]
+    longest = max(map(len, words))
+    if longest <= _LONGEST_READOUT:
+        return control
+    control.readout = False
+    whole = ipw.Label(layout=ipw.Layout(width=f"{longest}ch"))  # so that nothing moves in a drag
+    ipw.dlink((control, "index"), (whole, "value"), words.__getitem__)
+    return ipw.HBox([control, whole])
 
 
 def _swapped(option):

@@ -1,4 +1,4 @@
-"""What the explorers of a network look at, its float file and its answers, and say of its layers."""
+"""What explorers of a network look at, its float file and its answers, and say of its layers."""
 
 import re
 

@@ -241,6 +241,20 @@ def test_explorers_leave_no_figures_and_no_memory_behind():
     assert gone() is None
 
 
+def test_a_slider_shows_long_options_whole():
+    long, short = ([f"{word} {n}" for n in range(9)] for word in ("clustered+full_integer", "8"))
+    sliders = {"long": choice(long, "long", long[0]), "short": choice(short, "short", "8 1")}
+    explorer = Explorer(sliders, Figure(), lambda long, short: long, alt="Nothing.")
+    beside, plain = explorer.children[0].children
+    slider, readout = beside.children
+    assert (slider, plain) == tuple(sliders.values())
+    assert (slider.readout, plain.readout) == (False, True)
+    assert (readout.layout.width, readout.value) == ("24ch", long[0])
+    for option in long[::-1]:
+        slider.value = option
+        assert readout.value == option
+
+
 @pytest.mark.parametrize(("n", "kind"), [(1, ipw.ToggleButtons), (9, ipw.SelectionSlider)])
 def test_a_choice_answers_to_keys_and_starts_where_it_is_told(n, kind):
     options = [f"option {i}" for i in range(n)]
