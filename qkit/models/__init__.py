@@ -7,12 +7,17 @@ from qkit.models.architectures import (
     settle_batch_norm,
 )
 from qkit.models.classifiers import depthwise_cnn, walkthrough_cnn
+from qkit.models.readers import strip_cnn, unrolled_rnn
+from qkit.models.masked_transformer import masked_transformer
 
 __all__ = [
     "ARCHITECTURES",
     "Architecture",
     "architecture",
     "depthwise_cnn",
+    "masked_transformer",
     "settle_batch_norm",
+    "strip_cnn",
+    "unrolled_rnn",
     "walkthrough_cnn",
 ]

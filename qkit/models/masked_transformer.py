@@ -1,0 +1,146 @@
+"""A small encoder whose attention leaves out blank patches, by a large constant, as BERT does."""
+
+import functools
+from types import SimpleNamespace
+
+from qkit._tensorflow import tensorflow
+
+_PATCH, _WIDTH, _HEADS, _BLOCKS = 7, 48, 4, 2
+_SIDE = 28 // _PATCH
+
+
+def masked_transformer(*, mask=-10_000.0, seed=0):
+    """Return a small relative of MobileBert: a transformer encoder over the patches of an image.
+
+    16 patches of 7×7 take the place of words, and blank ones that of padding: no patch shall attend
+    to them. As in BERT, that is done by adding a large negative constant to their attention scores
+    before the softmax; `block1_masked` and `block2_masked` are the layers that add it. Two blocks
+    of width 48 with four heads, 60,204 parameters.
+
+    Parameters
+    ----------
+    mask : float
+        What is added to the scores of blank patches; BERT's is −10,000. No weight depends on it:
+        `set_weights` takes those of a model with another one.
+    seed : int
+        Of the initial weights.
+
+    Returns
+    -------
+    tf.keras.Model
+        Input float32 of shape (n, 28, 28), in [0, 1]; output logits of shape (n, 10). Not compiled.
+
+    Notes
+    -----
+    After Devlin et al., "BERT" (2019), whose code adds ``(1 - mask) * -10000.0``. All operators
+    have kernels for int16 activations too: which patches are blank is found by a maximum and a
+    ReLU, without comparison or cast, and the variance of a normalisation by d·d.
+
+    Examples
+    --------
+    >>> masked_transformer().count_params()
+    60204
+    """
+    keras = tensorflow().keras
+    layers, own = keras.layers, _own_layers()
+    seeds = iter(range(seed * 100, seed * 100 + 100))
+
+    def glorot():
+        return keras.initializers.GlorotUniform(next(seeds))
+
+    def linear(width, name, activation=None, size=1):
+        """Return a layer that sees each patch alone: a convolution of 1×1 over the grid of them."""
+        return layers.Conv2D(
+            width, size, size, activation=activation, kernel_initializer=glorot(), name=name
+        )
+
+    def attention(x, hidden, name):
+        def heads(part):
+            split = layers.Reshape((_SIDE**2, _HEADS, -1), name=f"{name}_{part}_split")
+            turn = layers.Permute((2, 1, 3), name=f"{name}_{part}_heads")
+            return turn(split(linear(_WIDTH, f"{name}_{part}")(x)))
+
+        query = layers.Rescaling((_WIDTH / _HEADS) ** -0.5, name=f"{name}_scaled")(heads("query"))
+        scores = own.Product(transpose_b=True, name=f"{name}_scores")([query, heads("key")])
+        masked = layers.Add(name=f"{name}_masked")([scores, hidden])
+        shares = layers.Softmax(name=f"{name}_shares")(masked)
+        mixed = own.Product(name=f"{name}_mixed")([shares, heads("value")])
+        mixed = layers.Permute((2, 1, 3), name=f"{name}_patches")(mixed)
+        mixed = layers.Reshape((_SIDE, _SIDE, _WIDTH), name=f"{name}_joined")(mixed)
+        return linear(_WIDTH, f"{name}_attention")(mixed)
+
+    def block(x, hidden, name):
+        x = layers.Add(name=f"{name}_add1")([x, attention(x, hidden, name)])
+        x = own.Normalization(name=f"{name}_norm1")(x)
+        wide = linear(4 * _WIDTH, f"{name}_wide", "relu")(x)
+        x = layers.Add(name=f"{name}_add2")([x, linear(_WIDTH, f"{name}_narrow")(wide)])
+        return own.Normalization(name=f"{name}_norm2")(x)
+
+    image = keras.Input((28, 28), name="image")
+    pixels = layers.Reshape((28, 28, 1), name="reshape")(image)
+    ink = layers.MaxPooling2D(_PATCH, name="ink")(pixels)
+    # 1 where all pixels are 0, and 0 where one is 1/255 or more; a multiplication and an addition
+    # would do it in float, but their grids in int8 are too far apart for the kernel of the addition
+    blank = layers.Conv2D(
+        1, 1, activation="relu", kernel_initializer=keras.initializers.Constant(-256),
+        bias_initializer="ones", trainable=False, name="blank",
+    )(ink)  # fmt: skip
+    hidden = layers.Reshape((1, 1, _SIDE**2), name="keys")(blank)
+    hidden = layers.Rescaling(mask, name="mask")(hidden)
+    x = linear(_WIDTH, "patches", size=_PATCH)(pixels)
+    x = own.Positions(seed=next(seeds), name="positions")(x)
+    for number in range(1, _BLOCKS + 1):
+        x = block(x, hidden, f"block{number}")
+    x = layers.GlobalAveragePooling2D(name="mean")(x)
+    logits = layers.Dense(10, kernel_initializer=glorot(), name="logits")(x)
+    return keras.Model(image, logits, name="masked_transformer")
+
+
+@functools.cache
+def _own_layers():
+    """Return the layers that Keras lacks; defined here, as TensorFlow loads when it is needed."""
+    tf = tensorflow()
+
+    class Product(tf.keras.layers.Layer):
+        """Matrix product of the last two axes of two tensors."""
+
+        def __init__(self, transpose_b=False, **kwargs):
+            super().__init__(**kwargs)
+            self.transpose_b = transpose_b
+
+        def call(self, inputs):
+            return tf.matmul(*inputs, transpose_b=self.transpose_b)
+
+        def get_config(self):
+            return super().get_config() | {"transpose_b": self.transpose_b}
+
+    class Normalization(tf.keras.layers.Layer):
+        """Keras's LayerNormalization, in operators that have int16 kernels."""
+
+        def build(self, shape):
+            self.gamma = self.add_weight("gamma", shape[-1:], initializer="ones")
+            self.beta = self.add_weight("beta", shape[-1:], initializer="zeros")
+
+        def call(self, x):
+            d = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+            variance = tf.reduce_mean(d * d, axis=-1, keepdims=True)
+            return d * tf.math.rsqrt(variance + 1e-3) * self.gamma + self.beta
+
+    class Positions(tf.keras.layers.Layer):
+        """Adds a learned vector for each place."""
+
+        def __init__(self, seed=0, **kwargs):
+            super().__init__(**kwargs)
+            self.seed = seed
+
+        def build(self, shape):
+            initializer = tf.keras.initializers.RandomNormal(stddev=0.02, seed=self.seed)
+            self.vectors = self.add_weight("vectors", shape[1:], initializer=initializer)
+
+        def call(self, x):
+            return x + self.vectors
+
+        def get_config(self):
+            return super().get_config() | {"seed": self.seed}
+
+    return SimpleNamespace(Product=Product, Normalization=Normalization, Positions=Positions)
