@@ -7,8 +7,8 @@ from qkit.models.architectures import (
     settle_batch_norm,
 )
 from qkit.models.classifiers import depthwise_cnn, walkthrough_cnn
-from qkit.models.readers import strip_cnn, unrolled_rnn
 from qkit.models.masked_transformer import masked_transformer
+from qkit.models.readers import strip_cnn, unrolled_rnn
 
 __all__ = [
     "ARCHITECTURES",
