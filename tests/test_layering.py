@@ -105,6 +105,7 @@ WITHOUT_EXAMPLE = {
     "explore_sparsity",
     "int16_table",
     "plot_accuracies",
+    "plot_architectures",
     "plot_bit_sweep",
     "plot_bits_effect",
     "plot_bytes_by_stage",
