@@ -4,7 +4,6 @@ import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 from matplotlib.figure import Figure
 
 import qkit as qk
@@ -15,11 +14,6 @@ DECISIONS = [
     follow(dict(zip(TREE, answers, strict=True)))
     for answers in itertools.product([False, True], repeat=len(TREE))
 ]
-
-
-@pytest.fixture(autouse=True)
-def closed(figures):
-    return figures
 
 
 def words(figure):

@@ -3,7 +3,6 @@
 from types import MappingProxyType
 
 import numpy as np
-import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
@@ -20,11 +19,6 @@ ANSWERS = qk.DigitAnswers(
     "float32",
 )
 IMAGE = np.linspace(0, 1, 16).reshape(4, 4)
-
-
-@pytest.fixture(autouse=True)
-def closed(figures):
-    return figures
 
 
 def parts(figure):

@@ -7,11 +7,6 @@ from matplotlib.collections import PolyCollection
 import qkit as qk
 
 
-@pytest.fixture(autouse=True)
-def closed(figures):
-    return figures
-
-
 def drawn_bits(ax):
     """Return the digits by row, from left to right, as they are seen."""
     rows = {}

@@ -14,11 +14,6 @@ ROWS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def closed(figures):
-    """Close all figures after a test."""
-
-
 @pytest.fixture(scope="module")
 def compared(hand_made):
     return hand_made(ROWS)

@@ -25,11 +25,6 @@ def compared(hand_made):
     return hand_made(ROWS)
 
 
-@pytest.fixture(autouse=True)
-def closed(figures):
-    return figures
-
-
 def parts(ax):
     (dots,) = (c for c in ax.collections if isinstance(c, PathCollection))
     (bars,) = (c for c in ax.collections if isinstance(c, LineCollection))

@@ -9,11 +9,6 @@ import qkit as qk
 X = np.random.default_rng(0).normal(size=2_000)
 
 
-@pytest.fixture(autouse=True)
-def closed(figures):
-    """Close all figures after a test."""
-
-
 def lines(ax):
     return [np.asarray(line.get_ydata(), float) for line in ax.lines]
 

@@ -8,11 +8,6 @@ import pytest
 import qkit as qk
 
 
-@pytest.fixture(autouse=True)
-def closed(figures):
-    """Close all figures after a test."""
-
-
 def history(zeros, values):
     steps = np.arange(len(zeros))
     return qk.WeightHistory(

@@ -9,11 +9,6 @@ import qkit as qk
 from qkit.evaluate.accuracy import from_predictions
 
 
-@pytest.fixture(autouse=True)
-def closed(figures):
-    """Close all figures after a test."""
-
-
 @pytest.fixture
 def kernel():
     return np.random.default_rng(0).normal(size=(2028, 10)).astype(np.float32)

@@ -12,17 +12,6 @@ from qkit.evaluate.accuracy import from_predictions
 from qkit.plots import style
 
 
-@pytest.fixture(autouse=True)
-def closed(figures, monkeypatch):
-    """Close all figures after a test, and fail where a plot calls show()."""
-
-    def show(*args, **kwargs):
-        raise AssertionError("a plot must not call show()")
-
-    monkeypatch.setattr(plt, "show", show)
-    monkeypatch.setattr(Figure, "show", show)
-
-
 @pytest.fixture(scope="module")
 def compared(trained, digits, tflite, converted_once):
     with converted_once():
