@@ -135,7 +135,15 @@ WITHOUT_EXAMPLE = {
     "tensors",
 }
 PUBLIC = {name: getattr(qk, name) for name in qk.__all__}
-MODELS = ("architecture", "depthwise_cnn", "walkthrough_cnn")
+MODELS = (
+    "architecture",
+    "denoiser",
+    "depthwise_cnn",
+    "detector",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "walkthrough_cnn",
+)
 PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in MODELS}
 NAMES = ("calibration", "centroids", "decision_tree", "grid", "mistakes", "published", "simulation")
 PUBLIC |= {
