@@ -5,7 +5,7 @@ READY := .venv/.ready
 # In a container one is often root, and Jupyter then wants to hear that this is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-slow bench notebooks lint format clean
+.PHONY: lab test test-slow bench notebooks published lint format clean
 
 lab: $(READY)
 	$(PY) -m jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb $(AS_ROOT)
@@ -24,6 +24,10 @@ bench: $(READY)
 
 notebooks: $(READY)
 	$(PY) tools/render.py
+
+# The table of notebook 11, on a quiet machine; `make published ONLY=MobileNet` measures one anew.
+published: $(READY)
+	$(PY) tools/published.py $(ONLY)
 
 lint: $(READY)
 	$(PY) -m ruff check .
