@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from qkit._tensorflow import quiet, tensorflow
+from qkit._tensorflow import quiet
 from qkit.quantize.kernels import kernels
 from qkit.quantize.pruning import is_pruned
 from qkit.quantize.structure import copy_of, layers_left_alone, require_plain
 from qkit.quantize.weight_history import record_training
 from qkit.quantize.weight_statistics import distinct_values
-from qkit.training import Settings, seeded
+from qkit.training import Settings
 
 MOST_CLUSTERS = 256  # more distinct values than 8 bits can number are none to speak of
 # By our words, the names in `tfmot.clustering.keras.CentroidInitialization`.
@@ -105,18 +105,13 @@ def cluster(
             preserve_sparsity=preserve_sparsity,
         )
 
-    def wrap():
-        with quiet(), seeded(seed):  # some of the initialisations draw
-            # the wrappers hold the layers themselves: those of a copy
-            return tensorflow().keras.models.clone_model(copy_of(model), clone_function=wrapped)
-
     clustered = copy_of(model)
     history = record_training(
         clustered, x, y, settings,
         kind=("clustering", int(clusters), init, per_channel, preserve_sparsity),
         what="clustering",
         cache=cache,
-        wrap=wrap,
+        wrap=wrapped,
         unwrap=tfmot.strip_clustering,
         left_alone=left_alone,
     )  # fmt: skip

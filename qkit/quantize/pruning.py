@@ -1,6 +1,6 @@
 """Pruning: small weights become zero while the others are trained on."""
 
-from qkit._tensorflow import quiet, tensorflow
+from qkit._tensorflow import quiet
 from qkit.quantize.kernels import kernels
 from qkit.quantize.structure import copy_of, layers_left_alone, require_plain
 from qkit.quantize.weight_history import record_training
@@ -91,8 +91,7 @@ def prune(
         kind=("pruning", sparsity, schedule, pattern),
         what="pruning",
         cache=cache,
-        # the wrappers hold the layers themselves: those of a copy, or the model would be changed
-        wrap=lambda: tensorflow().keras.models.clone_model(copy_of(model), clone_function=wrapped),
+        wrap=wrapped,
         unwrap=tfmot.strip_pruning,
         callbacks=[tfmot.UpdatePruningStep()],
         left_alone=left_alone,

@@ -6,11 +6,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from qkit._tensorflow import tensorflow
+from qkit._tensorflow import quiet, tensorflow
 from qkit.quantize.kernels import kernels
+from qkit.quantize.structure import copy_of
 from qkit.quantize.weight_statistics import distinct_values, sparsity
 from qkit.result import Result
-from qkit.training import Settings, once, run_epochs
+from qkit.training import Settings, once, run_epochs, seeded
 
 _HELD_OUT_IMAGES = 2_000  # at each record: enough to see the accuracy dip, quick enough for thirty
 _RECORDS_PER_EPOCH = 10
@@ -119,9 +120,9 @@ def record_training(
         For the line of progress.
     cache : bool
     wrap : callable, optional
-        From the number of steps to the model that is trained in place of `target`.
+        From each layer to the one that is trained in its place.
     unwrap : callable, optional
-        From that model to one with the weights of `target`.
+        From the model of these to one with the weights of `target`.
     callbacks : sequence of tf.keras.callbacks.Callback
     left_alone : mapping of str to str
 
@@ -135,7 +136,7 @@ def record_training(
 
     def train(show):
         started = time.perf_counter()
-        trained = wrap() if wrap else target
+        trained = _wrapped(target, wrap, settings.seed) if wrap else target
         recorder = _Recorder(x[held_out], y[held_out])
         recorder.record(trained, 0)
         steps = per_epoch * settings.epochs
@@ -167,6 +168,12 @@ def record_training(
         seconds=record["seconds"],
         from_cache=from_cache,
     )
+
+
+def _wrapped(model, wrap, seed):
+    with quiet(), seeded(seed):  # some of the initialisations of clusters draw
+        # the wrappers hold the layers themselves: those of a copy, or the model would be changed
+        return tensorflow().keras.models.clone_model(copy_of(model), clone_function=wrap)
 
 
 class _Recorder:

@@ -53,9 +53,10 @@ def test_history_counts_steps_and_ends_with_the_model_returned(trained, digits):
     assert f"logits 0.0% → {sparsity(kernels(model)['logits']):.1%} zeros" in str(history)
 
 
-def test_the_model_is_left_alone_and_the_copy_is_stripped(trained, digits):
+@pytest.mark.parametrize("train", [qk.prune, qk.cluster])
+def test_the_model_is_left_alone_and_the_copy_is_stripped(train, trained, digits):
     before = [w.copy() for w in trained.get_weights()]
-    model, _ = short(trained, digits)
+    model, _ = train(trained, digits, epochs=1, cache=False)
     assert [type(layer) for layer in model.layers] == [type(layer) for layer in trained.layers]
     assert [layer.name for layer in model.layers] == [layer.name for layer in trained.layers]
     assert [w.shape for w in model.get_weights()] == [w.shape for w in before]
