@@ -86,6 +86,7 @@ _HOME = {
     "plot_calibration_effect": "plots.calibration",
     "plot_clusters_effect": "plots.clusters",
     "plot_decision_tree": "plots.decision_tree",
+    "plot_detections": "plots.detections",
     "plot_digit_answers": "plots.digit",
     "plot_flips": "plots.flips",
     "plot_grid_fit": "plots.grid_fit",

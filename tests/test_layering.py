@@ -112,6 +112,7 @@ WITHOUT_EXAMPLE = {
     "plot_calibration_effect",
     "plot_clusters_effect",
     "plot_decision_tree",
+    "plot_detections",
     "plot_digit_answers",
     "plot_flips",
     "plot_grid_fit",

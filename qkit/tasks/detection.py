@@ -158,14 +158,16 @@ def decode(outputs):
     return Detections(scene, category[scene, row].astype(int), box[scene, row], score[scene, row])
 
 
-def tallies(outputs, digits):
-    """Return which detections find a digit that is there, by half an intersection over union.
+def tallies(outputs, digits, *, least_iou=0.5):
+    """Return which detections find a digit that is there.
 
     Parameters
     ----------
     outputs : ndarray of shape (n, 7, 7, 15), float32
     digits : ndarray of shape (n, most, 5)
         See `scenes`.
+    least_iou : float
+        Intersection over union at which a digit counts as found.
 
     Returns
     -------
@@ -175,7 +177,7 @@ def tallies(outputs, digits):
     true = digits[scene, row]
     return match(
         decode(outputs), scene, true[:, 0].astype(int), true[:, 1:],
-        scenes=len(digits), classes=CLASSES,
+        scenes=len(digits), classes=CLASSES, least_iou=least_iou,
     )  # fmt: skip
 
 

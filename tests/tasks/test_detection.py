@@ -128,5 +128,13 @@ def test_loss_by_hand(tf):
     assert found == pytest.approx([5 * 1.5 + 59 * np.log(2)])
 
 
+def test_a_strict_overlap_asks_for_exact_boxes():
+    """A box of 14 by 10 pixels for one of 14 by 15: an intersection over union of 2/3."""
+    digits = np.array([[[3, 13, 7, 27, 22]]])
+    outputs = say(silent(), (2, 1), 3)
+    for least_iou, right in ((0.5, True), (0.75, False)):
+        assert tallies(outputs, digits, least_iou=least_iou).right[3].tolist() == [right]
+
+
 def test_task_names_its_measure():
     assert (DETECTION.metric, DETECTION.higher_is_better) == ("mAP (IoU = 0.5)", True)
