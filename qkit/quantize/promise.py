@@ -55,7 +55,8 @@ def _check_known_faults(file, scheme):
         if not np.isfinite(tensor.scale).all():
             return (
                 f"a scale of the tensor {tensor.name!r} is not finite: what flows through it is "
-                "lost. Shared weights of unrolled recurrent layers do that."
+                "lost. The initial state of an unrolled recurrent layer, all zeros, does that to "
+                "weights that its steps share. Pass the Keras model in place of its folder."
             )
     for op in file.operators:
         if op.name != "DEPTHWISE_CONV_2D" or op.outputs[0].dtype != "float32":
