@@ -7,8 +7,21 @@ from types import MappingProxyType
 from qkit.data import drawn
 from qkit.evaluate.published import int16_activations
 from qkit.evaluate.task_scores import TaskScores, task_scores
+from qkit.models import (
+    denoiser,
+    detector,
+    masked_transformer,
+    mobilenet_v1,
+    mobilenet_v2,
+    strip_cnn,
+    unrolled_rnn,
+)
 from qkit.quantize.convert import convert
 from qkit.result import Result
+from qkit.tasks.classification import CLASSIFICATION
+from qkit.tasks.denoising import DENOISING
+from qkit.tasks.detection import DETECTION
+from qkit.tasks.reading import CHARACTERS, WORDS
 from qkit.tasks.task import Task
 from qkit.training import fit
 
@@ -40,10 +53,46 @@ class Relative:
     learning_rate: float = 1e-3
 
 
+_READING = {"epochs": 8, "learning_rate": 3e-3}
+_SMALL_MOBILENET = {"batch_size": 256, "learning_rate": 4e-3}
+_DEEPSPEECH = ("DeepSpeech 0.5.1 (unrolled)", "character error rate")
+
 RELATIVES = MappingProxyType(
     {
-        relative.name: relative
-        for relative in ()  # one line each
+        name: Relative(name, published, build, task, **training)
+        for name, published, build, task, training in (
+            ("strip CNN", ("Wav2letter", "word error rate"), strip_cnn, WORDS, _READING),
+            ("unrolled LSTM", _DEEPSPEECH, unrolled_rnn, CHARACTERS, _READING | {"batch_size": 64}),
+            (
+                "detector",
+                ("YoloV3", "mAP (IoU = 0.5)"),
+                detector,
+                DETECTION,
+                {"epochs": 6, "learning_rate": 2e-3},
+            ),
+            (
+                "MobileNetV1 × 0.25",
+                ("MobileNetV1", "top-1"),
+                mobilenet_v1,
+                CLASSIFICATION,
+                {"epochs": 4, **_SMALL_MOBILENET},
+            ),
+            (
+                "MobileNetV2 × 0.25",
+                ("MobileNetV2", "top-1"),
+                mobilenet_v2,
+                CLASSIFICATION,
+                {"epochs": 3, **_SMALL_MOBILENET},
+            ),
+            (
+                "masked transformer",
+                ("MobileBert", "F1"),
+                masked_transformer,
+                CLASSIFICATION,
+                {"epochs": 2},
+            ),
+            ("denoiser", None, denoiser, DENOISING, {"epochs": 2, "learning_rate": 2e-3}),
+        )
     }
 )
 
