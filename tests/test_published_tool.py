@@ -27,7 +27,7 @@ def tool():
 
 def rows_of(name, *, date="2026-11-21", schemes=("float32", "qat")):
     return pd.DataFrame(
-        [{"architecture": name, "scheme": s, "size_bytes": 1.5e6, "date": date} for s in schemes]
+        [{"architecture": name, "scheme": s, "size_bytes": 178_196_224.0, "date": date} for s in schemes]
     )
 
 
@@ -41,6 +41,7 @@ def test_rows_are_stored_in_the_order_of_the_networks_and_replaced_whole(tool, t
     assert found["architecture"].tolist() == ["MobileNet", "MobileNet", "InceptionV3"]
     assert found["scheme"].tolist() == ["float32", "qat", "float32"]
     assert found["date"].tolist() == ["2026-11-21", "2026-11-21", "2027-01-01"]
+    assert found["size_bytes"].tolist() == [178_196_224] * 3
     assert list(tmp_path.iterdir()) == [path]
 
 

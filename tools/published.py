@@ -139,7 +139,7 @@ def store(path, table, rows):
     places = {name: place for place, name in enumerate(ARCHITECTURES)}
     table = pd.concat(parts, ignore_index=True)
     table = table.sort_values("architecture", key=lambda names: names.map(places), kind="stable")
-    write_atomically(path, table.to_csv(index=False, float_format="%.6g").encode())
+    write_atomically(path, table.to_csv(index=False, float_format="%.10g").encode())
     return table
 
 

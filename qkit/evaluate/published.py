@@ -226,7 +226,7 @@ def _said(row):
         if row["high"] > row["low"]:
             text += f" ({row['low']:.{digits}f} to {row['high']:.{digits}f})"
     if not np.isnan(row["published"]):
-        text += f"; published {row['published']:.3g}"
+        text += f"; published {row['published']:.4g}"
     return text
 
 

@@ -128,7 +128,7 @@ def test_ours_beside_the_published_ones(beside):
     np.testing.assert_allclose(time["published"], [1, 112 / 124, np.nan, 64 / 124])
     row = time.loc["dynamic_range"]
     assert (row["low"], row["measured"], row["high"]) == pytest.approx((1.35, 1.5, 1.65))
-    assert row["text"] == "1.50 (1.35 to 1.65); published 0.903"
+    assert row["text"] == "1.50 (1.35 to 1.65); published 0.9032"
     assert time.loc["float16", "text"] == "1.10 (0.99 to 1.21)"
     top1 = cells(beside, "MobileNet", "top-1")["text"]
     assert top1["float32"] == "0.700 (0.690 to 0.710); published 0.709"
