@@ -27,7 +27,10 @@ def tool():
 
 def rows_of(name, *, date="2026-11-21", schemes=("float32", "qat")):
     return pd.DataFrame(
-        [{"architecture": name, "scheme": s, "size_bytes": 178_196_224.0, "date": date} for s in schemes]
+        [
+            {"architecture": name, "scheme": s, "size_bytes": 178_196_224.0, "date": date}
+            for s in schemes
+        ]
     )
 
 
