@@ -25,9 +25,10 @@ bench: $(READY)
 notebooks: $(READY)
 	$(PY) tools/render.py
 
-# The table of notebook 11, on a quiet machine; `make published ONLY=MobileNet` measures one anew.
+# The tables of notebook 11, on a quiet machine; `make published ONLY=MobileNet` measures one anew.
 published: $(READY)
 	$(PY) tools/published.py $(ONLY)
+	$(PY) tools/published_seeds.py
 
 lint: $(READY)
 	$(PY) -m ruff check .
