@@ -130,6 +130,16 @@ def test_calibration_gives_the_scores_the_range_of_the_sum(files, digits):
     assert tensor.scale[0] > 2 * np.abs(exact).max()
 
 
+def test_product_that_is_an_output_too_keeps_a_range_of_its_own(tf, digits):
+    model = qk.models.masked_transformer(seed=1)
+    ends = [model.output, model.get_layer("block1_scores").output]
+    kept = tf.keras.Model(model.input, ends)
+    tflite = qk.convert(kept, "full_integer", digits.x_train[:20])
+    products = [op.outputs[0] for op in read_tflite(tflite).operators if op.name == "BATCH_MATMUL"]
+    steps = [tensor.scale[0] for tensor in products if tensor.shape[2] == tensor.shape[3]]
+    assert steps[0] < 1 < 30 < steps[1]
+
+
 GENUINE = os.environ.get("QKIT_DATA")
 
 
