@@ -63,9 +63,16 @@ def main(networks=NETWORKS, seeds=SEEDS, *, path=TABLE, data=None):
         effect = qk.int16_effect(network, data, seed=seed)
         rows = pd.DataFrame([row_of(effect, seed)])
         table = pd.concat([table, rows], ignore_index=True) if len(table) else rows
+        table = table.sort_values(["network", "seed"], key=_place)
         write_atomically(path, table.to_csv(index=False, float_format="%.6g").encode())
         print(effect.summary(), flush=True)
     return table
+
+
+def _place(column):
+    """Return what to sort a column by: networks as they stand above, seeds as they are."""
+    places = {network.name: place for place, network in enumerate(NETWORKS)}
+    return column.map(places) if column.name == "network" else column
 
 
 if __name__ == "__main__":
