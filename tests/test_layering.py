@@ -129,6 +129,7 @@ WITHOUT_EXAMPLE = {
     "plot_sparsity_accuracy",
     "plot_sparsity_effect",
     "plot_tradeoff",
+    "plot_values_on_grids",
     "plot_weight_histogram",
     "plot_weight_history",
     "quiet",
