@@ -270,7 +270,10 @@ def good_notebook():
     notebook = v4.new_notebook(
         cells=[
             v4.new_markdown_cell("# 07 · A title\nSee https://example.org/home/page."),
-            ran("import qkit as qk\nqk.setup_notebook()", printed("mnist: 60,000 images\n")),
+            ran(
+                "import qkit as qk\nqk.setup_notebook()\nqk.load_data()",
+                printed("mnist: 60,000 images\n"),
+            ),
             ran("plt.plot()", data("image/png", "+/tmp/ABC")),
             ran("1 / 0", v4.new_output("error", ename="E", evalue="", traceback=[]), "varies"),
             ran("qk.check(answer, 3)", printed("right\n"), CHECKED),
