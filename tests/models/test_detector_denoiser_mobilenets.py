@@ -118,5 +118,5 @@ def test_denoiser_cleans_and_int8_loses_the_quiet_ones(mnist):
 def test_mobilenets_learn_the_digits(build, epochs, mnist):
     own = Relative(build.__name__, None, build, CLASSIFICATION, epochs, 256, 4e-3)
     score = int16_effect(own, mnist).scores.score
-    assert score["float32"] > 0.94
+    assert score["float32"] > 0.92  # by seed and number of cores .946 to .966
     assert score["int16"] == pytest.approx(score["float32"], abs=0.01)
