@@ -111,7 +111,7 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
         Height and width that the model takes, in pixels.
     preprocess : callable
         From pixels of 0 to 255, float32 of shape (n, size, size, 3), to what the model takes; for a
-        published network ``qk.models.ARCHITECTURES[name].preprocess``.
+        published network ``qk.published.ARCHITECTURES[name].preprocess``.
     class_names : sequence of str, optional
         Names of sub-folders in the order of the model's outputs; it may name more than there are.
         By default the sub-folders' names, sorted, which is right where all classes are there.

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.quantize.schemes import find_scheme
+from qkit.toolchain.schemes import find_scheme
 
 
 @pytest.fixture(scope="session")

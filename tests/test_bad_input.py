@@ -19,7 +19,7 @@ from qkit.quantize.grid import (
     fake_quantize,
     quantize,
 )
-from qkit.tflite_file import TfliteError
+from qkit.tflite.file import TfliteError
 
 
 def two_inputs(tf):

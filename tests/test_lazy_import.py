@@ -23,7 +23,7 @@ def test_import_is_quick(run_python):
     "statement",
     [
         "import qkit",
-        "import qkit.quantize.schemes, qkit.evaluate.significance",
+        "import qkit.toolchain.schemes, qkit.evaluate.significance",
         "import qkit; qkit.SCHEMES['qat'], qkit.paired, qkit.accuracy, qkit.size, qkit.latency",
     ],
 )

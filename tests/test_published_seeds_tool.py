@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import qkit as qk
-from qkit.evaluate.int16_effect import Relative
-from qkit.tasks.classification import CLASSIFICATION
+from qkit.published.classification import CLASSIFICATION
+from qkit.published.relatives import Relative
 
 TOOL = Path(__file__).parent.parent / "tools" / "published_seeds.py"
 OWN = Relative("my own", None, qk.models.walkthrough_cnn, CLASSIFICATION, epochs=1)

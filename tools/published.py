@@ -25,7 +25,7 @@ import psutil
 import qkit as qk
 from qkit.data import DataNotFoundError
 from qkit.files import write_atomically
-from qkit.models import ARCHITECTURES, architecture, settle_batch_norm
+from qkit.published import ARCHITECTURES, architecture, settle_batch_norm
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "notebooks" / "published_architectures.csv"

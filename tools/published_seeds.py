@@ -15,7 +15,7 @@ import pandas as pd
 
 import qkit as qk
 from qkit.files import write_atomically
-from qkit.models import unrolled_rnn
+from qkit.published import unrolled_rnn
 
 TABLE = Path(__file__).resolve().parent.parent / "notebooks" / "published_seeds.csv"
 SEEDS = (0, 1, 2)

@@ -6,7 +6,7 @@ import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import classifier_shape
-from qkit.interpreter import classifier_shapes, open_interpreter, scores
+from qkit.interpreter.run import classifier_shapes, open_interpreter, scores
 from qkit.result import Result
 
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import Paired, paired
-from qkit.quantize.simulation import at_bits, layers
+from qkit.interpreter.simulation import at_bits, layers
 from qkit.result import Result
 
 _FLOAT_BITS = 32

@@ -8,11 +8,11 @@ import numpy as np
 
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import Paired, paired
-from qkit.interpreter import intermediate
+from qkit.interpreter.run import intermediate
+from qkit.interpreter.simulation import at_bits, calibrated_ranges, layers
 from qkit.quantize import calibration
 from qkit.quantize.grid import choose_qparams
 from qkit.quantize.histogram import histogram
-from qkit.quantize.simulation import at_bits, calibrated_ranges, layers
 from qkit.result import Result
 
 # What a calibration sample may hold, by the words that readers choose it by.

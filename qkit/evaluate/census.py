@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from qkit._tensorflow import require_keras_2_model
-from qkit.quantize.kernels import kernels
 from qkit.quantize.weight_statistics import (
     distinct_values,
     entropy_bits,
@@ -13,8 +12,9 @@ from qkit.quantize.weight_statistics import (
     two_of_four_share,
 )
 from qkit.result import Result
-from qkit.tflite_file import layer_name, read_tflite, require_tflite
-from qkit.tflite_values import real_values, stored_values
+from qkit.tflite.file import layer_name, read_tflite, require_tflite
+from qkit.tflite.values import real_values, stored_values
+from qkit.toolchain.kernels import kernels
 
 _UNPACKING = ("DEQUANTIZE", "DENSIFY")  # what may stand between a constant and its layer
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import Paired, paired
-from qkit.quantize.cluster_once import ClusteredWeights, cluster_once
-from qkit.quantize.float_file import with_weights
-from qkit.quantize.simulation import layers
+from qkit.interpreter.cluster_once import ClusteredWeights, cluster_once
+from qkit.interpreter.simulation import layers
 from qkit.quantize.stored_bytes import StoredBytes, stored_bytes
 from qkit.result import Result
+from qkit.tflite.edit import with_weights
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,11 +12,11 @@ from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
 from qkit.files import write_atomically
 from qkit.progress import progress_line
-from qkit.quantize.convert import convert
-from qkit.quantize.schemes import SCHEMES, find_scheme
-from qkit.quantize.techniques import TECHNIQUES, train_missing
 from qkit.result import Result
-from qkit.tflite_file import read_tflite
+from qkit.tflite.file import read_tflite
+from qkit.toolchain.convert import convert
+from qkit.toolchain.schemes import SCHEMES, find_scheme
+from qkit.toolchain.techniques import TECHNIQUES, train_missing
 
 _CALIBRATION_IMAGES = 300
 _LABELS = SCHEMES["qat"].needs
@@ -191,7 +191,7 @@ def compare(
         What training made of the model, by technique: "qat", "pruned", "clustered",
         "pruned_clustered", "pqat", "cqat", "pcqat"; and "control", the float model trained for the
         epochs that QAT got on top, which shows what the extra training alone gives. What the
-        schemes ask for and is not here is trained in the way of `qkit.quantize.techniques`, or
+        schemes ask for and is not here is trained in the way of `qkit.toolchain.techniques`, or
         looked up where that was done before.
     calibration : ndarray, optional
         Images for the schemes that need a sample; 300 random training images by default.

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit.evaluate.report import NEEDED
-from qkit.quantize.schemes import PUBLISHED_SOURCE, SCHEMES
 from qkit.result import Result
+from qkit.toolchain.schemes import PUBLISHED_SOURCE, SCHEMES
 
 SOURCE = PUBLISHED_SOURCE
 

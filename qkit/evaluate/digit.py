@@ -7,9 +7,9 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit import validate
-from qkit.interpreter import classifier_shapes, from_grid, open_interpreter, to_grid
+from qkit.interpreter.run import classifier_shapes, from_grid, open_interpreter, to_grid
 from qkit.result import Result
-from qkit.tflite_file import read_tflite
+from qkit.tflite.file import read_tflite
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -155,7 +155,8 @@ def open_classifiers(models):
         if image.size != sizes[first][0]:
             raise ValueError(
                 f"digit_answers: the image has the shape {image.shape}, and the models take "
-                f"{shapes[first][0]}. Bring it to that size, as qkit.drawing.like_mnist does."
+                f"{shapes[first][0]}. Bring it to that size, as "
+                "qkit.widgets.drawing.like_mnist does."
             )
         found = {}
         for name in models if names is None else names:

@@ -2,7 +2,7 @@
 
 from qkit.evaluate.report import NEEDED
 from qkit.evaluate.significance import paired
-from qkit.quantize.schemes import SCHEMES
+from qkit.toolchain.schemes import SCHEMES
 
 _EFFORT = ("nothing", "unlabelled sample", "labelled training data")  # from little to much
 _CONTROL = "control_full_integer"

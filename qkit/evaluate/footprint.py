@@ -10,10 +10,10 @@ from qkit.evaluate.accuracy import require_same_classes, streamed_accuracy
 from qkit.evaluate.latency import latency
 from qkit.evaluate.significance import paired
 from qkit.progress import progress_line
-from qkit.quantize.aware import quantization_aware
-from qkit.quantize.convert import convert
-from qkit.quantize.schemes import find_scheme
 from qkit.result import Result
+from qkit.toolchain.aware import quantization_aware
+from qkit.toolchain.convert import convert
+from qkit.toolchain.schemes import find_scheme
 
 _REFERENCE = "float32"
 _SCHEMES = (

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit import validate
-from qkit.interpreter import open_interpreter, single_shapes, to_grid
+from qkit.interpreter.run import open_interpreter, single_shapes, to_grid
 from qkit.machine import environment
 from qkit.result import Result
 

@@ -8,12 +8,12 @@ import numpy as np
 from qkit._tensorflow import quiet, tensorflow
 from qkit.data import drawn
 from qkit.evaluate.accuracy import Accuracy, from_predictions
-from qkit.interpreter import from_grid, open_interpreter, scores
-from qkit.quantize.aware import quantization_aware
-from qkit.quantize.convert import convert
+from qkit.interpreter.run import from_grid, open_interpreter, scores
 from qkit.quantize.grid import QParams, fake_quantize
 from qkit.result import Result
-from qkit.tflite_file import read_tflite
+from qkit.tflite.file import read_tflite
+from qkit.toolchain.aware import quantization_aware
+from qkit.toolchain.convert import convert
 
 
 @dataclass(frozen=True)

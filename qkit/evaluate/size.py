@@ -6,10 +6,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from qkit.interpreter import open_interpreter
+from qkit.interpreter.run import open_interpreter
 from qkit.quantize.entropy_coding import entropy_coded_bytes
 from qkit.result import Result
-from qkit.tflite_file import read_tflite
+from qkit.tflite.file import read_tflite
 
 _ZSTD_LEVEL = 19  # the highest that needs no leave of the one who unpacks
 _ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int16": 2, "int32": 4, "int64": 8}

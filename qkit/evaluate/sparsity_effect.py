@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import Paired, paired
-from qkit.quantize.float_file import with_weights
-from qkit.quantize.prune_once import PrunedWeights, prune_once
-from qkit.quantize.simulation import layers
+from qkit.interpreter.prune_once import PrunedWeights, prune_once
+from qkit.interpreter.simulation import layers
 from qkit.result import Result
+from qkit.tflite.edit import with_weights
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from qkit.interpreter import outputs
+from qkit.evaluate.task import Task
+from qkit.interpreter.run import outputs
 from qkit.result import Result
-from qkit.tasks.task import Task
 
 _RESAMPLES = 2000
 
@@ -102,7 +102,7 @@ def task_scores(models, task, x, y):
     Examples
     --------
     >>> import qkit as qk
-    >>> from qkit.tasks.classification import CLASSIFICATION
+    >>> from qkit.published.classification import CLASSIFICATION
     >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
     >>> models = {name: qk.convert(model, name) for name in ("float32", "float16")}
     >>> task_scores(models, CLASSIFICATION, digits.x_test, digits.y_test).n

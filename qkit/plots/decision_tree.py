@@ -7,7 +7,7 @@ from qkit.evaluate.decision_tree import TREE
 from qkit.evaluate.disagreements import size_cut
 from qkit.evaluate.report import NEEDED
 from qkit.plots.style import FLOAT
-from qkit.quantize.schemes import SCHEMES
+from qkit.toolchain.schemes import SCHEMES
 
 FIGSIZE = (10.6, 5.4)
 # one unit across is about an inch, one unit down is a row

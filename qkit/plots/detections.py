@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.patches import Rectangle
 
 from qkit.plots.style import INTEGER
-from qkit.tasks.scenes import NOTHING
+from qkit.published.scenes import NOTHING
 
 _THERE = {"ls": "--", "lw": 1, "ec": "0.3"}
 _FOUND = {"lw": 1.8, "ec": INTEGER}
@@ -20,7 +20,7 @@ def plot_detections(scene, digits, found, *, least_score=0.3, figure=None):
     digits : ndarray of shape (most, 5)
         What is there, a row of a detection task's `y_test`: class, top, left, bottom, right.
     found : dict of str to Detections
-        By the detector's name; of this scene alone, see `qkit.tasks.detection.decode`.
+        By the detector's name; of this scene alone, see `qkit.published.detection.decode`.
     least_score : float
         Fainter detections are not drawn.
     figure : matplotlib Figure, optional

@@ -16,7 +16,7 @@ def plot_values_on_grids(values, grids, *, unit="value", figure=None):
     ----------
     values : ndarray
     grids : mapping of str to Tensor
-        Tensors of .tflite files with one scale, from `qkit.tflite_file.read_tflite`, by the names
+        Tensors of .tflite files with one scale, from `qkit.tflite.file.read_tflite`, by the names
         to show.
     unit : str
         What the values are, for the axis.

@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 
 from qkit.data import drawn
 from qkit.evaluate.bits_effect import bits_effect, weights_bytes
+from qkit.interpreter.simulation import calibrated_ranges, layers
 from qkit.plots.bits_effect import compose_bits_effect
-from qkit.quantize.simulation import calibrated_ranges, layers
 from qkit.widgets.explorer import Explorer
 from qkit.widgets.subject import subject
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import traitlets
 
-from qkit.drawing import BRUSH, SHEET, SIDE
+from qkit.widgets.drawing import BRUSH, SHEET, SIDE
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from qkit import validate
-from qkit.drawing import SIDE, disturb, like_mnist, rasterise, shrink
 from qkit.evaluate.digit import open_classifiers
 from qkit.plots.digit import compose_digit_answers
 from qkit.widgets.canvas import drawing_canvas
+from qkit.widgets.drawing import SIDE, disturb, like_mnist, rasterise, shrink
 from qkit.widgets.explorer import Explorer, choice
 
 _FIRST = ("float32", "full_integer", "int16_activations")

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import paired
 from qkit.evaluate.sparsity_effect import SparsityEffect
+from qkit.interpreter.prune_once import STORAGES, prune_once
+from qkit.interpreter.simulation import layers
 from qkit.plots.sparsity import compose_sparsity_effect
-from qkit.quantize.float_file import with_weights
-from qkit.quantize.prune_once import STORAGES, prune_once
-from qkit.quantize.simulation import layers
 from qkit.quantize.stored_bytes import kib
+from qkit.tflite.edit import with_weights
 from qkit.widgets.explorer import Explorer, choice
 from qkit.widgets.subject import said_of_layers, subject
 

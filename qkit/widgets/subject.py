@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from qkit.evaluate.accuracy import accuracy
-from qkit.quantize.convert import convert
+from qkit.toolchain.convert import convert
 
 _FOLDED = re.compile("FusedBatchNorm|/batchnorm/")  # in the names of what it was folded into
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qkit.drawing import BRUSH, SHEET, rasterise
 from qkit.widgets import canvas
+from qkit.widgets.drawing import BRUSH, SHEET, rasterise
 
 pytestmark = pytest.mark.browser
 

@@ -5,8 +5,8 @@ import pytest
 
 import qkit as qk
 from qkit.evaluate.accuracy import from_predictions
-from qkit.interpreter import open_interpreter, scores
-from qkit.probe import probe
+from qkit.interpreter.run import open_interpreter, scores
+from qkit.tflite.probe import probe
 
 
 def test_hand_worked():

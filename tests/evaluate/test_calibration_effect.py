@@ -11,8 +11,8 @@ from qkit.evaluate.calibration_effect import (
     calibration_effect,
     calibration_sample,
 )
-from qkit.interpreter import intermediate
-from qkit.tflite_file import read_tflite
+from qkit.interpreter.run import intermediate
+from qkit.tflite.file import read_tflite
 
 
 @pytest.fixture(scope="module")

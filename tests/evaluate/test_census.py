@@ -5,7 +5,7 @@ import pytest
 
 import qkit as qk
 from qkit._tensorflow import quiet
-from qkit.tflite_file import TfliteError
+from qkit.tflite.file import TfliteError
 
 SCHEMES = ("float32", "float16", "dynamic_range", "full_integer")
 
@@ -13,7 +13,7 @@ SCHEMES = ("float32", "float16", "dynamic_range", "full_integer")
 @pytest.fixture(scope="module")
 def changed_kernels():
     """Return a function that copies a model and changes its kernels, but for the depthwise ones."""
-    from qkit.quantize.structure import copy_of
+    from qkit.toolchain.structure import copy_of
 
     def change(model, rule):
         copy = copy_of(model)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.quantize.cluster_once import cluster_once
+from qkit.interpreter.cluster_once import cluster_once
+from qkit.interpreter.simulation import Layer, layers
 from qkit.quantize.entropy_coding import entropy_coded_bytes
-from qkit.quantize.simulation import Layer, layers
 
 
 def layer(kind, weights, axis=0):

@@ -8,7 +8,7 @@ from scipy.special import softmax
 
 import qkit as qk
 from qkit.evaluate.digit import open_classifiers
-from qkit.interpreter import scores
+from qkit.interpreter.run import scores
 
 SCHEMES = ("float32", "full_integer", "full_integer_int8_io", "int16_activations")
 

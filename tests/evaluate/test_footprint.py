@@ -178,10 +178,10 @@ def test_first_sentence_is_one_line():
 
 @pytest.mark.slow
 def test_published_network_from_seeded_weights_in_a_file(tmp_path, patient):
-    architecture = qk.models.ARCHITECTURES["MobileNet"]
+    architecture = qk.published.ARCHITECTURES["MobileNet"]
     path = tmp_path / "weights.h5"
-    trained = qk.models.architecture("MobileNet", image_size=32, seed=3)
-    qk.models.settle_batch_norm(trained, np.random.default_rng(1).random((8, 32, 32, 3)) - 0.5)
+    trained = qk.published.architecture("MobileNet", image_size=32, seed=3)
+    qk.published.settle_batch_norm(trained, np.random.default_rng(1).random((8, 32, 32, 3)) - 0.5)
     trained.save_weights(path)
     rng, names = np.random.default_rng(0), [f"n{i:04}" for i in range(1000)]
     for name in (names[7], names[800]):
@@ -192,7 +192,7 @@ def test_published_network_from_seeded_weights_in_a_file(tmp_path, patient):
     images = qk.load_image_folder(
         tmp_path / "images", 32, architecture.preprocess, class_names=names
     )
-    model = qk.models.architecture("MobileNet", image_size=32, weights=path)
+    model = qk.published.architecture("MobileNet", image_size=32, weights=path)
     found = qk.footprint(model, ["dynamic_range"], images=images)
     x, y = next(images.batches())
     expected = from_predictions(trained.predict(x, verbose=0).argmax(axis=1), y)

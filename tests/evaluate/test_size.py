@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.quantize.structure import copy_of
-from qkit.tflite_file import read_tflite
+from qkit.tflite.file import read_tflite
+from qkit.toolchain.structure import copy_of
 
 
 @pytest.mark.parametrize("name", qk.SCHEMES)

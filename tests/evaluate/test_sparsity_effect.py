@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.interpreter.prune_once import prune_once
+from qkit.interpreter.simulation import Layer, layers
 from qkit.quantize.entropy_coding import entropy_coded_bytes
-from qkit.quantize.prune_once import prune_once
-from qkit.quantize.simulation import Layer, layers
 from qkit.quantize.stored_bytes import stored_bytes
 
 

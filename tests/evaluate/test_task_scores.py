@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.evaluate.task import ratio
 from qkit.evaluate.task_scores import task_scores
-from qkit.tasks.classification import CLASSIFICATION
-from qkit.tasks.task import ratio
+from qkit.published.classification import CLASSIFICATION
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 
 import qkit as qk
 from qkit.data import DataNotFoundError
-from qkit.interpreter import intermediate, outputs
-from qkit.tflite_file import read_tflite
+from qkit.interpreter.run import intermediate, outputs
+from qkit.tflite.file import read_tflite
 
 SCHEMES = {"int8": "full_integer", "int16": "int16_activations"}
 ADDED = "masked_transformer/block1_masked/add"

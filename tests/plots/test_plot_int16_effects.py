@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.evaluate.int16_effect import Int16Effect, Relative
 from qkit.evaluate.task_scores import TaskScores
-from qkit.tasks.classification import CLASSIFICATION
+from qkit.published.classification import CLASSIFICATION
+from qkit.published.relatives import Int16Effect, Relative
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.tflite_file import read_tflite
+from qkit.tflite.file import read_tflite
 
 VALUES = np.random.default_rng(0).uniform(-2, 3, 500)
 

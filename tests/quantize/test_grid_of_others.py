@@ -11,7 +11,6 @@ from ai_edge_quantizer import qtyping
 from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as ai_edge
 
 import qkit as qk
-from qkit.quantize.convert import _converter
 from qkit.quantize.grid import (
     PerAxis,
     PerGroup,
@@ -20,7 +19,8 @@ from qkit.quantize.grid import (
     fake_quantize,
     quantize,
 )
-from qkit.tflite_file import read_tflite
+from qkit.tflite.file import read_tflite
+from qkit.toolchain.convert import _converter
 
 
 def around_ties(rng, scale, bits, count):

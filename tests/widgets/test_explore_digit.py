@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.drawing import disturb, like_mnist, rasterise, shrink
 from qkit.widgets import canvas
 from qkit.widgets.canvas import Drawing, drawing_canvas
+from qkit.widgets.drawing import disturb, like_mnist, rasterise, shrink
 
 NAMES = ("float32", "full_integer", "int16_activations")
 SEVEN = [[[90, 60], [190, 60], [130, 230]]]

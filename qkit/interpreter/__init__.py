@@ -1,0 +1,1 @@
+"""The file, run: its answers, its intermediate tensors, and copies changed one way."""

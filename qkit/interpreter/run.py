@@ -1,0 +1,273 @@
+"""Running a .tflite file with one input and one output, whatever numbers it takes and gives."""
+
+import contextlib
+import os
+import warnings
+
+import numpy as np
+
+from qkit import validate
+from qkit._tensorflow import quiet
+from qkit.quantize.grid import dequantize, quantize
+from qkit.quantize.qparams import QParams
+from qkit.tflite.file import TfliteError, require_tflite
+from qkit.tflite.probe import probe
+
+# Input values that run at once: 167 MNIST images. More of them no longer fit the processor's
+# caches: 10,000 images take 0.03 s in batches of 100 to 250, 0.06 s of 500, 0.09 s of 1,000.
+_BATCH_VALUES = 2**17
+_DAMAGED = "the .tflite file cannot be run; is it damaged? {}"
+
+
+def open_interpreter(tflite, *, threads=1, batch_size=None):
+    """Return an interpreter with its tensors allocated.
+
+    Parameters
+    ----------
+    tflite : bytes
+    threads : int
+    batch_size : int or None
+        None keeps the file's own input shape.
+
+    Returns
+    -------
+    ai_edge_litert.interpreter.Interpreter
+
+    Raises
+    ------
+    TypeError, TfliteError
+        If these are no bytes of a .tflite file that can be run. A crash of the interpreter is such
+        an error too: it happens in another process.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    require_tflite(tflite)
+    trial = probe(bytes(tflite))
+    if trial.error:
+        raise TfliteError(_DAMAGED.format(trial.error))
+    with quiet(), _failing_as_damaged():  # it announces its delegate in the cell
+        interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads)
+        if batch_size is not None:
+            detail = interpreter.get_input_details()[0]
+            interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
+        interpreter.allocate_tensors()
+    return interpreter
+
+
+def single_shapes(interpreter):
+    """Return the shapes of one input and of one output, where a file has one of each.
+
+    Parameters
+    ----------
+    interpreter : Interpreter
+
+    Returns
+    -------
+    (tuple of int, tuple of int)
+
+    Raises
+    ------
+    TfliteError
+        If the model has more than one input or output.
+    """
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1:
+        names = ", ".join(d["name"] for d in (inputs if len(inputs) != 1 else outputs))
+        raise TfliteError(
+            f"a model with one input and one output is wanted; this one has {len(inputs)} and "
+            f"{len(outputs)} ({names}). Convert the part that counts."
+        )
+    return tuple(tuple(int(n) for n in d["shape"][1:]) for d in (*inputs, *outputs))
+
+
+def classifier_shapes(interpreter):
+    """Return the shape of one input image and the number of classes.
+
+    Parameters
+    ----------
+    interpreter : Interpreter
+
+    Returns
+    -------
+    (tuple of int, int)
+
+    Raises
+    ------
+    TfliteError
+        If the model has more than one input or output, or no scores for two or more classes.
+    """
+    image, shape = single_shapes(interpreter)
+    if len(shape) != 1 or shape[0] < 2:
+        raise TfliteError(
+            f"the model's output has the shape {(1, *shape)}: a classifier gives a score for each "
+            "of two or more classes, shape (n, classes). A regression has no accuracy."
+        )
+    return image, shape[0]
+
+
+def scores(tflite, x, *, batched=True, threads=None, what="scores"):
+    """Return the class scores of a .tflite classifier: its `outputs`, with the shape checked.
+
+    Parameters
+    ----------
+    tflite, x, batched, threads, what
+        As for `outputs`.
+
+    Returns
+    -------
+    ndarray of shape (n, classes), float32
+    """
+    return _computed(classifier_shapes, tflite, x, batched, threads, what)
+
+
+def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
+    """Return what a .tflite file with one input and one output computes.
+
+    Parameters
+    ----------
+    tflite : bytes
+    x : ndarray of shape (n, *input), float
+        On the scale the model was trained on. Where the file takes integers, they are scaled,
+        rounded and clipped by the grid of its input.
+    batched : bool
+        Run many inputs at once where the file allows it.
+    threads : int or None
+        None takes one a core.
+    what : str
+        The caller's name, for error messages.
+
+    Returns
+    -------
+    ndarray of shape (n, *output), float32
+        Back on the real axis where the file gives integers.
+    """
+    return _computed(single_shapes, tflite, x, batched, threads, what)
+
+
+def intermediate(tflite, x, names):
+    """Yield what a .tflite file computes on the way, image by image.
+
+    The kernels are those without a delegate, one image at a time, as the converter calibrates:
+    its ranges are these but for the last bit of a sum, now and then.
+
+    Parameters
+    ----------
+    tflite : bytes
+    x : ndarray of shape (n, *image), float
+    names : iterable of str
+        Of the tensors; the input's name too.
+
+    Yields
+    ------
+    dict of str to ndarray
+        Of one image; the arrays are valid until the next one.
+
+    Raises
+    ------
+    ValueError
+        If the file has no tensor of such a name.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    open_interpreter(tflite)  # refuses what cannot be run
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that it costs memory
+        interpreter = Interpreter(
+            model_content=bytes(tflite),
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]
+    x = to_grid(validate.images(x, tuple(source["shape"][1:]), what="intermediate: x"), source)
+    indices = {d["name"]: d["index"] for d in interpreter.get_tensor_details()}
+    missing = [name for name in names if name not in indices]
+    if missing:
+        raise ValueError(f"intermediate: the file has no tensor {missing[0]!r}.")
+    read = {name: interpreter.tensor(indices[name]) for name in names}
+    for image in x:
+        interpreter.set_tensor(source["index"], image[None])
+        interpreter.invoke()
+        yield {name: view().copy() for name, view in read.items()}
+
+
+def to_grid(values, detail):
+    """Return real values as a tensor takes them: scaled, rounded and clipped by its own grid.
+
+    Parameters
+    ----------
+    values : ndarray of float32
+    detail : dict
+        The tensor's details, from the interpreter.
+
+    Returns
+    -------
+    ndarray of the tensor's dtype
+    """
+    if np.issubdtype(detail["dtype"], np.floating):
+        return values.astype(detail["dtype"], copy=False)
+    return quantize(values, _grid(detail))
+
+
+def from_grid(values, detail):
+    """Return a tensor's values as real numbers, by its own grid.
+
+    Parameters
+    ----------
+    values : ndarray
+    detail : dict
+        The tensor's details, from the interpreter.
+
+    Returns
+    -------
+    ndarray of float32
+    """
+    if np.issubdtype(detail["dtype"], np.floating):
+        return values.astype(np.float32, copy=False)
+    return dequantize(values, _grid(detail))
+
+
+def _computed(shapes, tflite, x, batched, threads, what):
+    """Run a file whose shapes pass the check `shapes`, which gives that of an input first."""
+    threads = threads or os.cpu_count() or 1
+    interpreter = open_interpreter(tflite, threads=threads)
+    shape, _ = shapes(interpreter)
+    x = validate.images(x, shape, what=f"{what}: x")
+    size = 1
+    if batched and probe(bytes(tflite)).batchable:
+        per_image = int(np.prod(shape, dtype=np.int64))
+        size = int(np.clip(_BATCH_VALUES // per_image, 1, len(x)))
+        interpreter = open_interpreter(tflite, threads=threads, batch_size=size)
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    x = to_grid(x, source)
+    with _failing_as_damaged():
+        result = np.empty((len(x), *target["shape"][1:]), np.float32)
+        for start in range(0, len(x), size):
+            # the last batch is filled up with images already done: no second allocation for it
+            start = min(start, len(x) - size)
+            interpreter.reset_all_variables()  # each image starts from the same state
+            interpreter.set_tensor(source["index"], x[start : start + size])
+            interpreter.invoke()
+            given = interpreter.get_tensor(target["index"])
+            result[start : start + size] = from_grid(given, target)
+    return result
+
+
+@contextlib.contextmanager
+def _failing_as_damaged():
+    """Tell a failure that the trial run did not meet, as one image differs from another."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        raise TfliteError(_DAMAGED.format(error)) from error
+
+
+def _grid(detail):
+    scale, zero_point = detail["quantization"]
+    if scale == 0:
+        raise TfliteError(
+            f"the tensor {detail['name']!r} takes {np.dtype(detail['dtype']).name} and names no "
+            "grid (scale 0): real values cannot be put on it."
+        )
+    limits = np.iinfo(detail["dtype"])
+    return QParams(np.float32([scale]), np.int32([zero_point]), limits.min, limits.max)

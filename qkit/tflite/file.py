@@ -1,0 +1,255 @@
+"""What stands in a .tflite file: its tensors with their grids, and its operators."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Element sizes that NumPy has no dtype for; everything else is asked of NumPy.
+_VALUE_DTYPES = frozenset({"float32", "float16", "bfloat16", "int4", "int8", "uint8", "int16"})
+
+_KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
+_WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
+
+
+class TfliteError(ValueError):
+    """Bytes that are no .tflite file, or one that cannot be run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """One tensor of a .tflite file.
+
+    Attributes
+    ----------
+    name : str
+    dtype : str
+        Of the elements as stored, for example "int8".
+    shape : tuple of int
+        As stored; a batch axis that may be resized reads 1.
+    scale : ndarray of float32
+        Steps of the grid, one a channel or a single one; empty where there is no grid.
+    zero_point : ndarray of int64
+        As long as `scale`.
+    axis : int
+        The axis that keeps its own scales; 0 where there is one scale.
+    buffer : int
+        Number of the buffer that holds the values; tensors may share one.
+    data : ndarray of uint8
+        The stored values as bytes, which `qkit.tflite.values` decodes; empty for activations.
+    sparsity : schema SparsityParametersT or None
+        Where the values belong, if the zeros among them are not stored.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple
+    scale: np.ndarray
+    zero_point: np.ndarray
+    axis: int
+    buffer: int
+    data: np.ndarray
+    sparsity: object
+
+    @property
+    def size_bytes(self):
+        """Of the stored values; 0 for activations, which hold none."""
+        return self.data.size
+
+    @property
+    def constant(self):
+        """Whether the file holds its values: weights, biases, shapes."""
+        return self.size_bytes > 0
+
+    @property
+    def per_channel(self):
+        """Whether each channel has its own scale."""
+        return self.scale.size > 1
+
+    @property
+    def holds_values(self):
+        """Whether it holds numbers on the way from input to output, and not shapes or indices."""
+        return self.dtype in _VALUE_DTYPES
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """One operator of a .tflite file: its name, and the tensors it reads and writes."""
+
+    name: str
+    inputs: tuple
+    outputs: tuple
+
+
+@dataclass(frozen=True, eq=False)
+class TfliteFile:
+    """The content of a .tflite file, as far as quantization is concerned.
+
+    Attributes
+    ----------
+    tensors : tuple of Tensor
+    operators : tuple of Operator
+        In the order in which they run.
+    inputs, outputs : tuple of Tensor
+        Of the whole model.
+    """
+
+    tensors: tuple
+    operators: tuple
+    inputs: tuple
+    outputs: tuple
+
+    @property
+    def weights(self):
+        """The constant tensors that hold values: no shapes, and no integer biases."""
+        return tuple(t for t in self.tensors if t.constant and t.holds_values)
+
+    @property
+    def activations(self):
+        """The tensors that are computed on the way and hold values."""
+        made = {id(t): t for op in self.operators for t in op.outputs}
+        return tuple(t for t in made.values() if t.holds_values and not t.constant)
+
+    @property
+    def float_operators(self):
+        """The operators that compute in floating point, conversions from and to the grid apart."""
+        return tuple(
+            op
+            for op in self.operators
+            if op.name not in ("QUANTIZE", "DEQUANTIZE")
+            and any(t.dtype in ("float32", "float16") for t in op.outputs)
+        )
+
+
+def read_tflite(tflite):
+    """Read the tables of a .tflite file.
+
+    Parameters
+    ----------
+    tflite : bytes
+
+    Returns
+    -------
+    TfliteFile
+
+    Raises
+    ------
+    TfliteError
+        If it is no .tflite file. Bytes of unknown origin go through `qkit.interpreter.run` first,
+        which finds out in a process of its own.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    require_tflite(tflite)
+    dtypes, names = _names(schema.TensorType), _names(schema.BuiltinOperator)
+    try:
+        model = schema.ModelT.InitFromPackedBuf(tflite, 0)
+        tensors, operators, inputs, outputs = [], [], [], []
+        for graph in model.subgraphs:
+            own = [_tensor(t, model.buffers, dtypes) for t in graph.tensors]
+            tensors += own
+            inputs = inputs or [own[i] for i in graph.inputs]
+            outputs = outputs or [own[i] for i in graph.outputs]
+            for op in graph.operators:
+                code = model.operatorCodes[op.opcodeIndex]
+                name = names[max(code.builtinCode, code.deprecatedBuiltinCode)].upper()
+                reads = tuple(own[i] for i in op.inputs if i >= 0)
+                operators.append(Operator(name, reads, tuple(own[i] for i in op.outputs)))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise TfliteError(f"the .tflite file is damaged: {error}") from error
+    return TfliteFile(tuple(tensors), tuple(operators), tuple(inputs), tuple(outputs))
+
+
+def tensors(tflite):
+    """Return a DataFrame of the tensors in a .tflite file, one row each.
+
+    Parameters
+    ----------
+    tflite : bytes
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns name, dtype, shape, scale (of the first channel), zero_point, channels (number of
+        scales), size_bytes (of stored values).
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "name": t.name,
+            "dtype": t.dtype,
+            "shape": t.shape,
+            "scale": float(t.scale[0]) if t.scale.size else np.nan,
+            "zero_point": int(t.zero_point[0]) if t.scale.size else pd.NA,
+            "channels": t.scale.size,
+            "size_bytes": t.size_bytes,
+        }
+        for t in read_tflite(tflite).tensors
+    )
+
+
+def require_tflite(tflite):
+    """Refuse what is not the bytes of a .tflite file.
+
+    Raises
+    ------
+    TypeError
+        If it is not bytes.
+    TfliteError
+        If the bytes do not bear the file format's mark.
+    """
+    if not isinstance(tflite, (bytes, bytearray)):
+        raise TypeError(
+            f"expected the bytes of a .tflite file, got {type(tflite).__name__}. Read a file with "
+            "pathlib.Path(...).read_bytes(); make bytes from a model with qk.convert(model, ...)."
+        )
+    if len(tflite) < 8 or tflite[4:8] != b"TFL3":
+        raise TfliteError(
+            f"these {len(tflite):,} bytes are no .tflite file: bytes 4 to 8 must read b'TFL3', got "
+            f"{bytes(tflite[4:8])!r}. Is the file another one, or cut off?"
+        )
+
+
+def layer_name(tensor_name):
+    """Return the layer out of a name that the converter joined.
+
+    Parameters
+    ----------
+    tensor_name : str
+
+    Returns
+    -------
+    str
+        Without what the wrappers of training put before it.
+
+    Examples
+    --------
+    >>> layer_name("net/conv_bn/FusedBatchNormV3;net/conv/Conv2D"), layer_name("arith.constant")
+    ('conv', 'arith.constant')
+    >>> layer_name("net/quant_conv/Conv2D;net/quant_conv/LastValueQuant/FakeQuant")
+    'conv'
+    """
+    paths = [path.split("/") for path in tensor_name.split(";")]
+    owns = [path[-2] for path in paths if len(path) > 1 and path[-1].startswith(_KERNELS)]
+    name = owns[0] if owns else paths[0][-1]
+    return next((name[len(w) :] for w in _WRAPPERS if name.startswith(w)), name)
+
+
+def _tensor(table, buffers, dtypes):
+    data, grid = buffers[table.buffer].data, table.quantization
+    has_grid = grid is not None and grid.scale is not None
+    return Tensor(
+        name=table.name.decode(errors="replace"),
+        dtype=dtypes[table.type].lower(),
+        shape=tuple(int(n) for n in table.shape) if table.shape is not None else (),
+        scale=np.asarray(grid.scale if has_grid else [], np.float32),
+        zero_point=np.asarray(grid.zeroPoint if has_grid else [], np.int64),
+        axis=int(grid.quantizedDimension) if has_grid else 0,
+        buffer=int(table.buffer),
+        data=np.asarray([] if data is None else data, np.uint8),
+        sparsity=table.sparsity,
+    )
+
+
+def _names(enum):
+    return {value: name for name, value in vars(enum).items() if not name.startswith("_")}

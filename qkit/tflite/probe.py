@@ -1,0 +1,178 @@
+"""A trial run of a .tflite file in a process of its own, where a crash does no harm.
+
+The interpreter trusts a file's content: a damaged one can end the whole process, and with it a
+notebook's kernel. So each file is first loaded and run once by a helper process, which is started
+when first needed, serves every later file, and is replaced when a file has killed it.
+"""
+
+import atexit
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+_TIME_LIMIT_S = 60
+_SLOW_S = 0.5  # a model this slow gains nothing from batches, so they are not tried
+_MEMORY_SHARE = 0.5  # of the machine's: a damaged file may ask for any amount
+_TRIAL_BATCH = 2
+_HEADER = struct.Struct("<q")
+
+_lock = threading.Lock()
+_known = {}
+_helper = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a trial run found out.
+
+    Attributes
+    ----------
+    error : str
+        Why the file cannot be run; empty where it can.
+    batchable : bool
+        Whether several images can be run at once, with the same results as one by one.
+    """
+
+    error: str = ""
+    batchable: bool = False
+
+
+def probe(tflite):
+    """Load and run a .tflite file once, elsewhere; each content is tried only once.
+
+    Parameters
+    ----------
+    tflite : bytes
+
+    Returns
+    -------
+    Probe
+    """
+    key = hashlib.sha256(tflite).digest()
+    with _lock:
+        if key not in _known:
+            _known[key] = _ask(tflite)
+        return _known[key]
+
+
+def _ask(tflite):
+    helper = _running_helper()
+    timer = threading.Timer(_TIME_LIMIT_S, helper.kill)
+    timer.start()
+    try:
+        helper.stdin.write(_HEADER.pack(len(tflite)))
+        helper.stdin.write(tflite)
+        helper.stdin.flush()
+        answer = helper.stdout.readline()
+    except BrokenPipeError:
+        answer = b""
+    finally:
+        timer.cancel()
+    if answer:
+        return Probe(**json.loads(answer))
+    code = helper.wait()
+    cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return Probe(f"running it ended the trial process ({cause})")
+
+
+def _running_helper():
+    global _helper
+    if _helper is None or _helper.poll() is not None:
+        _helper = subprocess.Popen(
+            # -c and not -m: the package's own folder stays out of sys.path
+            [sys.executable, "-c", "from qkit.tflite.probe import _serve; _serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        )
+        atexit.register(_helper.kill)
+    return _helper
+
+
+def _serve():
+    """Answer with a line of JSON for each file that comes in; the helper's whole life."""
+    _limit_memory()
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what the interpreter prints must not mix with the answers
+    while header := sys.stdin.buffer.read(_HEADER.size):
+        tflite = sys.stdin.buffer.read(*_HEADER.unpack(header))
+        answers.write(json.dumps(_trial(tflite)).encode() + b"\n")
+        answers.flush()
+
+
+def _limit_memory():
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = int(_MEMORY_SHARE * available)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _trial(tflite):
+    try:
+        interpreter = _allocated(tflite)
+        inputs = [_noise(d, d["shape"]) for d in interpreter.get_input_details()]
+        started = time.perf_counter()
+        _run(interpreter, inputs)
+        if time.perf_counter() - started > _SLOW_S:
+            return {"batchable": False}
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        return {"error": str(error).strip() or type(error).__name__}
+    return {"batchable": _batchable(tflite)}
+
+
+def _batchable(tflite):
+    """Whether a batch gives, row by row, what its images give alone."""
+    details = _allocated(tflite).get_input_details()
+    if len(details) != 1 or len(details[0]["shape"]) < 2 or details[0]["shape"][0] != 1:
+        return False
+    batch = _noise(details[0], (_TRIAL_BATCH, *details[0]["shape"][1:]))
+    try:
+        together = _run(_allocated(tflite, batch.shape), [batch])
+        alone = [_run(_allocated(tflite), [row[None]]) for row in batch]
+    except (RuntimeError, ValueError):
+        return False
+    return all(
+        len(t) == _TRIAL_BATCH and np.allclose(t, np.concatenate(a), rtol=1e-4, atol=1e-5)
+        for t, a in zip(together, zip(*alone, strict=True), strict=True)
+    )
+
+
+def _allocated(tflite, shape=None):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=tflite, num_threads=1)
+    if shape is not None:
+        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _run(interpreter, inputs):
+    for detail, values in zip(interpreter.get_input_details(), inputs, strict=True):
+        interpreter.set_tensor(detail["index"], values)
+    interpreter.invoke()
+    return [np.array(interpreter.get_tensor(d["index"])) for d in interpreter.get_output_details()]
+
+
+def _noise(detail, shape):
+    rng = np.random.default_rng(0)
+    if np.issubdtype(detail["dtype"], np.floating):
+        return rng.random(shape).astype(detail["dtype"])
+    if detail["dtype"] in (np.int8, np.uint8, np.int16):
+        return rng.integers(0, 127, shape).astype(detail["dtype"])
+    return np.zeros(shape, detail["dtype"])  # indices and masks: zero is always allowed

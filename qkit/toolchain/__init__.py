@@ -1,0 +1,1 @@
+"""TensorFlow's side: schemes, conversion and its promise, and the trainings that compress."""

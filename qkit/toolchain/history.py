@@ -1,0 +1,226 @@
+"""How weights change while a model is trained: zeros, distinct values, and the accuracy."""
+
+import time
+from dataclasses import astuple, dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from qkit._tensorflow import quiet, tensorflow
+from qkit.quantize.weight_statistics import distinct_values, sparsity
+from qkit.result import Result
+from qkit.toolchain.kernels import kernels
+from qkit.toolchain.structure import copy_of
+from qkit.training import Settings, once, run_epochs, seeded
+
+_HELD_OUT_IMAGES = 2_000  # at each record: enough to see the accuracy dip, quick enough for thirty
+_RECORDS_PER_EPOCH = 10
+_MOST_STEPS_PER_EXECUTION = 100
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WeightHistory(Result):
+    """What happened to the kernels of a model during a training, step by step.
+
+    Attributes
+    ----------
+    steps : ndarray of shape (k,), int64
+        Training steps done; the first is 0.
+    sparsity : mapping of str to ndarray of shape (k,), float64
+        For each kernel, the share of zeros as the forward pass uses it: masked, clustered, or on
+        its grid.
+    distinct_values : mapping of str to ndarray of shape (k,), int64
+        Of each kernel, likewise.
+    accuracy : ndarray of shape (k,), float64
+        On training images that were held out; NaN where none were.
+    left_alone : mapping of str to str
+        Layers with kernels that the training was not to compress, with the reason.
+    seconds : float
+        What the training took when it was run.
+    from_cache : bool
+    """
+
+    steps: np.ndarray
+    sparsity: MappingProxyType
+    distinct_values: MappingProxyType
+    accuracy: np.ndarray
+    left_alone: MappingProxyType
+    seconds: float
+    from_cache: bool
+
+    def to_frame(self):
+        """Return a DataFrame with one row per record; columns by quantity and kernel."""
+        import pandas as pd
+
+        columns = {("accuracy", ""): self.accuracy}
+        for quantity in ("sparsity", "distinct_values"):
+            for kernel, values in getattr(self, quantity).items():
+                columns[quantity, kernel] = values
+        return pd.DataFrame(columns, index=pd.Index(self.steps, name="step"))
+
+    def summary(self):
+        """Say in one line what the training made of the kernels, and which it left alone."""
+        parts = [
+            f"{kernel} {self.sparsity[kernel][0]:.1%} → {self.sparsity[kernel][-1]:.1%} zeros, "
+            f"{self.distinct_values[kernel][0]:,} → {self.distinct_values[kernel][-1]:,} values"
+            for kernel in self.sparsity
+        ]
+        text = f"{self.steps[-1]:,} steps: {'; '.join(parts)}"
+        if np.isfinite(self.accuracy[-1]):
+            text += f"; held-out accuracy {self.accuracy[0]:.4f} → {self.accuracy[-1]:.4f}"
+        return text + _left_alone(self.left_alone)
+
+
+def weight_history(
+    model, data, *, epochs=1, batch_size=32, seed=0, learning_rate=1e-3, cache=True,
+    validation_split=0.1,
+):  # fmt: skip
+    """Train a model as `fit` does, and record its kernels on the way.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        Plain or quantization-aware; trained in place, to the same weights as by `fit`.
+    data : Dataset
+    epochs, batch_size, seed, learning_rate, cache, validation_split
+        As for `fit`.
+
+    Returns
+    -------
+    WeightHistory
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> aware = qk.quantization_aware(qk.models.walkthrough_cnn())
+    >>> history = weight_history(aware, qk.load_data("digits"), cache=False)
+    >>> int(history.steps[-1]), bool(history.distinct_values["logits"][-1] <= 255)
+    (37, True)
+    """
+    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
+    x, y = settings.checked(model, data, what="weight_history")
+    return record_training(model, x, y, settings, cache=cache, kind=("weights",), what="training")
+
+
+def record_training(
+    target, x, y, settings, *, kind, what, cache, wrap=None, unwrap=None, callbacks=(),
+    left_alone=MappingProxyType({}),
+):  # fmt: skip
+    """Train and record, with wrappers around the layers or without; once, if it may be cached.
+
+    Parameters
+    ----------
+    target : tf.keras.Model
+        Where the training starts, and where its weights go in the end.
+    x, y : ndarray
+    settings : Settings
+    kind : tuple
+        What `wrap` depends on, for the cache's key.
+    what : str
+        For the line of progress.
+    cache : bool
+    wrap : callable, optional
+        From each layer to the one that is trained in its place.
+    unwrap : callable, optional
+        From the model of these to one with the weights of `target`.
+    callbacks : sequence of tf.keras.callbacks.Callback
+    left_alone : mapping of str to str
+
+    Returns
+    -------
+    WeightHistory
+    """
+    per_epoch = settings.steps_per_epoch(len(x))
+    at_once = int(np.clip(per_epoch // _RECORDS_PER_EPOCH, 1, _MOST_STEPS_PER_EXECUTION))
+    held_out = slice(settings.trained_on(len(x)), settings.trained_on(len(x)) + _HELD_OUT_IMAGES)
+
+    def train(show):
+        started = time.perf_counter()
+        trained = _wrapped(target, wrap, settings.seed) if wrap else target
+        recorder = _Recorder(x[held_out], y[held_out])
+        recorder.record(trained, 0)
+        steps = per_epoch * settings.epochs
+
+        def note(batch, logs):
+            done = int(trained.optimizer.iterations)
+            recorder.record(trained, done)
+            show(f"{target.name}, {what}: step {done:,} of {steps:,}, {recorder.last()}")
+
+        follow = tensorflow().keras.callbacks.LambdaCallback(on_train_batch_end=note)
+        run_epochs(trained, x, y, settings, [*callbacks, follow], at_once)
+        if unwrap:
+            # masking leaves −0.0 where the weight was negative, which a compressor takes for
+            # another value: 13 % more bytes in a pruned float32 file
+            target.set_weights([weight + 0.0 for weight in unwrap(trained).get_weights()])
+        recorder.replace_last(target if unwrap else trained)
+        return {**recorder.found, "seconds": time.perf_counter() - started}
+
+    record, from_cache = once(
+        target, x, y, (kind, astuple(settings)), train, cache=cache,
+        last=lambda model, record: f"{model.name}, {what}: {_end(record)}{_left_alone(left_alone)}",
+    )  # fmt: skip
+    return WeightHistory(
+        steps=np.array(record["steps"], np.int64),
+        sparsity=_columns(record["sparsity"], np.float64),
+        distinct_values=_columns(record["distinct_values"], np.int64),
+        accuracy=np.array(record["accuracy"], np.float64),
+        left_alone=MappingProxyType(dict(left_alone)),
+        seconds=record["seconds"],
+        from_cache=from_cache,
+    )
+
+
+def _wrapped(model, wrap, seed):
+    with quiet(), seeded(seed):  # some of the initialisations of clusters draw
+        # the wrappers hold the layers themselves: those of a copy, or the model would be changed
+        return tensorflow().keras.models.clone_model(copy_of(model), clone_function=wrap)
+
+
+class _Recorder:
+    """What is noted of a model at some steps, as lists that JSON can hold."""
+
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+        self.found = {"steps": [], "sparsity": [], "distinct_values": [], "accuracy": []}
+
+    def record(self, model, step):
+        used = kernels(model)
+        self.found["steps"].append(step)
+        self.found["sparsity"].append({name: sparsity(k) for name, k in used.items()})
+        self.found["distinct_values"].append({name: distinct_values(k) for name, k in used.items()})
+        self.found["accuracy"].append(self._accuracy(model))
+
+    def replace_last(self, model):
+        """Record the model once more, as it was left: the last weights are masked after a step."""
+        last = [values.pop() for values in self.found.values()]
+        self.record(model, last[0])
+
+    def last(self):
+        return _end(self.found)
+
+    def _accuracy(self, model):
+        if len(self.y) == 0:
+            return float("nan")
+        # outside the compiled graph: evaluate() would reset the running means of the training
+        return float(np.mean(model(self.x, training=False).numpy().argmax(axis=1) == self.y))
+
+
+def _end(record):
+    zeros = ", ".join(f"{name} {share:.1%}" for name, share in record["sparsity"][-1].items())
+    text = f"zeros {zeros}"
+    values = ", ".join(f"{name} {n:,}" for name, n in record["distinct_values"][-1].items())
+    accuracy = record["accuracy"][-1]
+    held_out = f"; held-out accuracy {accuracy:.4f}" if np.isfinite(accuracy) else ""
+    return f"{text}; distinct values {values}{held_out}"
+
+
+def _left_alone(layers):
+    if not layers:
+        return ""
+    return "; left alone: " + ", ".join(f"{name} ({why})" for name, why in layers.items())
+
+
+def _columns(records, dtype):
+    return MappingProxyType(
+        {name: np.array([record[name] for record in records], dtype) for name in records[0]}
+    )

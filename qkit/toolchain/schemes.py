@@ -1,0 +1,225 @@
+"""The quantization schemes, as values. A new scheme is one entry here, and its test."""
+
+import difflib
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+_NOTHING, _SAMPLE, _LABELS = "nothing", "unlabelled sample", "labelled training data"
+_EVERYWHERE = "CPU, GPU (Android), EdgeTPU, Hexagon DSP"
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One way to put a network on a coarser grid: what it asks for, what it promises.
+
+    Attributes
+    ----------
+    name : str
+    title : str
+        For tables and pictures.
+    needs : {"nothing", "unlabelled sample", "labelled training data"}
+        The data it asks for beside the trained model; both of the last two in a combination such
+        as "pruned+full_integer".
+    weights : str
+        dtype of the weights in the file.
+    activations : str
+        dtype of what flows between the operators.
+    io : str
+        dtype of the model's input and output.
+    technique : str
+        What the model went through before it is converted, a key of `qkit.toolchain.techniques`
+        such as "pruned" or "qat"; empty for the model as it is.
+    optimizations : tuple of str
+        Names in ``tf.lite.Optimize``.
+    supported_ops : tuple of str
+        Names in ``tf.lite.OpsSet``; empty for the converter's default.
+    supported_types : tuple of str
+        Names of TensorFlow dtypes; empty for the converter's default.
+    per_channel : bool
+        Whether each channel of the weights has its own scale.
+    published_size_cut, published_accuracy, published_hardware : str or None
+        What the official guide says of it, see `PUBLISHED_SOURCE`; None where it says nothing.
+    """
+
+    name: str
+    title: str
+    needs: str
+    weights: str
+    activations: str
+    io: str = "float32"
+    technique: str = ""
+    optimizations: tuple = ("DEFAULT",)
+    supported_ops: tuple = ()
+    supported_types: tuple = ()
+    per_channel: bool = True
+    published_size_cut: str | None = None
+    published_accuracy: str | None = None
+    published_hardware: str | None = None
+
+    @property
+    def calibrated(self):
+        """Whether it chooses activation ranges from a sample of unlabelled data."""
+        return _SAMPLE in self.needs
+
+    @property
+    def through_grid(self):
+        """Whether it wants a model that was trained through the grid (`quantization_aware`)."""
+        return self.technique.endswith("qat")
+
+
+PUBLISHED_SOURCE = "https://ai.google.dev/edge/litert/models/model_optimization"
+
+SCHEMES = MappingProxyType(
+    {
+        scheme.name: scheme
+        for scheme in (
+            Scheme("float32", "float32", _NOTHING, "float32", "float32", optimizations=()),
+            Scheme(
+                "float16",
+                "float16 weights",
+                _NOTHING,
+                "float16",
+                "float32",
+                supported_types=("float16",),
+                published_size_cut="up to 50 %",
+                published_accuracy="insignificant loss",
+                published_hardware="CPU, GPU",
+            ),
+            Scheme(
+                "dynamic_range",
+                "dynamic range",
+                _NOTHING,
+                "int8",
+                "float32",
+                published_size_cut="up to 75 %",
+                published_accuracy="smallest loss",
+                published_hardware="CPU, GPU (Android)",
+            ),
+            Scheme(
+                "full_integer",
+                "full integer",
+                _SAMPLE,
+                "int8",
+                "int8",
+                supported_ops=("TFLITE_BUILTINS_INT8",),
+                published_size_cut="up to 75 %",
+                published_accuracy="small loss",
+                published_hardware=_EVERYWHERE,
+            ),
+            Scheme(
+                "full_integer_int8_io",
+                "full integer, int8 in and out",
+                _SAMPLE,
+                "int8",
+                "int8",
+                io="int8",
+                supported_ops=("TFLITE_BUILTINS_INT8",),
+                published_size_cut="up to 75 %",
+                published_accuracy="small loss",
+                published_hardware=_EVERYWHERE,
+            ),
+            Scheme(
+                "int16_activations",
+                "int16 activations, int8 weights",
+                _SAMPLE,
+                "int8",
+                "int16",
+                supported_ops=("EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",),
+            ),
+            Scheme(
+                "qat",
+                "quantization-aware training",
+                _LABELS,
+                "int8",
+                "int8",
+                technique="qat",
+                published_size_cut="up to 75 %",
+                published_accuracy="smallest loss",
+                published_hardware=_EVERYWHERE,
+            ),
+            *(
+                Scheme(name, title, _LABELS, "float32", "float32", technique=name, optimizations=())
+                for name, title in (
+                    ("pruned", "pruned"),
+                    ("clustered", "clustered"),
+                    ("pruned_clustered", "pruned, then clustered"),
+                )
+            ),
+            *(
+                Scheme(name, title, _LABELS, "int8", "int8", technique=name)
+                for name, title in (
+                    ("pqat", "QAT that preserves sparsity"),
+                    ("cqat", "QAT that preserves clusters"),
+                    ("pcqat", "QAT that preserves sparsity and clusters"),
+                )
+            ),
+        )
+    }
+)
+
+
+def find_scheme(scheme):
+    """Return a scheme by its name; a `Scheme` is returned as it is.
+
+    Parameters
+    ----------
+    scheme : str or Scheme
+        A name in `SCHEMES`; or two with a plus between them, what the model goes through and how it
+        is converted then, as in "pruned+full_integer".
+
+    Returns
+    -------
+    Scheme
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, and the message has the nearest one; or if the two do not go
+        together.
+
+    Examples
+    --------
+    >>> find_scheme("float16").published_size_cut
+    'up to 50 %'
+    >>> find_scheme("pruned+full_integer").title
+    'pruned, full integer'
+    """
+    if isinstance(scheme, Scheme):
+        return scheme
+    if isinstance(scheme, str) and scheme.count("+") == 1:
+        return _combined(*(find_scheme(part.strip()) for part in scheme.split("+")))
+    if isinstance(scheme, str) and scheme in SCHEMES:
+        return SCHEMES[scheme]
+    typed = str(scheme).lower()
+    near = [name for name in SCHEMES if name.startswith(typed)]
+    near = near or difflib.get_close_matches(typed, SCHEMES, n=1, cutoff=0.3)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(
+        f"unknown scheme {scheme!r}.{hint} There are: {', '.join(SCHEMES)}; and combinations such "
+        "as 'pruned+full_integer'."
+    )
+
+
+def _combined(first, then):
+    """Return the scheme of a model that goes through one and is converted under the other."""
+    name = f"{first.name}+{then.name}"
+    if not first.technique or then.technique:
+        raise ValueError(
+            f"unknown scheme {name!r}: before the plus stands what the model goes through, one of "
+            f"{', '.join(n for n, s in SCHEMES.items() if s.technique)}; after it how it is "
+            f"converted, one of {', '.join(n for n, s in SCHEMES.items() if not s.technique)}."
+        )
+    title = f"{first.title}, {then.title}"
+    if first.through_grid:
+        if then.activations != "int8":
+            raise ValueError(
+                f"unknown scheme {name!r}: a model that was trained through the grid has int8 "
+                "weights and activations. Only its input and output can be chosen: "
+                f"'{first.name}' or '{first.name}+full_integer_int8_io'."
+            )
+        return replace(first, name=name, title=title, io=then.io)
+    return replace(
+        then, name=name, title=title, technique=first.technique,
+        needs=_LABELS if then.needs == _NOTHING else f"{_LABELS}, {then.needs}",
+        published_size_cut=None, published_accuracy=None, published_hardware=None,
+    )  # fmt: skip

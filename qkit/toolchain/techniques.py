@@ -1,0 +1,85 @@
+"""What a model can go through before it is converted, in the right order, with plain settings."""
+
+from types import MappingProxyType
+
+from qkit._tensorflow import require_keras_2_model
+from qkit.toolchain.aware import fine_tune_with_control, quantization_aware
+from qkit.toolchain.clustering import cluster
+from qkit.toolchain.pruning import prune
+from qkit.training import fit
+
+_EPOCHS = 2  # of all that trains through the grid, and of pruning
+
+
+def _through_grid(preserve):
+    def train(model, data, calibration):
+        aware = quantization_aware(model, calibration=calibration, preserve=preserve)
+        fit(aware, data, epochs=_EPOCHS)
+        return {"": aware}
+
+    return train
+
+
+def _with_control(model, data, calibration):
+    tuned = fine_tune_with_control(model, data, epochs=_EPOCHS, calibration=calibration)
+    return {"": tuned.qat, "control": tuned.control}
+
+
+# By name: the technique it starts from, the model itself where that is empty; and the function that
+# trains, from model, data and calibration images to the models it gives, its own under "".
+TECHNIQUES = MappingProxyType(
+    {
+        "qat": ("", _with_control),
+        "pruned": ("", lambda model, data, _: {"": prune(model, data, epochs=_EPOCHS)[0]}),
+        "clustered": ("", lambda model, data, _: {"": cluster(model, data)[0]}),
+        "pruned_clustered": (
+            "pruned",
+            lambda model, data, _: {"": cluster(model, data, preserve_sparsity=True)[0]},
+        ),
+        "pqat": ("pruned", _through_grid("sparsity")),
+        "cqat": ("clustered", _through_grid("clusters")),
+        "pcqat": ("pruned_clustered", _through_grid("both")),
+    }
+)
+
+
+def train_missing(techniques, model, data, trained, calibration):
+    """Return the models of all techniques asked for: those given, and the others trained now.
+
+    Parameters
+    ----------
+    techniques : iterable of str
+        Keys of `TECHNIQUES`; the empty one, the model itself, is passed over.
+    model : tf.keras.Model
+    data : Dataset
+    trained : mapping of str to tf.keras.Model
+        Those that are there already.
+    calibration : ndarray of shape (n, *image), float32
+        From which models that are trained through the grid get their first ranges.
+
+    Returns
+    -------
+    dict of str to tf.keras.Model
+        All of `trained`, what was asked for, and what that started from; "control" where "qat" was
+        trained here.
+
+    Raises
+    ------
+    KerasVersionError, TypeError, ValueError
+        If the model is not one that can be trained on, as a SavedModel.
+    """
+    found = dict(trained)
+
+    def make(technique):
+        if technique in found:
+            return found[technique]
+        start, train = TECHNIQUES[technique]
+        for name, made in train(make(start) if start else model, data, calibration).items():
+            found.setdefault(name or technique, made)
+        return found[technique]
+
+    for technique in TECHNIQUES:
+        if technique in techniques and technique not in found:
+            require_keras_2_model(model, what=f"compare: the technique {technique!r}")
+            make(technique)
+    return found

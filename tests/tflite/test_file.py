@@ -1,0 +1,86 @@
+"""The tables of a file are read as TensorFlow's own interpreter reads them."""
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+import qkit as qk
+from qkit.tflite.file import read_tflite
+
+
+@pytest.fixture(scope="module")
+def interpreter():
+    """Return a function that opens a file without a delegate, which would hide operators."""
+
+    def open_plain(tflite):
+        opened = Interpreter(
+            model_content=tflite,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        opened.allocate_tensors()
+        return opened
+
+    return open_plain
+
+
+@pytest.mark.parametrize("name", qk.SCHEMES)
+def test_tensors_are_the_interpreters(name, tflite, interpreter):
+    file = read_tflite(tflite(name))
+    details = interpreter(tflite(name)).get_tensor_details()
+    for tensor, detail in zip(file.tensors, details, strict=False):
+        grid = detail["quantization_parameters"]
+        assert tensor.name == detail["name"]
+        assert np.dtype(tensor.dtype) == detail["dtype"]
+        assert tensor.shape == tuple(detail["shape"])
+        np.testing.assert_array_equal(tensor.scale, grid["scales"])
+        np.testing.assert_array_equal(tensor.zero_point, grid["zero_points"])
+        assert tensor.axis == grid["quantized_dimension"]
+        assert tensor.per_channel == (len(grid["scales"]) > 1)
+
+
+@pytest.mark.parametrize("name", qk.SCHEMES)
+def test_operators_and_ends_are_the_interpreters(name, tflite, interpreter):
+    file, opened = read_tflite(tflite(name)), interpreter(tflite(name))
+    ops = opened._get_ops_details()
+    assert [op.name for op in file.operators] == [op["op_name"] for op in ops]
+    for op, other in zip(file.operators, ops, strict=True):
+        assert [file.tensors.index(t) for t in op.outputs] == list(other["outputs"])
+    assert [t.name for t in file.inputs] == [d["name"] for d in opened.get_input_details()]
+    assert [t.name for t in file.outputs] == [d["name"] for d in opened.get_output_details()]
+
+
+def test_weights_are_stored_and_activations_are_not(tflite):
+    file = read_tflite(tflite("full_integer"))
+    kernels = {t.shape: t for t in file.weights}
+    assert set(kernels) == {(12, 3, 3, 1), (10, 2028)}
+    assert kernels[12, 3, 3, 1].scale.size == 12
+    assert kernels[12, 3, 3, 1].size_bytes == 12 * 3 * 3
+    assert {t.dtype for t in file.activations} == {"int8", "float32"}
+    assert not any(t.constant for t in file.activations)
+    assert file.float_operators == ()
+
+
+def test_operators_in_float_are_found(tflite):
+    names = {op.name for op in read_tflite(tflite("float32")).float_operators}
+    assert {"CONV_2D", "FULLY_CONNECTED"} <= names
+    aside = {op.name for op in read_tflite(tflite("float16")).float_operators}
+    assert "DEQUANTIZE" not in aside
+
+
+def test_table_has_a_row_a_tensor(tflite):
+    table = qk.tensors(tflite("full_integer"))
+    assert table.columns.tolist() == [
+        "name",
+        "dtype",
+        "shape",
+        "scale",
+        "zero_point",
+        "channels",
+        "size_bytes",
+    ]
+    assert len(table) == len(read_tflite(tflite("full_integer")).tensors)
+    kernel = table[(table["channels"] == 12) & (table["dtype"] == "int8")].iloc[0]
+    assert (kernel["shape"], kernel["zero_point"]) == ((12, 3, 3, 1), 0)
+    assert kernel["scale"] > 0
+    without_grid = table[table["channels"] == 0]
+    assert without_grid["scale"].isna().all()

@@ -1,0 +1,155 @@
+"""Stored numbers are decoded to what the network was, and to what the interpreter sees."""
+
+import warnings
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+import qkit as qk
+from qkit._tensorflow import quiet
+from qkit.tflite.file import TfliteError, layer_name, read_tflite
+from qkit.tflite.values import real_values, stored_values
+
+
+@pytest.fixture(scope="module")
+def dense(tf):
+    """Return a function from a kernel in the file's layout to a model with that kernel."""
+
+    def build(kernel):
+        model = tf.keras.Sequential(
+            [tf.keras.layers.InputLayer((kernel.shape[1],)), tf.keras.layers.Dense(len(kernel))]
+        )
+        model.layers[0].set_weights([kernel.T, np.ones(len(kernel), np.float32)])
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def sparse(tf):
+    """Return a function that converts a model so that zeros are not stored."""
+
+    def convert(model, *more):
+        with quiet():
+            converter = tf.lite.TFLiteConverter.from_keras_model(model)
+            converter.optimizations = [
+                getattr(tf.lite.Optimize, name) for name in ("EXPERIMENTAL_SPARSITY", *more)
+            ]
+            return converter.convert()
+
+    return convert
+
+
+def only_sparse(tflite):
+    (tensor,) = (t for t in read_tflite(tflite).weights if t.sparsity is not None)
+    return tensor
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    return np.random.default_rng(0).normal(size=(32, 64)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "name", ["float32", "float16", "dynamic_range", "full_integer", "int16_activations"]
+)
+def test_values_are_the_interpreters(name, tflite):
+    opened = Interpreter(
+        model_content=tflite(name),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    opened.allocate_tensors()
+    constants = [(n, t) for n, t in enumerate(read_tflite(tflite(name)).tensors) if t.constant]
+    assert len(constants) > 4
+    for index, tensor in constants:
+        np.testing.assert_array_equal(stored_values(tensor), opened.get_tensor(index), strict=True)
+
+
+def test_real_values_are_half_a_step_from_the_model(tflite, trained):
+    by_layer = {layer_name(t.name): t for t in read_tflite(tflite("full_integer")).weights}
+    for name in ("conv", "logits"):
+        tensor, kernel = (
+            by_layer[name],
+            np.moveaxis(trained.get_layer(name).get_weights()[0], -1, 0),
+        )
+        step = tensor.scale.reshape(-1, *[1] * (kernel.ndim - 1))
+        assert tensor.per_channel
+        assert np.max(np.abs(real_values(tensor) - kernel) / step) < 0.5001
+        assert real_values(tensor).dtype == np.float32
+
+
+@pytest.mark.parametrize("block", [(1, 1), (4, 1), (1, 4), (1, 16)])
+def test_zeros_that_are_not_stored_are_there_again(block, dense, sparse, kernel):
+    rows, columns = block
+    blocks = np.random.default_rng(1).random((32 // rows, 64 // columns)) < 0.15
+    kernel = kernel * blocks.repeat(rows, axis=0).repeat(columns, axis=1)
+    tensor = only_sparse(sparse(dense(kernel)))
+    assert tensor.size_bytes < kernel.nbytes / 3
+    assert (len(tensor.sparsity.dimMetadata) == 3) == (columns > 1)  # it finds the blocks
+    np.testing.assert_array_equal(stored_values(tensor), kernel)
+    integers = only_sparse(sparse(dense(kernel), "DEFAULT"))
+    assert integers.dtype == "int8"
+    step = integers.scale.reshape(-1, 1)
+    assert np.max(np.abs(real_values(integers) - kernel) / step) < 0.5001
+
+
+def test_convolutions_are_encoded_likewise(sparse, edited, tf):
+    kernel = np.random.default_rng(0).normal(size=(1, 1, 16, 32)).astype(np.float32)
+    kernel[np.abs(kernel) < 1.3] = 0
+    layers = tf.keras.layers
+    model = tf.keras.Sequential(
+        [layers.InputLayer((4, 4, 16)), layers.Conv2D(32, 1, use_bias=False)]
+    )
+    model.set_weights([kernel])
+    tflite = sparse(model)
+    np.testing.assert_array_equal(
+        stored_values(only_sparse(tflite)), np.moveaxis(kernel, -1, 0), strict=True
+    )
+
+    def point_outside(content):
+        (tensor,) = (t for t in content.subgraphs[0].tensors if t.sparsity is not None)
+        indices = tensor.sparsity.dimMetadata[-1].arrayIndices
+        indices.values = np.full_like(indices.values, 200)
+
+    with pytest.raises(TfliteError, match="stored without its zeros, and the places"):
+        stored_values(only_sparse(edited(tflite, point_outside)))
+
+
+def test_four_bits(dense, kernel):
+    from ai_edge_quantizer import quantizer, recipe
+
+    with warnings.catch_warnings(), quiet():
+        warnings.simplefilter("ignore")
+        four = quantizer.Quantizer(bytearray(qk.convert(dense(kernel), "float32")))
+        four.load_quantization_recipe(recipe.dynamic_wi4_afp32())
+        tflite = bytes(four.quantize().quantized_model)
+    (tensor,) = (t for t in read_tflite(tflite).weights if len(t.shape) > 1)
+    assert tensor.dtype == "int4"
+    assert tensor.size_bytes == kernel.size / 2
+    assert stored_values(tensor).dtype == np.int8
+    assert np.ptp(stored_values(tensor)) in (14, 15)
+    assert np.max(np.abs(real_values(tensor) - kernel) / tensor.scale.reshape(-1, 1)) < 0.5001
+
+
+def test_bfloat16_and_other_sizes(toy_tflite, edited):
+    from ai_edge_litert.schema_py_generated import TensorType
+
+    def retyped(name):
+        def change(content):
+            for tensor in content.subgraphs[0].tensors:
+                if tensor.type == TensorType.FLOAT32 and len(tensor.shape) == 2:
+                    tensor.type = getattr(TensorType, name)
+
+        return next(t for t in read_tflite(edited(toy_tflite, change)).weights if len(t.shape) == 2)
+
+    as_float = next(t for t in read_tflite(toy_tflite).weights if len(t.shape) == 2)
+    half = retyped("BFLOAT16")
+    with pytest.raises(TfliteError, match=r"holds \d+ values. Is the file damaged"):
+        stored_values(half)
+    upper = stored_values(as_float).view(np.uint32) & 0xFFFF0000
+    half = type(half)(**{**vars(half), "data": as_float.data.reshape(-1, 4)[:, 2:].ravel()})
+    assert stored_values(half).dtype.name == "bfloat16"
+    np.testing.assert_array_equal(stored_values(half).astype(np.float32), upper.view(np.float32))
+    with pytest.raises(TfliteError, match="bytes of string, which cannot be read as numbers"):
+        stored_values(type(half)(**{**vars(half), "dtype": "string"}))

@@ -1,0 +1,103 @@
+"""Plain training through the grid undoes zeros and clusters; the preserving kinds keep them."""
+
+import numpy as np
+import pytest
+
+import qkit as qk
+from qkit.quantize.weight_statistics import distinct_values, sparsity
+from qkit.tflite.file import read_tflite
+from qkit.toolchain.kernels import kernels
+
+
+def trained_on(model, digits, preserve, **options):
+    aware = qk.quantization_aware(model, calibration=digits.x_train[:300], preserve=preserve)
+    return aware, qk.weight_history(aware, digits, **{"cache": False, **options})
+
+
+@pytest.fixture(scope="module")
+def plain(compressed, digits):
+    return trained_on(compressed["pruned_clustered"][0], digits, None)
+
+
+@pytest.fixture(scope="module")
+def both(compressed, digits):
+    return trained_on(compressed["pruned_clustered"][0], digits, "both")
+
+
+def integers(tflite):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=tflite, experimental_preserve_all_tensors=True)
+    names = {t.name for t in read_tflite(tflite).weights if len(t.shape) > 1}
+    return {
+        d["shape"].size: interpreter.get_tensor(d["index"])
+        for d in interpreter.get_tensor_details()
+        if d["name"] in names
+    }
+
+
+def test_plain_training_undoes_zeros_and_clusters(plain):
+    aware, history = plain
+    zeros, values = history.sparsity["logits"], history.distinct_values["logits"]
+    assert zeros[0] > 0.75
+    assert zeros[-1] < zeros[0] - 0.1
+    assert values[0] <= 16 < 50 < values[-1]
+    dense = integers(qk.convert(aware, "qat"))[2]
+    assert np.mean(dense == 0) == pytest.approx(zeros[-1], abs=1e-9)
+    assert distinct_values(dense) == values[-1]
+
+
+@pytest.mark.parametrize(
+    ("start", "preserve"), [("pruned", "sparsity"), ("pruned_clustered", "both")]
+)
+def test_sparsity_is_not_below_what_it_was(start, preserve, compressed, digits):
+    model = compressed[start][0]
+    aware, history = trained_on(model, digits, preserve)
+    file = integers(qk.convert(aware, "qat"))
+    for name, before in kernels(model).items():
+        assert (history.sparsity[name] >= sparsity(before)).all()
+        assert np.mean(file[before.ndim] == 0) >= sparsity(before)
+
+
+@pytest.mark.parametrize(
+    ("start", "preserve"), [("clustered", "clusters"), ("pruned_clustered", "both")]
+)
+def test_clusters_are_not_above_what_they_were(start, preserve, compressed, digits):
+    model = compressed[start][0]
+    aware, history = trained_on(model, digits, preserve)
+    dense = kernels(model)["logits"]
+    assert history.distinct_values["logits"].max() <= distinct_values(dense) <= 16
+    assert distinct_values(integers(qk.convert(aware, "qat"))[2]) <= distinct_values(dense)
+
+
+def test_preserving_both_trains_something(both, compressed):
+    aware, history = both
+    before, after = kernels(compressed["pruned_clustered"][0])["logits"], kernels(aware)["logits"]
+    assert len(history.steps) > 5
+    assert np.abs(before - after).max() > 2 * np.abs(after).max() / 127
+
+
+def test_each_kind_has_its_own_place_in_the_cache(compressed, digits):
+    """The library writes the same JSON for models that preserve and models that do not."""
+    model = compressed["pruned"][0]
+    plain, _ = trained_on(model, digits, None, cache=True)
+    preserving, second = trained_on(model, digits, "sparsity", cache=True)
+    assert not second.from_cache
+    assert sparsity(kernels(preserving)["logits"]) > sparsity(kernels(plain)["logits"]) + 0.1
+    again, third = trained_on(model, digits, "sparsity", cache=True)
+    assert third.from_cache
+    np.testing.assert_array_equal(kernels(again)["logits"], kernels(preserving)["logits"])
+
+
+def test_recording_does_not_change_the_training(trained, digits):
+    recorded = qk.quantization_aware(trained, calibration=digits.x_train[:300])
+    alone = qk.quantization_aware(trained, calibration=digits.x_train[:300])
+    qk.weight_history(recorded, digits, cache=False)
+    qk.fit(alone, digits, epochs=1, cache=False)
+    for weight, other in zip(recorded.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
+def test_clusters_that_are_not_there_are_not_preserved():
+    with pytest.raises(ValueError, match=r"more than 256 distinct values.*qk\.cluster"):
+        qk.quantization_aware(qk.models.depthwise_cnn(), preserve="clusters")

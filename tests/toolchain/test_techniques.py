@@ -1,0 +1,76 @@
+"""Techniques are made in the right order, once, and from what is given where it is given."""
+
+import pytest
+
+import qkit as qk
+from qkit.quantize.weight_statistics import distinct_values, sparsity
+from qkit.toolchain import techniques
+from qkit.toolchain.kernels import kernels
+from qkit.toolchain.schemes import SCHEMES
+from qkit.toolchain.techniques import TECHNIQUES, train_missing
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Let each technique note what it starts from, in place of training."""
+    notes = []
+
+    def pretend(name):
+        def train(model, data, calibration):
+            notes.append((name, model))
+            return {"": f"{name} of {model}", **({"control": "control"} if name == "qat" else {})}
+
+        return train
+
+    pretended = {name: (start, pretend(name)) for name, (start, _) in TECHNIQUES.items()}
+    monkeypatch.setattr(techniques, "TECHNIQUES", pretended)
+    monkeypatch.setattr(techniques, "require_keras_2_model", lambda model, what: None)
+    return notes
+
+
+def test_every_scheme_with_a_technique_has_its_training():
+    assert {scheme.technique for scheme in SCHEMES.values()} - {""} == set(TECHNIQUES)
+    assert {start for start, _ in TECHNIQUES.values()} - {""} <= set(TECHNIQUES)
+
+
+def test_prune_then_cluster_then_quantize_each_once(made):
+    found = train_missing(["pcqat", "pqat", ""], "net", None, {}, None)
+    assert made == [
+        ("pruned", "net"),
+        ("pqat", "pruned of net"),
+        ("pruned_clustered", "pruned of net"),
+        ("pcqat", "pruned_clustered of pruned of net"),
+    ]
+    assert found["pcqat"] == "pcqat of pruned_clustered of pruned of net"
+    assert "control" not in found
+
+
+def test_what_is_given_is_taken(made):
+    found = train_missing(["cqat", "qat"], "net", None, {"clustered": "mine", "qat": "aware"}, None)
+    assert made == [("cqat", "mine")]
+    assert found == {"clustered": "mine", "qat": "aware", "cqat": "cqat of mine"}
+
+
+def test_qat_that_is_trained_here_has_its_control(made):
+    assert train_missing({"qat"}, "net", None, {}, None)["control"] == "control"
+    given = train_missing({"qat"}, "net", None, {"control": "mine"}, None)
+    assert given["control"] == "mine"
+
+
+def test_all_of_it_for_real(toy_model, digits, trained):
+    with pytest.raises(TypeError, match="technique 'pruned'"):
+        train_missing({"pruned"}, "a folder", digits, {}, None)
+    found = train_missing({"pcqat"}, trained, digits, {}, digits.x_train[:300])
+    assert set(found) == {"pruned", "pruned_clustered", "pcqat"}
+    dense = kernels(found["pcqat"])["logits"]
+    assert sparsity(dense) > 0.79
+    assert distinct_values(dense) <= 16
+    again = train_missing({"pcqat"}, trained, digits, {}, digits.x_train[:300])
+    assert (kernels(again["pcqat"])["logits"] == dense).all()
+
+
+def test_compare_trains_what_it_was_not_given(trained, digits):
+    comparison = qk.compare(trained, digits, ["pruned", "pruned + full_integer"])
+    assert list(comparison.models) == ["float32", "pruned", "pruned+full_integer"]
+    assert set(comparison.needs.values()) == {"nothing", "labelled training data"}
+    assert comparison.sizes["pruned"].deflated_bytes < comparison.sizes["float32"].deflated_bytes
