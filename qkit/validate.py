@@ -215,6 +215,20 @@ def targets(y, *, count, what):
     return y
 
 
+def choice(value, allowed, *, name):
+    """Return `value` if it is among those allowed; `name` is the caller and the argument."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}.")
+    return value
+
+
+def whole(value, *, name, least=1):
+    """Return `value` as an int if it is a whole number of `least` or more."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}.")
+    return int(value)
+
+
 def _all_finite(x):
     # unless they are huge, the sum of finite values is finite: a tenth of looking at each
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,10 +1,9 @@
 """Picture of a grid beside the values that it is for, and of the error it makes."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from qkit.plots.style import FLOAT, INTEGER, REST, veil
+from qkit.plots.style import FLOAT, INTEGER, REST, picture, veil
 from qkit.quantize.grid_fit import STEP_EDGES, VALUE_EDGES
 
 _RAREST = 1e-5  # shares below it are not drawn
@@ -12,34 +11,19 @@ _MOST_LINES = 64  # of a grid with more scales, every so many is drawn
 _MOST_LEVELS = 32  # of a finer grid only the ends are drawn, as its points would run together
 
 
-def plot_grid_fit(fit, *, figure=None):
+@picture(figsize=(9, 3.9))
+def plot_grid_fit(figure):
     """Draw the values, the grid below them, and the error in steps.
 
     Parameters
     ----------
-    fit : GridFit
+    result : GridFit
+        None, in an explorer, says that what is shown is out of date: it is veiled.
     figure : matplotlib Figure, optional
 
     Returns
     -------
     matplotlib Figure
-    """
-    figure = figure or plt.figure(figsize=(9, 3.9), layout="constrained")
-    compose_grid_fit(figure)(fit)
-    return figure
-
-
-def compose_grid_fit(figure):
-    """Lay the picture out, and return a function that draws a `GridFit` in it.
-
-    Parameters
-    ----------
-    figure : matplotlib Figure
-
-    Returns
-    -------
-    callable
-        Takes a GridFit, or None: then what is shown is out of date, and veiled.
     """
     panels = figure.subplot_mosaic(
         [["values", "errors"], ["grid", "errors"]], width_ratios=[2, 1], height_ratios=[2, 1]

@@ -1,6 +1,10 @@
 """Colours and marks that colour-blind readers can tell apart, the same in every picture."""
 
+import functools
+import inspect
+
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 # Okabe and Ito, "Color universal design" (2008), without the yellow that is lost on white.
 # matplotlib 3.10, the last for Python 3.10, does not know them by name.
@@ -36,3 +40,37 @@ def veil(ax):
             visible=False, animated=True,
         )
     )  # fmt: skip
+
+
+def picture(figsize, *, fixed=None):
+    """Make of one composition a still picture and a live one.
+
+    The composition takes a figure, lays it out with fixed limits, and returns a function that
+    draws a result in it; its docstring is the picture's. ``plot_x(result, *, figure=None)`` draws
+    once and returns the Figure. ``figure, update = plot_x.live(**named)`` is for explorers, whose
+    figure must not be pyplot's: it would leak. Where a layout hangs on more than the figure,
+    ``fixed(result)`` names it for the still picture, as keywords of the composition.
+    """
+
+    def decorate(compose):
+        @functools.wraps(compose)
+        def plot(result, *, figure=None):
+            figure = figure or plt.figure(figsize=figsize, layout="constrained")
+            compose(figure, **(fixed(result) if fixed else {}))(result)
+            return figure
+
+        def live(**named):
+            figure = Figure(figsize=figsize, dpi=100, layout="constrained")
+            return figure, compose(figure, **named)
+
+        plot.live = live
+        kinds = inspect.Parameter
+        plot.__signature__ = inspect.Signature(
+            [
+                kinds("result", kinds.POSITIONAL_OR_KEYWORD),
+                kinds("figure", kinds.KEYWORD_ONLY, default=None),
+            ]
+        )
+        return plot
+
+    return decorate

@@ -5,11 +5,10 @@ from functools import lru_cache, partial
 
 import ipywidgets as ipw
 import numpy as np
-from matplotlib.figure import Figure
 
 from qkit import validate
 from qkit.interpreter.simulation import layers
-from qkit.plots.grid_fit import compose_grid_fit
+from qkit.plots.grid_fit import plot_grid_fit
 from qkit.quantize.calibration import mse, percentile
 from qkit.quantize.grid import PerAxis, PerGroup, PerTensor, choose_qparams
 from qkit.quantize.grid_fit import grid_fit
@@ -62,8 +61,7 @@ def explore_grid(tensors, *, axis=None):
         "granularity": choice(granularities, "granularity"),
         "range": choice(_OBSERVERS, "range"),
     }
-    figure = Figure(figsize=(9, 3.9), dpi=100, layout="constrained")
-    update = compose_grid_fit(figure)
+    figure, update = plot_grid_fit.live()
 
     @lru_cache(maxsize=512)
     def fit(tensor, bits, symmetric, granularity, range):
