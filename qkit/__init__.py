@@ -20,7 +20,6 @@ _HOME = {
     "Dataset": "data",
     "Decision": "evaluate.decision_tree",
     "DigitAnswers": "evaluate.digit",
-    "Environment": "machine",
     "Footprint": "evaluate.footprint",
     "GridFit": "quantize.grid_fit",
     "History": "training",
