@@ -23,7 +23,6 @@ _HOME = {
     "Footprint": "evaluate.footprint",
     "GridFit": "quantize.grid_fit",
     "History": "training",
-    "ImageFolder": "image_folder",
     "Int16Effect": "published.relatives",
     "Latency": "evaluate.latency",
     "Numbers": "quantize.formats",
