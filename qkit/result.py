@@ -21,7 +21,7 @@ def _p_value(value):
 
 
 def _number(value):
-    return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
+    return f"{value:,.0f}" if value == round(value) else f"{value:.6g}"
 
 
 # From a word of a column's name to the format of its numbers. The first in this order counts:
