@@ -1,17 +1,16 @@
 """Explorer of a comparison: which schemes, by which two quantities, one held against another."""
 
-import functools
+from functools import cache, partial
 from pathlib import Path
 
 import ipywidgets as ipw
-from matplotlib.figure import Figure
 
 from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.report import sentence
 from qkit.evaluate.significance import paired
 from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
 from qkit.files import write_atomically
-from qkit.plots.schemes import FIGSIZE, FIGSIZE_IMAGES, compose_schemes
+from qkit.plots.tradeoffs import plot_tradeoff
 from qkit.widgets.explorer import Explorer, choice
 
 _LAST_ONE = "schemes: at least one must stay shown; the last choice is back."
@@ -33,11 +32,6 @@ def explore_schemes(comparison, *, x=None):
     Returns
     -------
     Explorer
-
-    Raises
-    ------
-    TypeError, ValueError
-        If this is no comparison, or the images are not those that were measured.
     """
     _require(comparison, x)
     names = list(comparison.models)
@@ -53,15 +47,10 @@ def explore_schemes(comparison, *, x=None):
         "x": choice(QUANTITIES, "x", chosen.x.name),
         "y": choice(QUANTITIES, "y", chosen.y.name),
     }
-    figure = Figure(figsize=FIGSIZE if x is None else FIGSIZE_IMAGES, dpi=100, layout="none")
-    update = compose_schemes(figure, names, x=x)
-
-    @functools.cache
-    def held_against(other, scheme):
-        return paired(comparison.accuracies[other], comparison.accuracies[scheme])
-
-    by = functools.cache(functools.partial(tradeoff, comparison))
-    facts = functools.cache(functools.partial(sentence, comparison))
+    figure, update = plot_tradeoff.live(schemes=names, x=x)
+    by = cache(partial(tradeoff, comparison))
+    facts = cache(partial(sentence, comparison))
+    held_against = cache(lambda *two: paired(*(comparison.accuracies[name] for name in two)))
 
     def answer(schemes, scheme, against, x, y):
         found = by(x, y, schemes=schemes or (scheme,))

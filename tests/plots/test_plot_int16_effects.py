@@ -70,7 +70,7 @@ def test_marks_stand_at_the_losses_filled_here_and_hollow_published(effects):
     assert all(low < x < high for xs in found.values() for x in xs)
     spans = [sorted(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2]
     assert pytest.approx([69, 71]) in [np.array(span) for span in spans]
-    labels = [text.get_text() for text in ax.figure.legends[0].get_texts()]
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert len(labels) == len(set(labels)) == 4
 
 
@@ -78,7 +78,7 @@ def test_a_network_without_a_published_one_has_two_marks(effects):
     alone = effect("mine", None, {"float32": 0.9, "int8": 0.8, "int16": 0.9})
     assert alone.published_lost == {}
     ax = qk.plot_int16_effects([alone])
-    assert len(ax.figure.legends[0].get_texts()) == 2
+    assert len(ax.get_legend().get_texts()) == 2
 
 
 def test_table_has_published_figures_below_ours(effects):
