@@ -3,9 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.markers import MarkerStyle
-from matplotlib.transforms import IdentityTransform
+from matplotlib.collections import LineCollection
 
 from qkit.evaluate.tradeoff import Tradeoff, tradeoff
 from qkit.plots.flips import compose_flips
@@ -99,11 +97,11 @@ def _points_panel(ax, schemes, title):
     # what follows the axes changes seldom; only what points a scheme out is animated
     (front,) = ax.plot([], [], color="0.82", lw=5, zorder=1)
     bars = ax.add_collection(LineCollection([], lw=1.6, zorder=2), autolim=False)
-    dots = PathCollection([], zorder=3, lw=1.6, offset_transform=ax.transData)
-    dots.set_transform(IdentityTransform())  # markers are in points
-    ax.add_collection(dots, autolim=False)
+    dots = {}
+    for name, (colour, marker) in zip(schemes, map(mark, range(len(schemes))), strict=True):
+        look = {"color": colour, "marker": marker, "ms": 8.5, "mew": 1.6, "ls": "none"}
+        (dots[name],) = ax.plot([], [], label=name, zorder=3, **look)
     pointers = [_pointer(ax, *look) for look in (("o", 19, "bold", 1), ("s", 18, "normal", -1))]
-    looks = {name: mark(row) for row, name in enumerate(schemes)}
     drawn, places = None, {}
 
     def draw(found):
@@ -114,18 +112,13 @@ def _points_panel(ax, schemes, title):
         moved = (xs - values[:, 0, 0])[:, None]
         upright = np.stack([np.repeat(xs[:, None], 2, axis=1), values[:, 1, 1:]], axis=-1)
         flat = np.stack([values[:, 0, 1:] + moved, np.repeat(ys[:, None], 2, axis=1)], axis=-1)
-        colours, markers = zip(*(looks[name] for name in found.points), strict=True)
         bars.set_segments([*upright, *flat])
-        bars.set_color(colours * 2)
-        styles = [MarkerStyle(marker) for marker in markers]
-        dots.set_paths([style.get_path().transformed(style.get_transform()) for style in styles])
-        dots.set_sizes([72], ax.figure.dpi)
-        dots.set_offsets(np.column_stack([xs, ys]))
-        dots.set_edgecolor(colours)
-        inside = zip(found.points, colours, strict=True)
-        dots.set_facecolor([c if name in found.front else "white" for name, c in inside])
+        bars.set_color([dots[name].get_color() for name in found.points] * 2)
         places.clear()
         places.update(zip(found.points, zip(xs, ys, strict=True), strict=True))
+        for name, dot in dots.items():
+            dot.set_data(*np.reshape(places.get(name, ()), (-1, 2)).T)
+            dot.set_markerfacecolor(dot.get_color() if name in found.front else "white")
         front.set_data(*_staircase(found, places, ax))
         arrow = _ARROW[found.x.better, found.y.better]
         ax.set_title(title.format(arrow), fontsize=10, loc="left")
@@ -135,9 +128,8 @@ def _points_panel(ax, schemes, title):
         if found is not drawn:
             draw(found)
             drawn = found
-        for point_out, name in zip(
-            pointers, (picked, None if against == picked else against), strict=True
-        ):
+        names = picked, None if against == picked else against
+        for point_out, name in zip(pointers, names, strict=True):
             point_out(name, places.get(name))
 
     return update

@@ -18,26 +18,13 @@ _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
 class Explorer(ipw.VBox):
     """Controls, a readout in words and a picture that follow each other.
 
-    Parameters
-    ----------
-    controls : dict of str to ipywidgets.Widget
-        Each with a `value`; in the order in which they are shown.
-    figure : matplotlib.figure.Figure
-        Made without pyplot; what changes in it is ``animated``.
-    answer : callable
-        From the controls' values by name, draws and returns the readout: the takeaway in a sentence
-        or two, with numbers. Must be done within a frame or two.
-    alt : str
-        What the picture shows, for readers who do not see it; the readout is appended.
-    compute, settle, takes_long : callable, optional
-        From the values, `compute` returns what takes longer; it runs in another thread and its
-        results are kept. `settle` draws a result and returns the second half of the readout;
-        ``settle(None)`` is told that the last one no longer fits. `takes_long` says whether there
-        is anything to compute for the values; always by default.
-    leads : mapping of str to iterable of str, optional
-        Names of controls that take others along: these get the same value, in one answer.
-    extras : iterable of ipywidgets.Widget
-        Shown below the picture: buttons, links.
+    ``answer(**values)`` draws in the figure, within a frame or two, and returns the readout: the
+    takeaway in a sentence or two, with numbers. What takes longer, ``compute(**values)`` returns,
+    in another thread; ``settle(result)`` draws it and returns the readout's second half, and is
+    told by None that the last one no longer fits. ``takes_long(**values)`` says whether there is
+    anything to compute. `leads` names controls that take others along; `extras` stand below.
+
+    What changes in the figure is ``animated``; `alt` is for readers who do not see it.
     """
 
     def __init__(

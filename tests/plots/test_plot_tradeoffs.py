@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -24,21 +24,32 @@ def compared(hand_made):
     return hand_made(ROWS)
 
 
-def parts(ax):
-    (dots,) = (c for c in ax.collections if isinstance(c, PathCollection))
-    (bars,) = (c for c in ax.collections if isinstance(c, LineCollection))
-    return dots, bars
+def dots(ax):
+    """Return the marks of the schemes that are shown, by name."""
+    return {
+        line.get_label(): line
+        for line in ax.lines
+        if line.get_label()[0] != "_" and len(line.get_xdata())
+    }
+
+
+def places(ax):
+    return [dot.get_xydata()[0] for dot in dots(ax).values()]
+
+
+def filled(ax):
+    return [name for name, dot in dots(ax).items() if to_hex(dot.get_mfc()) != "#ffffff"]
 
 
 def test_points_intervals_and_front(compared):
     found = qk.tradeoff(compared)
     figure = qk.plot_tradeoff(found, picked="float16", against="float32")
     ax = figure.axes[0]
-    dots, bars = parts(ax)
+    (bars,) = (c for c in ax.collections if isinstance(c, LineCollection))
+    assert list(dots(ax)) == list(found.points)
     expected = [(px[0], py[0]) for px, py in found.points.values()]
-    np.testing.assert_allclose(dots.get_offsets(), expected)
-    filled = [to_hex(colour) != "#ffffff" for colour in dots.get_facecolor()]
-    assert filled == [name in found.front for name in found.points]
+    np.testing.assert_allclose(places(ax), expected)
+    assert filled(ax) == [name for name in found.points if name in found.front]
     for segment, (_, (_, low, high)) in zip(
         bars.get_segments(), found.points.values(), strict=False
     ):
@@ -101,8 +112,7 @@ def test_axes_become_logarithmic_and_back(compared):
 
 def test_schemes_of_the_same_x_stand_side_by_side(compared):
     found = qk.tradeoff(compared, "latency, µs", schemes=["float32", "float16", "dynamic_range"])
-    dots, _ = parts(qk.plot_tradeoff(found).axes[0])
-    a, b, c = dots.get_offsets()[:, 0]
+    a, b, c = (x for x, _ in places(qk.plot_tradeoff(found).axes[0]))
     assert a < 10 < b
     assert (a, b) == pytest.approx((10, 10), rel=0.01)
     assert c == 8
@@ -111,17 +121,16 @@ def test_schemes_of_the_same_x_stand_side_by_side(compared):
 def test_standing_side_by_side_keeps_the_order(hand_made):
     rows = {"a": (range(9), 50, 10), "b": (range(8), 50, 10), "c": (range(7), 50.1, 10)}
     rows["far"] = (range(6), 90, 10)
-    dots, _ = parts(qk.plot_tradeoff(qk.tradeoff(hand_made(rows))).axes[0])
-    a, b, c, far = dots.get_offsets()[:, 0]
+    a, b, c, far = (x for x, _ in places(qk.plot_tradeoff(hand_made(rows)).axes[0]))
     assert a < 50 < b < c == pytest.approx(50.1, abs=0.001)
     assert far == 90
 
 
 def test_a_scheme_keeps_its_colour_and_marker_when_others_go(compared):
-    whole, _ = parts(qk.plot_tradeoff(qk.tradeoff(compared)).axes[0])
-    part, _ = parts(qk.plot_tradeoff(qk.tradeoff(compared, schemes=["int16_activations"])).axes[0])
-    np.testing.assert_array_equal(part.get_edgecolor()[0], whole.get_edgecolor()[3])
-    np.testing.assert_array_equal(part.get_paths()[0].vertices, whole.get_paths()[3].vertices)
+    whole = dots(qk.plot_tradeoff(compared).axes[0])["int16_activations"]
+    alone = qk.tradeoff(compared, schemes=["int16_activations"])
+    (part,) = dots(qk.plot_tradeoff(alone).axes[0]).values()
+    assert (part.get_color(), part.get_marker()) == (whole.get_color(), whole.get_marker())
 
 
 def test_draws_on_the_figure_it_is_given(compared):
@@ -153,7 +162,7 @@ def test_of_a_comparison_it_is_accuracy_against_file_size_and_says_on_which_imag
     points, names = figure.axes
     assert points.get_xlabel() == "file size, KiB"
     assert names.get_title(loc="left") == "1,000 test images\nof made up"
-    assert len(parts(points)[0].get_offsets()) == len(ROWS)
+    assert list(dots(points)) == list(ROWS)
 
 
 def test_small_files_that_crowd_are_spread_out_in_a_panel_of_their_own(hand_made):
@@ -161,11 +170,11 @@ def test_small_files_that_crowd_are_spread_out_in_a_panel_of_their_own(hand_made
     found = qk.tradeoff(hand_made(rows))
     whole, spread, names = qk.plot_tradeoff(found, picked="qat").axes
     assert spread.get_title(loc="left") == "the smallest, spread out"
-    dots, _ = parts(spread)
     small = ["dynamic_range", "int16_activations", "full_integer", "qat"]
-    np.testing.assert_allclose(dots.get_offsets()[:, 1], [found.points[k][1][0] for k in small])
-    filled = [to_hex(colour) != "#ffffff" for colour in dots.get_facecolor()]
-    assert filled == [name in found.front for name in small]
+    assert list(dots(spread)) == small
+    np.testing.assert_allclose(
+        [y for _, y in places(spread)], [found.points[k][1][0] for k in small]
+    )
+    assert filled(spread) == [name for name in small if name in found.front]
     assert [ax.texts[0].get_text() for ax in (whole, spread)] == ["qat"] * 2
     assert [text.get_text() for text in names.texts] == list(rows)
-    np.testing.assert_array_equal(dots.get_edgecolor()[-1], parts(whole)[0].get_edgecolor()[-1])
