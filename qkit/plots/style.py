@@ -60,9 +60,8 @@ def picture(figsize, *, layout="constrained", fixed=lambda result: {}):
     The composition takes a figure, lays it out with fixed limits, and returns a function that
     draws a result in it; its docstring is the picture's. ``plot_x(result, *, figure=None)`` draws
     once and returns the Figure. ``figure, update = plot_x.live(**named)`` is for explorers, whose
-    figure must not be pyplot's: it would leak. Where a layout hangs on more than the figure,
-    ``fixed(result)`` names it for the still picture, as keywords of the composition. What `fixed`
-    takes besides the result, the still picture takes too, and draws.
+    figure must not be pyplot's: it would leak. What a layout hangs on besides, ``fixed(result)``
+    gives the still picture, as keywords of the composition; what else `fixed` takes, is drawn too.
     """
     kinds = inspect.Parameter
     more = list(inspect.signature(fixed).parameters.values())[1:]

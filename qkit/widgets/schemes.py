@@ -56,9 +56,8 @@ def explore_schemes(comparison, *, x=None):
         found = by(x, y, schemes=schemes or (scheme,))
         flips = held_against(against, scheme)
         update(found, scheme, against, flips)
-        return " ".join(
-            (_front(found), facts(scheme), _standing(found, scheme), _flips(flips, scheme, against))
-        )
+        said = _front(found), facts(scheme), _standing(found, scheme)
+        return " ".join((*said, _flips(flips, scheme, against)))
 
     folder = ipw.Text(".", description="folder")
     buttons = {
@@ -90,15 +89,13 @@ def _require(comparison, x):
             f"explore_schemes: expected a Comparison, got {type(comparison).__name__}. Pass what "
             "qk.compare(model, data) returns."
         )
-    if x is None:
-        return
     n = comparison.accuracies[comparison.reference].n
-    if not hasattr(x, "ndim"):
+    if x is not None and not hasattr(x, "ndim"):
         raise TypeError(
             f"explore_schemes: x must be an array of images, got {type(x).__name__}. Try "
             "x=data.x_test."
         )
-    if len(x) != n or x.ndim not in (3, 4):
+    if x is not None and (len(x) != n or x.ndim not in (3, 4)):
         raise ValueError(
             f"explore_schemes: the schemes were measured on {n:,} images; x has shape {x.shape}. "
             f"Pass the same images in the same order, shape ({n}, height, width), such as "
