@@ -5,6 +5,7 @@ import pytest
 from matplotlib.collections import PolyCollection
 
 import qkit as qk
+from qkit.plots.number import plot_numbers
 
 
 def drawn_bits(ax):
@@ -19,7 +20,7 @@ def drawn_bits(ax):
 @pytest.mark.parametrize("value", [0.123456789, -7.0, 0.0, 1e6])
 def test_bits_are_all_there_and_their_cells_tell_ones_from_zeros(value):
     found = qk.nearest_numbers(value)
-    bits, _, _ = qk.plot_numbers(found).axes
+    bits, _, _ = plot_numbers(found).axes
     assert drawn_bits(bits) == [row.bits.replace("|", "") for row in found.rows]
     (cells,) = (c for c in bits.collections if isinstance(c, PolyCollection))
     digits = "".join(row.bits.replace("|", "") for row in found.rows)
@@ -30,7 +31,7 @@ def test_bits_are_all_there_and_their_cells_tell_ones_from_zeros(value):
 
 def test_neighbours_stand_in_steps_from_the_value():
     found = qk.nearest_numbers(0.123456789)
-    _, line, errors = qk.plot_numbers(found).axes
+    _, line, errors = plot_numbers(found).axes
     neighbours, stored = line.lines
     steps = [[(x - row.value) / row.spacing for x in (row.below, row.above)] for row in found.rows]
     np.testing.assert_allclose(neighbours.get_xdata(), np.ravel(steps))
@@ -44,7 +45,7 @@ def test_neighbours_stand_in_steps_from_the_value():
 
 
 def test_what_is_out_of_sight_is_said_in_words():
-    _, line, errors = qk.plot_numbers(qk.nearest_numbers(-1e6)).axes
+    _, line, errors = plot_numbers(qk.nearest_numbers(-1e6)).axes
     said = [text.get_text() for text in line.texts]
     assert said[1] == "← overflow to ∞"
     assert said[4] == "→ clipped to −0.996078, 1.3e+08 steps off"
