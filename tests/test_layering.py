@@ -144,7 +144,7 @@ WITHOUT_EXAMPLE = {
 PUBLIC = {name: getattr(qk, name) for name in qk.__all__}
 MODELS = ("depthwise_cnn", "walkthrough_cnn")
 PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in MODELS}
-NAMES = ("calibration", "centroids", "decision_tree", "grid", "mistakes", "published", "simulation")
+NAMES = ("calibration", "decision_tree", "grid", "mistakes", "published", "simulation")
 PUBLIC |= {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
     for module in (getattr(qk, name) for name in NAMES)

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 
 from qkit.plots.style import FLOAT, INTEGER, REST, picture, veil
-from qkit.quantize.grid_fit import STEP_EDGES, VALUE_EDGES
+from qkit.quantize.errors import STEP_EDGES, VALUE_EDGES
 
 _RAREST = 1e-5  # shares below it are not drawn
 _MOST_LINES = 64  # of a grid with more scales, every so many is drawn

@@ -63,26 +63,15 @@ class PerGroup:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class QParams(Result):
-    """A grid: what turns integers into real numbers.
+    """A grid: what turns integers into real numbers."""
 
-    Attributes
-    ----------
-    scale : ndarray of shape (channels,), float32
-        Distance of two neighbours on the grid, above 0.
-    zero_point : ndarray of shape (channels,), int32
-        The integer that stands for 0; in [qmin, qmax].
-    qmin, qmax : int
-    granularity : PerTensor, PerAxis or PerGroup
-    inverse : ndarray of shape (channels,), float32, or None
-        Steps a unit, where values are multiplied by it and not divided by `scale`: TensorFlow's
-        operator for channels does so, and rounds some values near a tie otherwise.
-    """
-
-    scale: np.ndarray
-    zero_point: np.ndarray
+    scale: np.ndarray  # (channels,), float32: distance of two neighbours, above 0
+    zero_point: np.ndarray  # (channels,), int32: the integer that stands for 0
     qmin: int
     qmax: int
     granularity: object = PerTensor()
+    # Steps a unit, where values are multiplied by them and not divided by `scale`: TensorFlow's
+    # operator for channels does so, and rounds some values near a tie otherwise.
     inverse: np.ndarray | None = None
 
     @property

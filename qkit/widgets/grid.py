@@ -10,8 +10,8 @@ from qkit import validate
 from qkit.interpreter.simulation import layers
 from qkit.plots.grid_fit import plot_grid_fit
 from qkit.quantize.calibration import mse, percentile
+from qkit.quantize.errors import grid_fit
 from qkit.quantize.grid import PerAxis, PerGroup, PerTensor, choose_qparams
-from qkit.quantize.grid_fit import grid_fit
 from qkit.widgets.explorer import Explorer, choice
 
 _GROUP_SIZES = (64, 32, 16, 8, 4)  # the largest that fits is offered

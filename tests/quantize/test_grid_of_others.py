@@ -15,6 +15,7 @@ from qkit.quantize.grid import (
     PerAxis,
     PerGroup,
     PerTensor,
+    QParams,
     choose_qparams,
     fake_quantize,
     quantize,
@@ -360,7 +361,7 @@ def test_interpreter_quantizes_alike(extreme_file):
     interpreter.resize_tensor_input(source["index"], (1_000, 8))
     interpreter.allocate_tensors()
     entrance = read_tflite(tflite).operators[0].outputs[0]
-    grid = qk.QParams(entrance.scale, entrance.zero_point, -128, 127)
+    grid = QParams(entrance.scale, entrance.zero_point, -128, 127)
     x = np.random.default_rng(1).uniform(-1.2, 1.2, (1_000, 8)).astype(np.float32)
     interpreter.set_tensor(source["index"], x)
     interpreter.invoke()
