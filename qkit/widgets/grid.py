@@ -40,11 +40,6 @@ def explore_grid(tensors, *, axis=None):
     -------
     Explorer
 
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no tensor, or a value is not floating point or not finite.
-
     Examples
     --------
     >>> explorer = explore_grid(np.linspace(-1, 1, 1001).reshape(7, 143), axis=0)
@@ -104,14 +99,11 @@ def _named(tensors, axis):
         tensors = {"tensor": tensors}
     if not tensors:
         raise ValueError("explore_grid: no tensors to explore; pass an array, or a dict of them.")
-    checked = {
-        name: np.atleast_1d(validate.values(x, what=f"explore_grid: {name}"))
-        for name, x in tensors.items()
-    }
-    empty = [name for name, x in checked.items() if x.size == 0]
-    if empty:
-        raise ValueError(f"explore_grid: the tensor {empty[0]!r} holds no values.")
-    for x in checked.values():
+    checked = {}
+    for name, x in tensors.items():
+        checked[name] = x = np.atleast_1d(validate.values(x, what=f"explore_grid: {name}"))
+        if x.size == 0:
+            raise ValueError(f"explore_grid: the tensor {name!r} holds no values.")
         PerAxis(axis or 0).blocks(x.shape)  # refuses an axis that is not there
     return checked, dict.fromkeys(checked, axis or 0)
 
