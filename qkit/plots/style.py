@@ -7,16 +7,15 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
-# Okabe and Ito, "Color universal design" (2008), without the yellow that is lost on white.
-# matplotlib 3.10, the last for Python 3.10, does not know them by name.
-_COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
+from qkit.notebook import COLOURS
+
 _MARKERS = "osD^vP*X<>hd"
 INTEGER, FLOAT, REST = "#0072B2", "#D55E00", "#9A9A9A"
 
 
 def mark(position):
     """Return colour and marker of a row by its position; markers differ where colours repeat."""
-    return _COLOURS[position % len(_COLOURS)], _MARKERS[position % len(_MARKERS)]
+    return COLOURS[position % len(COLOURS)], _MARKERS[position % len(_MARKERS)]
 
 
 def new_axes(rows=None):
