@@ -18,9 +18,6 @@ from qkit.published.relatives import (
     int16_table,
 )
 from qkit.published.tables import (
-    ARCHITECTURES_SOURCE,
-    COMPRESSION_SOURCE,
-    WALKTHROUGH,
     architectures,
     beside_architectures,
     beside_walkthrough,
@@ -31,10 +28,7 @@ from qkit.published.tables import (
 
 __all__ = [
     "ARCHITECTURES",
-    "ARCHITECTURES_SOURCE",
-    "COMPRESSION_SOURCE",
     "RELATIVES",
-    "WALKTHROUGH",
     "Architecture",
     "Int16Effect",
     "Relative",
