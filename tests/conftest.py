@@ -222,7 +222,7 @@ def hand_made():
     """Return a function that makes a Comparison out of plain numbers, without any model."""
     from types import MappingProxyType
 
-    from qkit.evaluate.accuracy import from_predictions
+    from qkit.evaluate.accuracy import accuracy_of
 
     labels = np.arange(1000) % 10
 
@@ -231,7 +231,7 @@ def hand_made():
         predictions = {name: labels.copy() for name in rows}
         for name, (wrong, *_) in rows.items():
             predictions[name][list(wrong)] += 1
-        accuracies = {name: from_predictions(p, labels) for name, p in predictions.items()}
+        accuracies = {name: accuracy_of(p, labels) for name, p in predictions.items()}
         reference = next(iter(accuracies.values()))
         times = {name: float(row[2]) for name, row in rows.items()}
         ratio = {name: us / next(iter(times.values())) for name, us in times.items()}

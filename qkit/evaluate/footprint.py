@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from qkit import validate
 from qkit._tensorflow import classifier_shape, require_keras_2_model
-from qkit.evaluate.accuracy import require_same_classes, streamed_accuracy
+from qkit.evaluate.accuracy import accuracy, require_same_classes
 from qkit.evaluate.latency import latency
 from qkit.evaluate.significance import paired
 from qkit.progress import progress_line
@@ -261,7 +261,7 @@ def _judged(files, schemes, images, trained, show):
             missing[name] = _UNTRAINED
         else:
             said = f"{name}: {{:,}} of {len(images):,} images …"
-            accuracies[name] = streamed_accuracy(
+            accuracies[name] = accuracy(
                 tflite, images, follow=lambda done, said=said: show(said.format(done))
             )
     return accuracies, missing

@@ -76,7 +76,7 @@ def test_numbers_are_those_of_the_parts(measured, coloured):
         assert row["latency_ratio_low"] <= row["latency_ratio"] <= row["latency_ratio_high"]
         assert next(iter(times.median_us)) == "float32"
     for name, found in measured.accuracies.items():
-        again = qk.streamed_accuracy(measured.models[name], coloured)
+        again = qk.accuracy(measured.models[name], coloured)
         assert found.predictions.tolist() == again.predictions.tolist()
         assert frame.loc[name, "accuracy"] == again.accuracy
         assert frame.loc[name, "difference_pp"] == pytest.approx(
