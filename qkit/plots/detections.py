@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.patches import Rectangle
 
 from qkit.plots.style import INTEGER
-from qkit.published.scenes import NOTHING
+from qkit.published.detection import NOTHING
 
 _THERE = {"ls": "--", "lw": 1, "ec": "0.3"}
 _FOUND = {"lw": 1.8, "ec": INTEGER}

@@ -30,10 +30,11 @@ def plot_int16_effects(effects, *, ax=None):
     """
     effects = list(effects)
     for effect in effects:
-        if effect.scores.task.unit:
+        if effect.relative.metric.unit:
             raise ValueError(
                 f"plot_int16_effects: {effect.relative.name!r} is measured in "
-                f"{effect.scores.task.unit}, which has no place on an axis of points. Leave it out."
+                f"{effect.relative.metric.unit}, which has no place on an axis of points. "
+                "Leave it out."
             )
     ax = ax or new_axes(2 * len(effects))
     ax.axvline(0, color=REST, lw=1.2, zorder=0)
@@ -65,4 +66,4 @@ def plot_int16_effects(effects, *, ax=None):
 
 def _row_name(effect):
     model = f"\n({effect.relative.published[0]})" if effect.relative.published else ""
-    return f"{effect.relative.name}, {effect.scores.task.metric}{model}"
+    return f"{effect.relative.name}, {effect.relative.metric.name}{model}"

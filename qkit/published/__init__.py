@@ -6,10 +6,6 @@ from qkit.published.architectures import (
     architecture,
     settle_batch_norm,
 )
-from qkit.published.denoiser import denoiser
-from qkit.published.detector import detector
-from qkit.published.mobilenets import mobilenet_v1, mobilenet_v2
-from qkit.published.readers import strip_cnn, unrolled_rnn
 from qkit.published.relatives import (
     RELATIVES,
     Int16Effect,
@@ -37,15 +33,9 @@ __all__ = [
     "beside_architectures",
     "beside_walkthrough",
     "compression",
-    "denoiser",
-    "detector",
     "int16_activations",
     "int16_effect",
     "int16_table",
-    "mobilenet_v1",
-    "mobilenet_v2",
     "settle_batch_norm",
-    "strip_cnn",
     "techniques",
-    "unrolled_rnn",
 ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.published.average_precision import Detections
+from qkit.published.detection import Detections
 
 SCENE = np.linspace(0, 1, 56 * 56).reshape(56, 56)
 DIGITS = np.array([[3, 10, 20, 24, 30], [-1, 0, 0, 0, 0]], float)
