@@ -32,17 +32,7 @@ NETWORKS = (
 
 
 def row_of(effect, seed):
-    """Return one row of the table.
-
-    Parameters
-    ----------
-    effect : Int16Effect
-    seed : int
-
-    Returns
-    -------
-    dict
-    """
+    """Return one row of the table."""
     metric = effect.relative.metric
     row = {"network": effect.relative.name, "seed": seed, "metric": metric.name}
     row |= {"n": effect.scores["float32"].n}
