@@ -108,7 +108,7 @@ def saved(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def converted_once(tflite, aware):
     """Let `qk.compare` take the files of `tflite`, in place of converting each time anew."""
-    from qkit.evaluate import comparison
+    from qkit.evaluate import candidates
 
     def convert(model, scheme, calibration):
         scheme = find_scheme(scheme)
@@ -119,7 +119,7 @@ def converted_once(tflite, aware):
     @contextlib.contextmanager
     def patched():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(comparison, "convert", convert)
+            patch.setattr(candidates, "convert", convert)
             yield
 
     return patched

@@ -33,6 +33,12 @@ SCHEMES = ("float32", "dynamic_range", "float16", "full_integer", "int16_activat
 
 _NOISE_IMAGES = 8  # size and latency do not depend on what they show
 _LOOK_S = 0.2
+_COLUMNS = (
+    *("scheme", "size_bytes", "size_ratio", "latency_ms", "latency_low_ms", "latency_high_ms"),
+    *("latency_ratio", "latency_ratio_low", "latency_ratio_high", "status"),
+    *("accuracy", "accuracy_low", "accuracy_high"),
+    *("difference_pp", "difference_low_pp", "difference_high_pp", "p_value", "accuracy_status"),
+)
 _PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert")
 
 
@@ -56,10 +62,17 @@ def measure(name, options):
         settle_batch_norm(model, calibration)
     else:
         calibration = None  # drawn from the images
-    found = qk.footprint(
-        model, options.schemes, calibration=calibration, images=images, threads=options.threads
+    found = qk.compare(
+        model,
+        schemes=options.schemes,
+        calibration=calibration,
+        images=images,
+        threads=options.threads,
     )
     rows = found.to_frame().reset_index()
+    for end in ("", "_low", "_high"):
+        rows[f"latency{end}_ms"] = rows[f"latency{end}_us"] / 1e3
+    rows = rows.reindex(columns=_COLUMNS)
     if missing:
         rows.loc[rows["status"] == "measured", "accuracy_status"] = missing
     here = qk.environment()

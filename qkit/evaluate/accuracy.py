@@ -183,8 +183,10 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
         return _streamed(model, x, running, follow)
     if metric is not None:
         y = validate.targets(y, count=len(x), what="accuracy: y")
-        return _scored(metric, metric.tallies(_outputs(model, x, running), y), len(x))
-    given = _class_scores(model, x, running)
+        return _scored(
+            metric, metric.tallies(_computed(model, x, running, classes=False), y), len(x)
+        )
+    given = _computed(model, x, running)
     y = validate.labels(y, count=len(given), classes=given.shape[1], what="accuracy: y")
     return accuracy_of(given.argmax(axis=1), y)
 
@@ -240,27 +242,20 @@ def _streamed(model, images, running, follow):
     require_same_classes(images, classes)
     predictions, labels = [], []
     for x, y in images.batches(_BATCH_IMAGES):
-        predictions.extend(_class_scores(model, x, running).argmax(axis=1))
+        predictions.extend(_computed(model, x, running).argmax(axis=1))
         labels.extend(y)
         if follow is not None:
             follow(len(labels))
     return accuracy_of(np.array(predictions), np.array(labels))
 
 
-def _class_scores(model, x, running):
+def _computed(model, x, running, *, classes=True):
+    """Return the class scores, or what else there is, of a file or a Keras model."""
     if hasattr(model, "predict"):
-        return _predicted(model, x, classifier_shape(model, what="accuracy")[0])
-    return scores(model, x, what="accuracy", **running)
-
-
-def _outputs(model, x, running):
-    if hasattr(model, "predict"):
-        return _predicted(model, x, single_shapes(model, what="accuracy")[0])
-    return outputs(model, x, what="accuracy", **running)
-
-
-def _predicted(model, x, shape):
-    return model.predict(validate.images(x, shape, what="accuracy: x"), batch_size=500, verbose=0)
+        shape, _ = (classifier_shape if classes else single_shapes)(model, what="accuracy")
+        x = validate.images(x, shape, what="accuracy: x")
+        return model.predict(x, batch_size=500, verbose=0)
+    return (scores if classes else outputs)(model, x, what="accuracy", **running)
 
 
 def _scored(metric, tallies, n):

@@ -45,6 +45,16 @@ class Paired(Result):
         """Whether the difference is more than noise, in words."""
         return "more than noise" if self.p_value < 0.05 else "within the noise"
 
+    @property
+    def better(self):
+        """Whether b is measurably more accurate than a."""
+        return self.p_value < 0.05 and self.difference_pp > 0
+
+    @property
+    def worse(self):
+        """Whether b is measurably less accurate than a."""
+        return self.p_value < 0.05 and self.difference_pp < 0
+
     def to_frame(self):
         """Return a DataFrame of one row."""
         import pandas as pd
@@ -91,6 +101,18 @@ class PairedScores(Result):
     b: Score
     difference: float
     interval: tuple
+
+    @property
+    def better(self):
+        """Whether b is measurably better than a."""
+        low, high = self.interval
+        return low > 0 if self.a.metric.higher_is_better else high < 0
+
+    @property
+    def worse(self):
+        """Whether b is measurably worse than a."""
+        low, high = self.interval
+        return high < 0 if self.a.metric.higher_is_better else low > 0
 
     def to_frame(self):
         """Return a DataFrame of one row."""

@@ -3,8 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.collections import LineCollection, PolyCollection
 
-from qkit.evaluate.decision_tree import TREE
-from qkit.evaluate.disagreements import size_cut
+from qkit.evaluate.decision_tree import TREE, size_cut
 from qkit.evaluate.report import NEEDED
 from qkit.plots.style import FLOAT
 from qkit.toolchain.schemes import SCHEMES

@@ -143,7 +143,7 @@ def beside_architectures(measured):
     Parameters
     ----------
     measured : pandas.DataFrame
-        Rows of `Footprint.to_frame`, with the scheme as a column or the index, and a column
+        Rows of `Comparison.to_frame`, with the scheme as a column or the index, and a column
         `architecture` with a name in ``qk.published.ARCHITECTURES``.
 
     Returns
