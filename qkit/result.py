@@ -2,7 +2,6 @@
 
 import math
 import re
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 
@@ -52,35 +51,6 @@ def _format_of(column):
     return text
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Table:
-    """A table shown by the units in its column names: bytes, share, accuracy, us, pp, p, db, ….
-
-    Attributes
-    ----------
-    frame : DataFrame
-        Units are words of the names, as in ``size_bytes``, ``p_value`` and ``"SQNR, dB"``.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> Table(pd.DataFrame({"size_bytes": [24576], "difference_pp": [0.5], "p_value": [4e-9]}))
-      size_bytes difference_pp p_value
-    0     24,576         +0.50 < 0.001
-    """
-
-    frame: object
-
-    def __repr__(self):
-        return self.frame.to_string(**self._look())
-
-    def _repr_html_(self):
-        return self.frame.to_html(**self._look(), max_rows=60)
-
-    def _look(self):
-        return {"formatters": [_format_of(name) for name in self.frame], "na_rep": "–"}
-
-
 class Result:
     """Base of the frozen values that measurements return.
 
@@ -99,4 +69,6 @@ class Result:
         return self.table
 
     def _repr_html_(self):
-        return Table(self.to_frame())._repr_html_()
+        frame = self.to_frame()
+        formats = [_format_of(name) for name in frame]
+        return frame.to_html(formatters=formats, na_rep="–", max_rows=60)

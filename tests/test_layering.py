@@ -108,16 +108,12 @@ WITHOUT_EXAMPLE = {
     "explore_mistakes",
     "explore_schemes",
     "explore_sparsity",
-    "int16_table",
     "plot_accuracies",
     "plot_architectures",
-    "plot_bit_sweep",
     "plot_bits_effect",
     "plot_bytes_by_stage",
     "plot_calibration_effect",
     "plot_clusters_effect",
-    "plot_decision_tree",
-    "plot_detections",
     "plot_digit_answers",
     "plot_flips",
     "plot_grid_fit",
@@ -125,16 +121,11 @@ WITHOUT_EXAMPLE = {
     "plot_latencies",
     "plot_mask",
     "plot_mistake",
-    "plot_numbers",
     "plot_range_history",
-    "plot_range_sweep",
     "plot_scheme_rows",
-    "plot_schemes",
     "plot_sizes",
-    "plot_sparsity_accuracy",
     "plot_sparsity_effect",
     "plot_tradeoff",
-    "plot_values_on_grids",
     "plot_weight_histogram",
     "plot_weight_history",
     "quiet",
@@ -144,7 +135,7 @@ WITHOUT_EXAMPLE = {
 PUBLIC = {name: getattr(qk, name) for name in qk.__all__}
 MODELS = ("depthwise_cnn", "walkthrough_cnn")
 PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in MODELS}
-NAMES = ("calibration", "centroids", "decision_tree", "grid", "mistakes", "published", "simulation")
+NAMES = ("calibration", "decision_tree", "grid", "mistakes", "published", "simulation")
 PUBLIC |= {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
     for module in (getattr(qk, name) for name in NAMES)
@@ -186,7 +177,7 @@ def test_public_class_is_a_frozen_value_with_every_field_described(name):
     assert described(section(inspect.getdoc(cls), "Attributes")) == fields
 
 
-@pytest.mark.parametrize("name", sorted(set(CLASSES) - {"Scheme", "Dataset", "Metric", "Relative"}))
+@pytest.mark.parametrize("name", sorted(set(CLASSES) - {"Scheme", "Dataset", "Metric"}))
 def test_result_has_a_table_and_a_line(name):
     assert callable(CLASSES[name].to_frame)
     assert callable(CLASSES[name].summary)

@@ -43,18 +43,7 @@ _PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge
 
 
 def measure(name, options):
-    """Return the rows of one network, one for each scheme.
-
-    Parameters
-    ----------
-    name : str
-        In `ARCHITECTURES`.
-    options : argparse.Namespace
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
+    """Return the rows of one network, one for each scheme."""
     size = options.image_size or ARCHITECTURES[name].image_size
     preprocess, weights, images, missing = ARCHITECTURES[name].preprocess, None, None, ""
     if options.images:
@@ -100,19 +89,9 @@ def measure(name, options):
 
 
 def measured_apart(name, arguments):
-    """Measure a network in a process of its own.
+    """Return the rows of a network, measured in a process of its own, or None where that failed.
 
-    Parameters
-    ----------
-    name : str
-    arguments : list of str
-        The options, as they were typed.
-
-    Returns
-    -------
-    pandas.DataFrame or None
-        Its rows, with the largest memory that the process and its helpers held together, and its
-        seconds; None where it failed.
+    With the largest memory that the process and its helpers held together, and its seconds.
     """
     started, peak = time.perf_counter(), 0
     with tempfile.TemporaryDirectory() as folder:

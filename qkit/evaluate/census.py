@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from qkit._tensorflow import require_keras_2_model
-from qkit.quantize.weight_statistics import (
+from qkit.quantize.coding import (
     distinct_values,
     entropy_bits,
     sparsity,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit.interpreter.run import open_interpreter
-from qkit.quantize.entropy_coding import entropy_coded_bytes
+from qkit.quantize.coding import entropy_coded_bytes
 from qkit.result import Result
 from qkit.tflite.file import read_tflite
 

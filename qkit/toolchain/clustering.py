@@ -3,7 +3,7 @@
 import numpy as np
 
 from qkit._tensorflow import quiet
-from qkit.quantize.weight_statistics import distinct_values
+from qkit.quantize.coding import distinct_values
 from qkit.toolchain.history import record_training
 from qkit.toolchain.kernels import kernels
 from qkit.toolchain.pruning import is_pruned

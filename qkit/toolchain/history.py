@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit._tensorflow import quiet, tensorflow
-from qkit.quantize.weight_statistics import distinct_values, sparsity
+from qkit.quantize.coding import distinct_values, sparsity
 from qkit.result import Result
 from qkit.toolchain.kernels import kernels
 from qkit.toolchain.structure import copy_of

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.quantize.weight_statistics import distinct_values, sparsity
+from qkit.quantize.coding import distinct_values, sparsity
 from qkit.tflite.file import read_tflite
 from qkit.toolchain.kernels import kernels
 

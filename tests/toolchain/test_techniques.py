@@ -3,7 +3,7 @@
 import pytest
 
 import qkit as qk
-from qkit.quantize.weight_statistics import distinct_values, sparsity
+from qkit.quantize.coding import distinct_values, sparsity
 from qkit.toolchain import techniques
 from qkit.toolchain.kernels import kernels
 from qkit.toolchain.schemes import SCHEMES
