@@ -8,12 +8,11 @@ import numpy as np
 
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import Paired, paired
-from qkit.interpreter.run import intermediate
-from qkit.interpreter.simulation import at_bits, calibrated_ranges, layers
+from qkit.interpreter.simulation import at_bits, histograms
 from qkit.quantize import calibration
 from qkit.quantize.grid import choose_qparams
-from qkit.quantize.histogram import histogram
 from qkit.result import Result
+from qkit.tflite.edit import opened
 
 # What a calibration sample may hold, by the words that readers choose it by.
 IMAGES = MappingProxyType(
@@ -126,13 +125,13 @@ class CalibrationEffect(Result):
 
 def calibration_effect(
     tflite, data, *, images="random", one_class=0, sample_size=100, observer="min–max", bits=8,
-    test_images=1000, seed=0, reference=None, seen=None,
+    test_images=1000, seed=0, reference=None, sampled=None, seen=None,
 ):  # fmt: skip
     """Measure what a network loses on the grids that a calibration sample chooses.
 
     Parameters
     ----------
-    tflite : bytes
+    tflite : bytes or FloatFile
         From ``qk.convert(model, "float32")``.
     data : Dataset
         Its training images are drawn from, its first test images are measured on.
@@ -150,18 +149,13 @@ def calibration_effect(
     seed : int
     reference : Accuracy, optional
         Of the float file on the same test images, where it is known.
-    seen : mapping of str to Histogram, optional
-        From `activation_histograms` on the same test images, where they are known.
+    sampled, seen : mapping of str to Histogram, optional
+        From `activation_histograms` on the sample and on the test images, where they are known.
 
     Returns
     -------
     CalibrationEffect
         Simulated by `qk.simulation.at_bits`, whose answers are the converter's but for ties.
-
-    Raises
-    ------
-    ValueError
-        If the images or the observer are unknown, or there are not so many.
 
     Examples
     --------
@@ -176,16 +170,20 @@ def calibration_effect(
         raise ValueError(
             f"calibration_effect: unknown observer {observer!r}; there are {', '.join(OBSERVERS)}."
         )
-    sample = calibration_sample(
-        data, images=images, one_class=one_class, size=sample_size, seed=seed
-    )
+    file = opened(tflite)
+    if sampled is None:
+        sample = calibration_sample(
+            data, images=images, one_class=one_class, size=sample_size, seed=seed
+        )
+        sampled = activation_histograms(file, sample)
     x, y = data.x_test[:test_images], data.y_test[:test_images]
-    seen = seen or activation_histograms(tflite, x)
-    reference = reference or accuracy(tflite, x, y)
-    ranges = calibrated_ranges(tflite, sample, OBSERVERS[observer](bits))
-    simulated = at_bits(tflite, ranges, activation_bits=bits)
-    names = dict(zip(ranges, seen, strict=True))  # both in the order of the file
-    rows = {names[tensor]: _use(seen[names[tensor]], ends, bits) for tensor, ends in ranges.items()}
+    seen = seen or activation_histograms(file, x)
+    reference = reference or accuracy(file.tflite, x, y)
+    choose = OBSERVERS[observer](bits)
+    ranges = {name: choose(histogram) for name, histogram in sampled.items()}
+    by_tensor = dict(zip(file.own_grids, ranges.values(), strict=True))
+    simulated = at_bits(file, by_tensor, activation_bits=bits)
+    rows = {name: _use(seen[name], ends, bits) for name, ends in ranges.items()}
     grids, test_ranges, clipped, used = (
         MappingProxyType(dict(zip(rows, column, strict=True)))
         for column in zip(*rows.values(), strict=True)
@@ -199,31 +197,7 @@ def calibration_effect(
 
 
 def calibration_sample(data, *, images="random", one_class=0, size=100, seed=0):
-    """Return images that choose ranges, well or badly.
-
-    Parameters
-    ----------
-    data : Dataset
-    images : {"random", "one class", "noise", "0…255", "−1…1"}
-    one_class : int
-    size : int
-    seed : int
-
-    Returns
-    -------
-    ndarray of shape (size, *image), float32
-
-    Raises
-    ------
-    ValueError
-        If the images are unknown, or there are not so many.
-
-    Examples
-    --------
-    >>> import qkit as qk
-    >>> calibration_sample(qk.load_data("digits"), images="noise", size=3).shape
-    (3, 28, 28)
-    """
+    """Return `size` images of a Dataset that choose ranges, well or badly: see `IMAGES`."""
     if images not in IMAGES:
         raise ValueError(
             f"calibration_sample: unknown images {images!r}; there are {', '.join(IMAGES)}."
@@ -249,24 +223,15 @@ def calibration_sample(data, *, images="random", one_class=0, size=100, seed=0):
 def activation_histograms(tflite, x):
     """Return how the values of every activation spread that gets a grid of its own.
 
-    Parameters
-    ----------
-    tflite : bytes
-        From ``qk.convert(model, "float32")``.
-    x : ndarray of shape (n, *image), float32
-
-    Returns
-    -------
-    dict of str to Histogram
-        By short names: "input", and those of the layers.
+    By short names, "input" and those of the layers, in the order in which they run.
     """
-    owners = {layer.activation_name: layer.name for layer in layers(tflite)}
+    file = opened(tflite)
+    owners = {layer.activation_name: layer.name for layer in file.layers}
     found = {}
-    for position, tensor in enumerate(calibrated_ranges(tflite, x[:1])):
+    for tensor, histogram in histograms(file, x).items():
         name = owners.get(tensor) or tensor.partition(";")[0].split("/")[-2:][0]
-        name = "input" if position == 0 else name
-        name = tensor if name in found else name
-        found[name] = histogram(batch[tensor] for batch in intermediate(tflite, x, [tensor]))
+        name = name if found else "input"
+        found[tensor if name in found else name] = histogram
     return found
 
 

@@ -4,46 +4,31 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from qkit.plots.style import FLOAT, INTEGER, veil
-from qkit.plots.wrong_answers import compose_wrong_answers
+from qkit.plots.panels import compose_wrong_answers
+from qkit.plots.style import FLOAT, INTEGER, picture, veil
 
 _REACH = 400  # times the largest test value; grids beyond it end at the edge
 _SIZES = (1, 10, 100, 1000)
 
 
-def plot_calibration_effect(effect, *, figure=None):
+def _fixed(effect):
+    return {"test_ranges": effect.test_ranges, "reference": effect.paired.a}
+
+
+@picture(figsize=(10, 4.2), fixed=_fixed)
+def plot_calibration_effect(figure, test_ranges, reference):
     """Draw the grids against what the test images span, and the share of wrong answers.
 
     Parameters
     ----------
-    effect : CalibrationEffect
+    result : CalibrationEffect
+        None, in an explorer, says that what is shown is out of date: it is veiled. Settings that
+        were drawn before stay as a trail.
     figure : matplotlib Figure, optional
 
     Returns
     -------
     matplotlib Figure
-    """
-    figure = figure or plt.figure(figsize=(10, 4.2), layout="constrained")
-    compose_calibration_effect(figure, effect.test_ranges, effect.paired.a)(effect)
-    return figure
-
-
-def compose_calibration_effect(figure, test_ranges, reference):
-    """Lay the picture out, and return a function that draws a `CalibrationEffect` in it.
-
-    Parameters
-    ----------
-    figure : matplotlib Figure
-    test_ranges : mapping of str to (float, float)
-        What the test images span, by activation, in the order in which they run.
-    reference : Accuracy
-        Of the network in float.
-
-    Returns
-    -------
-    callable
-        Takes a CalibrationEffect, or None: then what is shown is out of date, and veiled. Settings
-        that were drawn before stay as a trail.
     """
     spans, rates = figure.subplots(1, 2, width_ratios=[1.55, 1])
     update_spans = _compose_spans(spans, test_ranges)

@@ -127,3 +127,49 @@ def test_the_table_has_a_row_for_each_activation(effect):
     frame = effect(sample_size=2).to_frame()
     assert frame.index.tolist() == ["input", "conv", "logits"]
     assert {"low", "test_high", "clipped_share", "levels_used"} <= {*frame.columns}
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Return how often interpreters are made and run, and files are parsed."""
+    from ai_edge_litert import interpreter
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    counts = {"interpreters": 0, "invocations": 0, "parses": 0}
+
+    def counting(owner, name, what):
+        original = getattr(owner, name)
+
+        def wrapped(*args, **kwargs):
+            counts[what] += 1
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, wrapped)
+
+    counting(interpreter.Interpreter, "__init__", "interpreters")
+    counting(interpreter.Interpreter, "invoke", "invocations")
+    counting(flatbuffer_utils, "convert_bytearray_to_object", "parses")
+    return counts
+
+
+def test_the_network_runs_once_over_each_sample_and_is_opened_once(digits, counted):
+    file = qk.convert(qk.models.depthwise_cnn(), "float32")
+    counted.update(dict.fromkeys(counted, 0))
+    found = calibration_effect(file, digits, sample_size=10, test_images=20)
+    assert len(found.grids) == 12
+    # before and after on twenty images: as one batch each, where they fit
+    assert counted["interpreters"] <= 8
+    assert counted["invocations"] <= 10 + 20 + 2
+    assert counted["parses"] <= 2  # once to look, once to change
+
+
+def test_observers_and_bits_run_no_network_but_the_one_on_the_new_grids(
+    effect, tflite, digits, counted
+):
+    sample = calibration_sample(digits, size=10)
+    sampled = activation_histograms(tflite("float32"), sample)
+    anew = effect(sample_size=10, observer="MSE", bits=6)
+    counted.update(dict.fromkeys(counted, 0))
+    found = effect(sample_size=10, observer="MSE", bits=6, sampled=sampled)
+    assert counted["invocations"] == 1  # the accuracy on the new grids, all images at once
+    assert found.grids == anew.grids

@@ -68,7 +68,7 @@ def test_operators_in_float_are_found(tflite):
 
 
 def test_table_has_a_row_a_tensor(tflite):
-    table = qk.tensors(tflite("full_integer"))
+    table = qk.inspect(tflite("full_integer")).to_frame()
     assert table.columns.tolist() == [
         "name",
         "dtype",

@@ -103,3 +103,25 @@ def test_the_still_picture_is_drawn_by_the_same_hand(tflite, digits, figures):
     assert f"{100 * effect.clipped_share['logits']:.2g} %" in said
     wrong = 1 - effect.paired.b.accuracy
     assert rates.lines[-1].get_xydata().tolist() == [[2, wrong]]
+
+
+def test_observers_and_bits_look_at_values_that_were_seen_before(explorer, monkeypatch):
+    from qkit.interpreter import simulation
+
+    passes = []
+    original = simulation.intermediate
+    monkeypatch.setattr(
+        simulation, "intermediate", lambda *given: passes.append(1) or original(*given)
+    )
+    explorer.controls["images"].value = "noise"
+    explorer.controls["sample size"].value = 10
+    explorer.wait()
+    passes.clear()
+    for name, value in [("observer", "entropy"), ("observer", "MSE"), ("activation bits", 6)]:
+        explorer.controls[name].value = value
+        explorer.wait()
+    assert explorer.settled
+    assert not passes
+    explorer.controls["sample size"].value = 20
+    explorer.wait()
+    assert passes == [1]
