@@ -1,7 +1,7 @@
 """One-shot pruning and clustering of a float .tflite file's weights, without any training."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -11,7 +11,7 @@ from qkit.quantize.centroids import initial_centroids, kmeans_steps, nearest_cen
 from qkit.quantize.errors import sqnr_db
 from qkit.quantize.grid import PerAxis, choose_qparams, dequantize, quantize
 from qkit.quantize.magnitude import magnitude_mask
-from qkit.quantize.stored_bytes import StoredBytes, kib, stored_bytes
+from qkit.quantize.stored_bytes import kib, stored_bytes
 from qkit.result import Result
 from qkit.tflite.edit import FloatFile, layers, with_weights
 
@@ -21,6 +21,16 @@ _DEPTHWISE = "depthwise, which tensorflow-model-optimization leaves {}"
 
 class OneShot:
     """What pruned and clustered weights have in common: changes that `qk.effect` takes."""
+
+    @cached_property
+    def size(self):
+        """`StoredBytes` of all layers together."""
+        return stored_bytes(self.stored.values())
+
+    @property
+    def size_before(self):
+        """`StoredBytes` of the weights before, stored in the same way."""
+        return _size_before(self.layers, self.storage)
 
     @property
     def weights(self):
@@ -65,8 +75,6 @@ class PrunedWeights(OneShot, Result):
         By layer; True where a weight is kept.
     stored, values : mapping of str to ndarray
         By layer, what a file holds, float32 or int8; and what the network computes with.
-    size, size_before : StoredBytes
-        Of all layers together; and with all weights kept, stored in the same way.
     sparsity : float
         Share of the weights to set to 0 in each layer, as it was asked for.
     pattern : None, "2:4" or (int, int)
@@ -78,8 +86,6 @@ class PrunedWeights(OneShot, Result):
     masks: MappingProxyType
     stored: MappingProxyType
     values: MappingProxyType
-    size: StoredBytes
-    size_before: StoredBytes
     sparsity: float
     pattern: object
     storage: str
@@ -152,8 +158,6 @@ class ClusteredWeights(OneShot, Result):
         By layer that is clustered, how many weights took each centroid.
     values : mapping of str to ndarray of float32
         By layer, what is stored and what the network computes with.
-    size, size_before : StoredBytes
-        Of all layers together in float32; and of the weights as they were.
     table_bytes : int
         Of all layers together, each clustered one as a table of its centroids in float32 and the
         position in it for each weight, in as many bits as it needs.
@@ -169,14 +173,18 @@ class ClusteredWeights(OneShot, Result):
     paths: MappingProxyType
     counts: MappingProxyType
     values: MappingProxyType
-    size: StoredBytes
-    size_before: StoredBytes
     table_bytes: int
     clusters: int
     init: str
     steps: int
 
     reference_name = "the weights as they were"
+    storage = "float32"
+
+    @property
+    def stored(self):
+        """By layer, what a file holds."""
+        return self.values
 
     @property
     def figures(self):
@@ -249,9 +257,8 @@ def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
             masks[name] = magnitude_mask(weights, sparsity, pattern)
             values[name] = np.where(masks[name], weights, np.float32(0))
         stored[name], values[name] = _stored(values[name], layer, storage)
-    size, size_before = stored_bytes(stored.values()), _size_before(found, storage)
     by_layer = map(MappingProxyType, (whole, masks, stored, values))
-    return PrunedWeights(found, *by_layer, size, size_before, sparsity, pattern, storage)
+    return PrunedWeights(found, *by_layer, sparsity, pattern, storage)
 
 
 def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
@@ -299,9 +306,8 @@ def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
         values[name] = paths[name][-1][index]
         bits = int(clusters - 1).bit_length()
         table += -(-weights.size * bits // 8) + paths[name][-1].nbytes
-    size, size_before = stored_bytes(values.values()), _size_before(found, "float32")
     by_layer = map(MappingProxyType, (whole, paths, counts, values))
-    return ClusteredWeights(found, *by_layer, size, size_before, table, clusters, init, steps)
+    return ClusteredWeights(found, *by_layer, table, clusters, init, steps)
 
 
 def _layers(given):

@@ -17,34 +17,16 @@ class Histogram:
 
     The first batch sets the width of the bins. Where a later one reaches beyond them, neighbours
     are joined two by two, which loses nothing but resolution: half of `bins` remain at least.
-
-    Parameters
-    ----------
-    bins : int
-        At most so many; even.
-
-    Attributes
-    ----------
-    counts : ndarray of shape (bins,), int64
-    sums : ndarray of shape (bins,), float64
-        Of the values in each bin; sums / counts is where they are, closer than the middle.
-    width : float
-        Of one bin.
-    first : int
-        Position of the first bin in widths: it begins at first · width.
-    low, high : float
-        Smallest and largest value.
-    ends : list of (float, float)
-        Smallest and largest value of each batch, in order.
-    zeros : int
-        Values that are exactly 0, as most are after a ReLU; counted in their bin too.
     """
 
     def __init__(self, bins=_BINS):
-        self.counts, self.sums = np.zeros(0, np.int64), np.zeros(0)
-        self.width, self.first, self.zeros = 0.0, 0, 0
-        self.low, self.high, self.ends = np.inf, -np.inf, []
-        self._bins = bins
+        self._bins = bins  # at most so many; even
+        self.counts = np.zeros(0, np.int64)
+        self.sums = np.zeros(0)  # of a bin's values; sums / counts is closer than the middle
+        self.width, self.first = 0.0, 0  # of a bin; the first one begins at first · width
+        self.low, self.high = np.inf, -np.inf
+        self.ends = []  # smallest and largest value of each batch, in order
+        self.zeros = 0  # values that are exactly 0, as most are after a ReLU; in their bin too
 
     @property
     def middles(self):

@@ -20,49 +20,25 @@ _CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A layer with weights in a float .tflite file, batch normalisation folded in.
+    """A layer with weights in a float .tflite file, batch normalisation folded in."""
 
-    Attributes
-    ----------
-    name : str
-        Unlike that of any other layer of the file.
-    kind : str
-        The operator, for example "DEPTHWISE_CONV_2D".
-    weights : ndarray of float32
-    weights_name, activation_name : str
-        Names of the tensors: the weights, and what the layer gives, its activation included.
-    axis : int
-        The axis of the weights that counts output channels.
-    """
-
-    name: str
-    kind: str
+    name: str  # unlike that of any other layer of the file
+    kind: str  # the operator, for example "DEPTHWISE_CONV_2D"
     weights: np.ndarray
-    weights_name: str
-    activation_name: str
-    axis: int
+    weights_name: str  # of the tensor
+    activation_name: str  # of the tensor that the layer gives, its activation included
+    axis: int  # the one of the weights that counts output channels
 
 
 @dataclass(frozen=True, eq=False)
 class FloatFile:
-    """A float .tflite file, opened once: what stands in it, by names of which none repeats.
-
-    Attributes
-    ----------
-    tflite : bytes
-    file : TfliteFile
-    names : mapping of str to Tensor
-        All tensors; where the file repeats a name, the tensor's number follows it.
-    layers : tuple of Layer
-    own_grids : tuple of str
-        The input and every float activation that has a grid of its own, in running order.
-    """
+    """A float .tflite file, opened once: what stands in it, by names of which none repeats."""
 
     tflite: bytes
     file: TfliteFile
-    names: dict
+    names: dict  # all tensors by name; where the file repeats one, the tensor's number follows
     layers: tuple
-    own_grids: tuple
+    own_grids: tuple  # names of the input and of float activations with a grid of their own
 
     def constant(self, name):
         """Return the values of a float32 constant, or None where the name is of no such one."""

@@ -21,41 +21,18 @@ class TfliteError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """One tensor of a .tflite file.
+    """One tensor of a .tflite file."""
 
-    Attributes
-    ----------
-    index : int
-        Its number in its graph, which is what the interpreter calls it by; names may repeat.
-    name : str
-    dtype : str
-        Of the elements as stored, for example "int8".
-    shape : tuple of int
-        As stored; a batch axis that may be resized reads 1.
-    scale : ndarray of float32
-        Steps of the grid, one a channel or a single one; empty where there is no grid.
-    zero_point : ndarray of int64
-        As long as `scale`.
-    axis : int
-        The axis that keeps its own scales; 0 where there is one scale.
-    buffer : int
-        Number of the buffer that holds the values; tensors may share one.
-    data : ndarray of uint8
-        The stored values as bytes, which `qkit.tflite.values` decodes; empty for activations.
-    sparsity : schema SparsityParametersT or None
-        Where the values belong, if the zeros among them are not stored.
-    """
-
-    index: int
+    index: int  # its number in its graph, and for the interpreter; names may repeat
     name: str
-    dtype: str
-    shape: tuple
-    scale: np.ndarray
-    zero_point: np.ndarray
-    axis: int
-    buffer: int
-    data: np.ndarray
-    sparsity: object
+    dtype: str  # of the elements as stored, for example "int8"
+    shape: tuple  # as stored; a batch axis that may be resized reads 1
+    scale: np.ndarray  # steps of the grid, one a channel or a single one; empty without a grid
+    zero_point: np.ndarray  # as long as `scale`
+    axis: int  # the one that keeps its own scales; 0 where there is one scale
+    buffer: int  # number of the buffer that holds the values; tensors may share one
+    data: np.ndarray  # the stored values as bytes, for `tflite.values`; empty for activations
+    sparsity: object  # the schema's, if the zeros among the values are not stored; else None
 
     @property
     def size_bytes(self):
