@@ -121,7 +121,7 @@ FILES = [
     case("path in place of bytes", lambda g: qk.accuracy("model.tflite", g.x, g.y), TypeError, "expected the bytes of a .tflite file, got str", "read_bytes()"),
     case("size of a path", lambda g: qk.size("model.tflite"), TypeError, "got str", "read_bytes()"),
     case("size of a model", lambda g: qk.size(g.model), TypeError, "got Sequential", "qk.convert(model, ...)"),
-    case("tensors of a path", lambda g: qk.tensors("model.tflite"), TypeError, "got str", "read_bytes()"),
+    case("inspect a path", lambda g: qk.inspect("model.tflite"), TypeError, "got str", "read_bytes()"),
     case("no bytes", lambda g: qk.size(b""), TfliteError, "these 0 bytes are no .tflite file", "cut off"),
     case("other file", lambda g: qk.size(b"PK\3\4 an archive"), TfliteError, "must read b'TFL3', got b' an '", "another one"),
     case("truncated", lambda g: qk.size(g.tflite[: len(g.tflite) // 2]), TfliteError, "cannot be run; is it damaged?"),

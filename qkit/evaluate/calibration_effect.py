@@ -8,12 +8,11 @@ import numpy as np
 
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import Paired, paired
-from qkit.interpreter.run import intermediate
-from qkit.interpreter.simulation import at_bits, calibrated_ranges, layers
+from qkit.interpreter.simulation import at_bits, histograms
 from qkit.quantize import calibration
 from qkit.quantize.grid import choose_qparams
-from qkit.quantize.histogram import histogram
 from qkit.result import Result
+from qkit.tflite.edit import opened
 
 # What a calibration sample may hold, by the words that readers choose it by.
 IMAGES = MappingProxyType(
@@ -56,16 +55,12 @@ class CalibrationEffect(Result):
         How a range was chosen from them.
     bits : int
         Of the activations.
-    grids : mapping of str to (float, float)
-        By activation, the smallest and the largest number of its grid.
-    test_ranges : mapping of str to (float, float)
-        What the test images really span in the float network, and 0.
-    clipped_share : mapping of str to float
-        Share of the test images' values more than half a step beyond the grid, in [0, 1]; true to
-        a bin of 1/2048 of their range.
-    levels_used : mapping of str to int
-        How many of the 2**bits levels lie where the test images have values, of the grid that is
-        left after clipping.
+    table : DataFrame
+        A row for each activation: the ends `low` and `high` of its grid; what the test images
+        really span in the float network and 0, `test_low` and `test_high`; `clipped_share`, of
+        their values more than half a step beyond the grid, true to a bin of 1/2048 of their range;
+        `levels_used`, how many of the 2**bits levels lie where they have values, of the grid that
+        is left after clipping.
     paired : Paired
         The network in float against the one on these grids, its weights in 8 bits per channel.
     """
@@ -74,22 +69,12 @@ class CalibrationEffect(Result):
     sample_size: int
     observer: str
     bits: int
-    grids: MappingProxyType
-    test_ranges: MappingProxyType
-    clipped_share: MappingProxyType
-    levels_used: MappingProxyType
+    table: object
     paired: Paired
 
     def to_frame(self):
-        """Return a DataFrame with one row per activation that has a grid of its own."""
-        import pandas as pd
-
-        low, high = np.transpose(list(self.grids.values()))
-        test_low, test_high = np.transpose(list(self.test_ranges.values()))
-        columns = {"low": low, "high": high, "test_low": test_low, "test_high": test_high}
-        columns["clipped_share"] = list(self.clipped_share.values())
-        columns["levels_used"] = list(self.levels_used.values())
-        return pd.DataFrame(columns, index=pd.Index(self.grids, name="activation"))
+        """Return the table."""
+        return self.table
 
     def summary(self):
         """Say what the ranges do to the test images, and what is left of the accuracy."""
@@ -105,34 +90,34 @@ class CalibrationEffect(Result):
 
     def _ranges_in_words(self):
         levels, said = 2**self.bits, []
-        cut = max(self.clipped_share, key=self.clipped_share.get)
-        coarse = min(self.levels_used, key=self.levels_used.get)
-        if self.clipped_share[cut] > _CLIPPED:
-            share = 100 * self.clipped_share[cut]
-            said.append(f"Too narrow: {share:.2g} % of the test values of {cut} are clipped.")
-        if self.levels_used[coarse] < _UNUSED * levels and self.bits < _SYMMETRIC_BITS:
-            grid, test = (np.ptp(ranges[coarse]) for ranges in (self.grids, self.test_ranges))
-            wide = f": its range is {grid / test:.3g} times what they span" if grid > test else ""
+        cut = self.table.loc[self.table["clipped_share"].idxmax()]
+        coarse = self.table.loc[self.table["levels_used"].idxmin()]
+        used = int(coarse["levels_used"])
+        if cut["clipped_share"] > _CLIPPED:
+            share = 100 * cut["clipped_share"]
+            said.append(f"Too narrow: {share:.2g} % of the test values of {cut.name} are clipped.")
+        if used < _UNUSED * levels and self.bits < _SYMMETRIC_BITS:
+            times = (coarse["high"] - coarse["low"]) / (coarse["test_high"] - coarse["test_low"])
+            wide = f": its range is {times:.3g} times what they span" if times > 1 else ""
             said.append(
-                f"Too coarse: {coarse} has {self.levels_used[coarse]:,} of {levels:,} levels for "
-                f"its test values{wide}."
+                f"Too coarse: {coarse.name} has {used:,} of {levels:,} levels for its test "
+                f"values{wide}."
             )
         return " ".join(said) or (
             f"The ranges fit: of no activation are more than {100 * _CLIPPED:g} % of the test "
-            f"values clipped, and {self.levels_used[coarse]:,} or more of {levels:,} levels are "
-            "in use."
+            f"values clipped, and {used:,} or more of {levels:,} levels are in use."
         )
 
 
 def calibration_effect(
     tflite, data, *, images="random", one_class=0, sample_size=100, observer="min–max", bits=8,
-    test_images=1000, seed=0, reference=None, seen=None,
+    test_images=1000, seed=0, reference=None, sampled=None, seen=None,
 ):  # fmt: skip
     """Measure what a network loses on the grids that a calibration sample chooses.
 
     Parameters
     ----------
-    tflite : bytes
+    tflite : bytes or FloatFile
         From ``qk.convert(model, "float32")``.
     data : Dataset
         Its training images are drawn from, its first test images are measured on.
@@ -150,18 +135,13 @@ def calibration_effect(
     seed : int
     reference : Accuracy, optional
         Of the float file on the same test images, where it is known.
-    seen : mapping of str to Histogram, optional
-        From `activation_histograms` on the same test images, where they are known.
+    sampled, seen : mapping of str to Histogram, optional
+        From `activation_histograms` on the sample and on the test images, where they are known.
 
     Returns
     -------
     CalibrationEffect
         Simulated by `qk.simulation.at_bits`, whose answers are the converter's but for ties.
-
-    Raises
-    ------
-    ValueError
-        If the images or the observer are unknown, or there are not so many.
 
     Examples
     --------
@@ -169,61 +149,41 @@ def calibration_effect(
     >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
     >>> digits = qk.load_data("digits")
     >>> effect = calibration_effect(tflite, digits, images="0…255", sample_size=5, test_images=20)
-    >>> effect.levels_used["input"]
+    >>> int(effect.table.loc["input", "levels_used"])
     2
     """
+    import pandas as pd
+
     if observer not in OBSERVERS:
         raise ValueError(
             f"calibration_effect: unknown observer {observer!r}; there are {', '.join(OBSERVERS)}."
         )
-    sample = calibration_sample(
-        data, images=images, one_class=one_class, size=sample_size, seed=seed
-    )
+    file = opened(tflite)
+    if sampled is None:
+        sample = calibration_sample(
+            data, images=images, one_class=one_class, size=sample_size, seed=seed
+        )
+        sampled = activation_histograms(file, sample)
     x, y = data.x_test[:test_images], data.y_test[:test_images]
-    seen = seen or activation_histograms(tflite, x)
-    reference = reference or accuracy(tflite, x, y)
-    ranges = calibrated_ranges(tflite, sample, OBSERVERS[observer](bits))
-    simulated = at_bits(tflite, ranges, activation_bits=bits)
-    names = dict(zip(ranges, seen, strict=True))  # both in the order of the file
-    rows = {names[tensor]: _use(seen[names[tensor]], ends, bits) for tensor, ends in ranges.items()}
-    grids, test_ranges, clipped, used = (
-        MappingProxyType(dict(zip(rows, column, strict=True)))
-        for column in zip(*rows.values(), strict=True)
-    )
-    words = IMAGES[images] if images != "one class" else f"training images of class {one_class}"
+    seen = seen or activation_histograms(file, x)
+    reference = reference or accuracy(file.tflite, x, y)
+    choose = OBSERVERS[observer](bits)
+    ranges = {name: choose(histogram) for name, histogram in sampled.items()}
+    by_tensor = dict(zip(file.own_grids, ranges.values(), strict=True))
+    simulated = at_bits(file, by_tensor, activation_bits=bits)
+    rows = {name: _use(seen[name], ends, bits) for name, ends in ranges.items()}
     return CalibrationEffect(
-        sample=words, sample_size=sample_size, observer=observer, bits=bits, grids=grids,
-        test_ranges=test_ranges, clipped_share=clipped, levels_used=used,
+        sample=IMAGES[images] if images != "one class" else f"training images of class {one_class}",
+        sample_size=sample_size,
+        observer=observer,
+        bits=bits,
+        table=pd.DataFrame.from_dict(rows, orient="index").rename_axis("activation"),
         paired=paired(reference, accuracy(simulated, x, y)),
-    )  # fmt: skip
+    )
 
 
 def calibration_sample(data, *, images="random", one_class=0, size=100, seed=0):
-    """Return images that choose ranges, well or badly.
-
-    Parameters
-    ----------
-    data : Dataset
-    images : {"random", "one class", "noise", "0…255", "−1…1"}
-    one_class : int
-    size : int
-    seed : int
-
-    Returns
-    -------
-    ndarray of shape (size, *image), float32
-
-    Raises
-    ------
-    ValueError
-        If the images are unknown, or there are not so many.
-
-    Examples
-    --------
-    >>> import qkit as qk
-    >>> calibration_sample(qk.load_data("digits"), images="noise", size=3).shape
-    (3, 28, 28)
-    """
+    """Return `size` images of a Dataset that choose ranges, well or badly: see `IMAGES`."""
     if images not in IMAGES:
         raise ValueError(
             f"calibration_sample: unknown images {images!r}; there are {', '.join(IMAGES)}."
@@ -249,34 +209,31 @@ def calibration_sample(data, *, images="random", one_class=0, size=100, seed=0):
 def activation_histograms(tflite, x):
     """Return how the values of every activation spread that gets a grid of its own.
 
-    Parameters
-    ----------
-    tflite : bytes
-        From ``qk.convert(model, "float32")``.
-    x : ndarray of shape (n, *image), float32
-
-    Returns
-    -------
-    dict of str to Histogram
-        By short names: "input", and those of the layers.
+    By short names, "input" and those of the layers, in the order in which they run.
     """
-    owners = {layer.activation_name: layer.name for layer in layers(tflite)}
+    file = opened(tflite)
+    owners = {layer.activation_name: layer.name for layer in file.layers}
     found = {}
-    for position, tensor in enumerate(calibrated_ranges(tflite, x[:1])):
+    for tensor, histogram in histograms(file, x).items():
         name = owners.get(tensor) or tensor.partition(";")[0].split("/")[-2:][0]
-        name = "input" if position == 0 else name
-        name = tensor if name in found else name
-        found[name] = histogram(batch[tensor] for batch in intermediate(tflite, x, [tensor]))
+        name = name if found else "input"
+        found[tensor if name in found else name] = histogram
     return found
 
 
 def _use(seen, ends, bits):
-    """Return the grid, what the test images span, their clipped share and the levels they use."""
+    """Return a row of the table, from the histogram of the test values and the chosen range."""
     # as `at_bits` does
     grid = choose_qparams(np.float32(ends), bits=bits, symmetric=bits == _SYMMETRIC_BITS)
     low, high, step = float(grid.low[0]), float(grid.high[0]), float(grid.scale[0])
     test_low, test_high = min(seen.low, 0.0), max(seen.high, 0.0)
     beyond = (seen.means < low - step / 2) | (seen.means > high + step / 2)
-    clipped = seen.nonzero[beyond].sum() / seen.counts.sum()
     used = np.rint(min(high, test_high) / step) - np.rint(max(low, test_low) / step) + 1
-    return (low, high), (test_low, test_high), float(clipped), int(used)
+    return {
+        "low": low,
+        "high": high,
+        "test_low": test_low,
+        "test_high": test_high,
+        "clipped_share": float(seen.nonzero[beyond].sum() / seen.counts.sum()),
+        "levels_used": int(used),
+    }

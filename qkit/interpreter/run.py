@@ -19,31 +19,13 @@ _DAMAGED = "the .tflite file cannot be run; is it damaged? {}"
 
 
 def open_interpreter(tflite, *, threads=1, batch_size=None):
-    """Return an interpreter with its tensors allocated.
+    """Return an interpreter with its tensors allocated; None keeps the file's own batch size.
 
-    Parameters
-    ----------
-    tflite : bytes
-    threads : int
-    batch_size : int or None
-        None keeps the file's own input shape.
-
-    Returns
-    -------
-    ai_edge_litert.interpreter.Interpreter
-
-    Raises
-    ------
-    TypeError, TfliteError
-        If these are no bytes of a .tflite file that can be run. A crash of the interpreter is such
-        an error too: it happens in another process.
+    A file that would crash it is refused: it is tried in another process first.
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    require_tflite(tflite)
-    trial = probe(bytes(tflite))
-    if trial.error:
-        raise TfliteError(_DAMAGED.format(trial.error))
+    _require_runnable(tflite)
     with quiet(), _failing_as_damaged():  # it announces its delegate in the cell
         interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads)
         if batch_size is not None:
@@ -54,21 +36,7 @@ def open_interpreter(tflite, *, threads=1, batch_size=None):
 
 
 def single_shapes(interpreter):
-    """Return the shapes of one input and of one output, where a file has one of each.
-
-    Parameters
-    ----------
-    interpreter : Interpreter
-
-    Returns
-    -------
-    (tuple of int, tuple of int)
-
-    Raises
-    ------
-    TfliteError
-        If the model has more than one input or output.
-    """
+    """Return the shapes of one input and of one output, where a file has one of each."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
         names = ", ".join(d["name"] for d in (inputs if len(inputs) != 1 else outputs))
@@ -80,21 +48,7 @@ def single_shapes(interpreter):
 
 
 def classifier_shapes(interpreter):
-    """Return the shape of one input image and the number of classes.
-
-    Parameters
-    ----------
-    interpreter : Interpreter
-
-    Returns
-    -------
-    (tuple of int, int)
-
-    Raises
-    ------
-    TfliteError
-        If the model has more than one input or output, or no scores for two or more classes.
-    """
+    """Return the shape of one input image and the number of classes."""
     image, shape = single_shapes(interpreter)
     if len(shape) != 1 or shape[0] < 2:
         raise TfliteError(
@@ -105,17 +59,7 @@ def classifier_shapes(interpreter):
 
 
 def scores(tflite, x, *, batched=True, threads=None, what="scores"):
-    """Return the class scores of a .tflite classifier: its `outputs`, with the shape checked.
-
-    Parameters
-    ----------
-    tflite, x, batched, threads, what
-        As for `outputs`.
-
-    Returns
-    -------
-    ndarray of shape (n, classes), float32
-    """
+    """Return the class scores of a .tflite classifier: its `outputs`, with the shape checked."""
     return _computed(classifier_shapes, tflite, x, batched, threads, what)
 
 
@@ -139,6 +83,13 @@ def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
     -------
     ndarray of shape (n, *output), float32
         Back on the real axis where the file gives integers.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> outputs(tflite, qk.load_data("digits").x_test[:3]).shape
+    (3, 10)
     """
     return _computed(single_shapes, tflite, x, batched, threads, what)
 
@@ -153,22 +104,31 @@ def intermediate(tflite, x, names):
     ----------
     tflite : bytes
     x : ndarray of shape (n, *image), float
-    names : iterable of str
-        Of the tensors; the input's name too.
+    names : iterable of str or int
+        Of the tensors, the input too; or their numbers in the file, as names may repeat.
 
     Yields
     ------
-    dict of str to ndarray
-        Of one image; the arrays are valid until the next one.
+    dict of str or int to ndarray
+        Of one image, as the file computes it: on its grid where a tensor has one.
 
     Raises
     ------
     ValueError
         If the file has no tensor of such a name.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> conv, x = qk.simulation.layers(tflite)[0], qk.load_data("digits").x_test[:2]
+    >>> [image[conv.activation_name].shape for image in intermediate(
+    ...     tflite, x, [conv.activation_name])]
+    [(1, 26, 26, 12), (1, 26, 26, 12)]
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    open_interpreter(tflite)  # refuses what cannot be run
+    _require_runnable(tflite)
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it costs memory
         interpreter = Interpreter(
@@ -179,7 +139,9 @@ def intermediate(tflite, x, names):
         interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]
     x = to_grid(validate.images(x, tuple(source["shape"][1:]), what="intermediate: x"), source)
-    indices = {d["name"]: d["index"] for d in interpreter.get_tensor_details()}
+    indices = {}
+    for detail in interpreter.get_tensor_details():
+        indices[detail["name"]] = indices[detail["index"]] = detail["index"]
     missing = [name for name in names if name not in indices]
     if missing:
         raise ValueError(f"intermediate: the file has no tensor {missing[0]!r}.")
@@ -191,36 +153,14 @@ def intermediate(tflite, x, names):
 
 
 def to_grid(values, detail):
-    """Return real values as a tensor takes them: scaled, rounded and clipped by its own grid.
-
-    Parameters
-    ----------
-    values : ndarray of float32
-    detail : dict
-        The tensor's details, from the interpreter.
-
-    Returns
-    -------
-    ndarray of the tensor's dtype
-    """
+    """Return real values as a tensor takes them: scaled, rounded and clipped by its own grid."""
     if np.issubdtype(detail["dtype"], np.floating):
         return values.astype(detail["dtype"], copy=False)
     return quantize(values, _grid(detail))
 
 
 def from_grid(values, detail):
-    """Return a tensor's values as real numbers, by its own grid.
-
-    Parameters
-    ----------
-    values : ndarray
-    detail : dict
-        The tensor's details, from the interpreter.
-
-    Returns
-    -------
-    ndarray of float32
-    """
+    """Return a tensor's values as real numbers, by its own grid."""
     if np.issubdtype(detail["dtype"], np.floating):
         return values.astype(np.float32, copy=False)
     return dequantize(values, _grid(detail))
@@ -250,6 +190,14 @@ def _computed(shapes, tflite, x, batched, threads, what):
             given = interpreter.get_tensor(target["index"])
             result[start : start + size] = from_grid(given, target)
     return result
+
+
+def _require_runnable(tflite):
+    """Refuse what is no .tflite file, and what fails in a process where a crash does no harm."""
+    require_tflite(tflite)
+    trial = probe(bytes(tflite))
+    if trial.error:
+        raise TfliteError(_DAMAGED.format(trial.error))
 
 
 @contextlib.contextmanager

@@ -6,86 +6,199 @@ format's own FAKE_QUANT operator. The arithmetic between the grids stays in floa
 """
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from qkit.interpreter.run import intermediate
 from qkit.quantize.calibration import min_max
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
-from qkit.tflite.edit import constants, packed, put_weights, unpacked
-from qkit.tflite.file import TfliteError, layer_name, read_tflite
+from qkit.quantize.histogram import Histogram
+from qkit.result import Result
+from qkit.tflite.edit import Layer, layers, opened, packed, put_weights
+from qkit.tflite.fake_quant import insert_grids
+from qkit.tflite.file import parsed
 
-# Operators whose output is on the grid of their input, by the 8-bit quantization specification.
-_SAME_GRID = frozenset(
-    {"RESHAPE", "MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS",
-     "SLICE", "STRIDED_SLICE", "GATHER", "CONCATENATION", "RESIZE_BILINEAR",
-     "RESIZE_NEAREST_NEIGHBOR", "MINIMUM", "MAXIMUM"}
-)  # fmt: skip
-# Where an operator keeps its weights, and which of their axes counts the output channels.
-_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+__all__ = ["Bits", "Layer", "at_bits", "bits", "calibrated_ranges", "layers", "simulate"]
+
+_FLOAT_BITS = 32
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """A layer with weights in a float .tflite file, batch normalisation folded in.
+@dataclass(frozen=True, eq=False, repr=False)
+class Bits(Result):
+    """Grids of some bits for a network's weights and activations: a change that `effect` takes.
 
     Attributes
     ----------
-    name : str
-    kind : str
-        The operator, for example "DEPTHWISE_CONV_2D".
-    weights : ndarray of float32
-    weights_name, activation_name : str
-        Names of the tensors: the weights, and what the layer gives, its activation included.
-    axis : int
-        The axis of the weights that counts output channels.
+    layers : tuple of Layer
+        With the weights before.
+    weight_bits, activation_bits : mapping of str to int
+        By layer, 32 for float; the activations have the input's grid too.
+    ranges : mapping of str to (float, float)
+        Of the activations.
+    granularity : callable
+        From the axis of output channels to the granularity of the weights.
     """
 
-    name: str
-    kind: str
-    weights: np.ndarray
-    weights_name: str
-    activation_name: str
-    axis: int
+    layers: tuple
+    weight_bits: MappingProxyType
+    activation_bits: MappingProxyType
+    ranges: MappingProxyType
+    granularity: object
+
+    reference_name = "float32"
+
+    @property
+    def size_bytes(self):
+        """Of all weights at these bits; scales and biases are not counted."""
+        bits = (layer.weights.size * self.weight_bits[layer.name] for layer in self.layers)
+        return float(sum(bits) / 8)
+
+    @property
+    def float_bytes(self):
+        """Of all weights in float32."""
+        return sum(layer.weights.nbytes for layer in self.layers)
+
+    @property
+    def figures(self):
+        """What an effect's table says of it."""
+        return {"weights_bytes": self.size_bytes}
+
+    def applied(self, tflite):
+        """Return the file that results."""
+        weights, activations = {}, {}
+        for layer in self.layers:
+            bits = self.weight_bits[layer.name]
+            if bits != _FLOAT_BITS:
+                by = self.granularity(layer.axis)
+                weights[layer.weights_name] = choose_qparams(
+                    layer.weights, bits=bits, symmetric=True, granularity=by
+                )
+        owners = {layer.activation_name: layer.name for layer in self.layers}
+        owner = "input"
+        for name, ends in self.ranges.items():
+            owner = owners.get(name, owner)  # a sum or a mean goes with the layer before it
+            bits = self.activation_bits[owner]
+            if bits != _FLOAT_BITS:
+                # 16 bits are symmetric in TensorFlow Lite; below, the zero point may move
+                activations[name] = choose_qparams(
+                    np.float32(ends), bits=bits, symmetric=bits == 16
+                )
+        return simulate(tflite, weights=weights, activations=activations)
+
+    def to_frame(self):
+        """Return a DataFrame with one row for the input and each layer."""
+        import pandas as pd
+
+        columns = {"activation_bits": self.activation_bits, "weight_bits": self.weight_bits}
+        frame = pd.DataFrame({name: pd.Series(dict(bits)) for name, bits in columns.items()})
+        return frame.loc[list(self.activation_bits)].astype("Int64").rename_axis("layer")
+
+    def summary(self):
+        """Say in one line what the weights take."""
+        return (
+            f"The weights take {self.size_bytes / 1024:.1f} KiB, "
+            f"{self.float_bytes / self.size_bytes:.1f} times less than in float32"
+        )
 
 
-def layers(tflite):
-    """Return the layers with weights of a float .tflite file, in the order in which they run.
+def bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxis):
+    """Return grids of some bits, as the converter would choose them: a change for `qk.effect`.
 
     Parameters
     ----------
-    tflite : bytes
+    tflite : bytes or FloatFile
         From ``qk.convert(model, "float32")``.
+    ranges : mapping of str to (float, float)
+        From `calibrated_ranges`.
+    weight_bits, activation_bits : int or mapping of str to int or None
+        2 to 16; by layer name (and "input" for the input's grid), or one figure for all. None and
+        32 stand for float, and so does a layer that is not named.
+    granularity : callable
+        From the axis of output channels to the granularity of the weights.
 
     Returns
     -------
-    tuple of Layer
-
-    Raises
-    ------
-    TfliteError
-        If the file has no such layer, or its weights are not in float32.
+    Bits
 
     Examples
     --------
     >>> import qkit as qk
     >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> [(layer.name, layer.weights.shape) for layer in layers(tflite)]
-    [('conv', (12, 3, 3, 1)), ('logits', (10, 2028))]
+    >>> bits(tflite, {}, weight_bits={"conv": 8, "logits": 4}).size_bytes
+    10248.0
     """
-    found = []
-    values = constants(unpacked(tflite))
-    for op in read_tflite(tflite).operators:
-        if op.name in _CHANNEL_AXIS and op.inputs[1].name in values:
-            name, activation = op.inputs[1].name, op.outputs[0].name
-            axis = _CHANNEL_AXIS[op.name]
-            found.append(Layer(layer_name(name), op.name, values[name], name, activation, axis))
-    if not found:
-        raise TfliteError(
-            "layers: the file has no convolution and no dense layer with float32 weights. Pass "
-            'the float file: qk.convert(model, "float32").'
-        )
-    return tuple(found)
+    found = layers(tflite)
+    names = [layer.name for layer in found]
+    return Bits(
+        layers=found,
+        weight_bits=_by_name(weight_bits, names),
+        activation_bits=_by_name(activation_bits, ["input", *names]),
+        ranges=MappingProxyType(dict(ranges)),
+        granularity=granularity,
+    )
+
+
+def at_bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxis):
+    """Return a float .tflite file simulated at some bits: that of the grids of `bits`.
+
+    Parameters
+    ----------
+    tflite, ranges, weight_bits, activation_bits, granularity
+        As for `bits`.
+
+    Returns
+    -------
+    bytes
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> data = qk.load_data("digits")
+    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> ranges = calibrated_ranges(tflite, data.x_train[:20])
+    >>> coarse = at_bits(tflite, ranges, weight_bits={"conv": 4, "logits": 2})
+    >>> len(np.unique(layers(coarse)[1].weights[0]))
+    3
+    """
+    file = opened(tflite)
+    change = bits(
+        file, ranges, weight_bits=weight_bits, activation_bits=activation_bits,
+        granularity=granularity,
+    )  # fmt: skip
+    return change.applied(file)
+
+
+def histograms(tflite, x):
+    """Return how the values of every activation spread that gets a grid, from one pass over `x`.
+
+    Parameters
+    ----------
+    tflite : bytes or FloatFile
+        From ``qk.convert(model, "float32")``.
+    x : ndarray of shape (n, *image), float32
+
+    Returns
+    -------
+    dict of str to Histogram
+        By the tensor's name in the file, the input first; what an observer of `qk.calibration`
+        takes in the place of the values.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> seen = histograms(tflite, qk.load_data("digits").x_train[:20])
+    >>> len(seen), qk.calibration.min_max(seen["serving_default_image:0"])
+    (3, (0.0, 1.0))
+    """
+    file = opened(tflite)
+    tensors = {name: file.names[name].index for name in file.own_grids}
+    found = {name: Histogram() for name in tensors}
+    for image in intermediate(file.tflite, x, tensors.values()):
+        for name, index in tensors.items():
+            found[name].add(image[index])
+    return found
 
 
 def calibrated_ranges(tflite, x, observer=min_max):
@@ -93,12 +206,12 @@ def calibrated_ranges(tflite, x, observer=min_max):
 
     Parameters
     ----------
-    tflite : bytes
+    tflite : bytes or FloatFile
         From ``qk.convert(model, "float32")``.
     x : ndarray of shape (n, *image), float32
         TensorFlow calls it the representative data set.
     observer : callable
-        From a stream of batches to (low, high); one of `qk.calibration`.
+        From a `Histogram` of the values to (low, high); one of `qk.calibration`.
 
     Returns
     -------
@@ -113,10 +226,7 @@ def calibrated_ranges(tflite, x, observer=min_max):
     >>> list(ranges.values())[0]
     (0.0, 1.0)
     """
-    names = _own_grids(tflite)
-    return {
-        name: observer(batch[name] for batch in intermediate(tflite, x, [name])) for name in names
-    }
+    return {name: observer(seen) for name, seen in histograms(tflite, x).items()}
 
 
 def simulate(tflite, *, weights=None, activations=None):
@@ -124,7 +234,7 @@ def simulate(tflite, *, weights=None, activations=None):
 
     Parameters
     ----------
-    tflite : bytes
+    tflite : bytes or FloatFile
         From ``qk.convert(model, "float32")``.
     weights : mapping of str to QParams, optional
         By the tensor's name, as in `Layer.weights_name`. Others stay as they are.
@@ -155,139 +265,36 @@ def simulate(tflite, *, weights=None, activations=None):
     >>> len(np.unique(layers(on_grid)[0].weights)) <= 108 and len(on_grid) == len(tflite)
     True
     """
-    model = unpacked(tflite)
-    weights, activations = dict(weights or {}), dict(activations or {})
-    known = constants(model)
-    _require_names(weights, known, "weights")
-    _require_names(activations, [t.name for t in read_tflite(tflite).tensors], "activations")
-    on_grid = {name: fake_quantize(known[name], qparams) for name, qparams in weights.items()}
-    put_weights(model, on_grid, what="simulate")
-    graph = model.subgraphs[0]
+    file = opened(tflite)
+    model = parsed(file.tflite)
+    on_grid = {}
+    for name, qparams in (weights or {}).items():
+        values = file.constant(name)
+        on_grid[name] = None if values is None else fake_quantize(values, qparams)
+    put_weights(model, file, on_grid, what="simulate")
     if activations:
-        _insert_grids(model, graph, activations)
-    return packed(model, len(tflite))
+        insert_grids(model, _by_index(file, activations))
+    return packed(model)
 
 
-def at_bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxis):
-    """Return a float .tflite file simulated at some bits, as the converter would choose the grids.
+def _by_name(bits, names):
+    if not hasattr(bits, "get"):
+        bits = dict.fromkeys(names, bits)
+    known = {name: bits.get(name) for name in names}
+    return MappingProxyType({n: _FLOAT_BITS if b is None else b for n, b in known.items()})
 
-    Parameters
-    ----------
-    tflite : bytes
-        From ``qk.convert(model, "float32")``.
-    ranges : mapping of str to (float, float)
-        From `calibrated_ranges`.
-    weight_bits, activation_bits : int or mapping of str to int or None
-        2 to 16; by layer name (and "input" for the input's grid), or one figure for all. None
-        stands for float.
-    granularity : callable
-        From the axis of output channels to the granularity of the weights.
 
-    Returns
-    -------
-    bytes
-
-    Examples
-    --------
-    >>> import qkit as qk
-    >>> data = qk.load_data("digits")
-    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> ranges = calibrated_ranges(tflite, data.x_train[:20])
-    >>> coarse = at_bits(tflite, ranges, weight_bits={"conv": 4, "logits": 2})
-    >>> len(np.unique(layers(coarse)[1].weights[0]))
-    3
-    """
-    found = layers(tflite)
-    owners = {layer.activation_name: layer.name for layer in found}
-    weights, activations = {}, {}
-    for layer in found:
-        bits = _bits(weight_bits, layer.name)
-        if bits is not None:
-            weights[layer.weights_name] = choose_qparams(
-                layer.weights, bits=bits, symmetric=True, granularity=granularity(layer.axis)
+def _by_index(file, activations):
+    """Return the grids of activations by the tensors' numbers."""
+    for name, qparams in activations.items():
+        if name not in file.names:
+            raise ValueError(
+                f"simulate: activations names {name!r}, which is not in the file. It has "
+                f"{', '.join(map(repr, file.names))}."
             )
-    owner = "input"
-    for name, (low, high) in ranges.items():
-        owner = owners.get(name, owner)  # a sum or a mean goes with the layer before it
-        bits = _bits(activation_bits, owner)
-        if bits is not None:
-            ends = np.float32([low, high])
-            # 16 bits are symmetric in TensorFlow Lite; below, the zero point may move
-            activations[name] = choose_qparams(ends, bits=bits, symmetric=bits == 16)
-    return simulate(tflite, weights=weights, activations=activations)
-
-
-def _bits(given, name):
-    if isinstance(given, (int, np.integer)) or given is None:
-        return given
-    return given.get(name)
-
-
-def _own_grids(tflite):
-    """Return the names of the input and of every float activation that has a grid of its own."""
-    file = read_tflite(tflite)
-    names = [tensor.name for tensor in file.inputs]
-    for op in file.operators:
-        if op.name not in _SAME_GRID:
-            names += [t.name for t in op.outputs if t.dtype == "float32"]
-    return names
-
-
-def _insert_grids(model, graph, activations):
-    from ai_edge_litert import schema_py_generated as schema
-
-    fake_quant = schema.OperatorCodeT()
-    fake_quant.builtinCode = fake_quant.deprecatedBuiltinCode = schema.BuiltinOperator.FAKE_QUANT
-    fake_quant.version = 2  # the first that knows a narrow range
-    model.operatorCodes.append(fake_quant)
-    on_grid, operators = {}, []
-
-    def put_on_grid(index):
-        """Add a FAKE_QUANT behind a tensor, if a grid is asked for."""
-        tensor = graph.tensors[index]
-        qparams = activations.get(tensor.name.decode())
-        if qparams is None:
-            return
         if qparams.scale.size != 1:
             raise ValueError(
-                f"simulate: the activation {tensor.name.decode()!r} must have one scale, got "
+                f"simulate: the activation {name!r} must have one scale, got "
                 f"{qparams.scale.size}: kernels know no activations per channel."
             )
-        options = schema.FakeQuantOptionsT()
-        # the operator runs with the full range only: a symmetric grid gets one more step below 0
-        below = 2**qparams.bits - 1 - qparams.qmax + qparams.zero_point[0]
-        options.min = -float(below * qparams.scale[0])
-        options.max, options.numBits = float(qparams.high[0]), qparams.bits
-        copy = schema.TensorT()
-        copy.shape, copy.shapeSignature = tensor.shape, tensor.shapeSignature
-        copy.type, copy.buffer, copy.name = tensor.type, 0, tensor.name + b" on its grid"
-        graph.tensors.append(copy)
-        on_grid[index] = len(graph.tensors) - 1
-        operator = schema.OperatorT()
-        operator.opcodeIndex = len(model.operatorCodes) - 1
-        operator.inputs, operator.outputs = [index], [on_grid[index]]
-        operator.builtinOptionsType = schema.BuiltinOptions.FakeQuantOptions
-        operator.builtinOptions = options
-        operators.append(operator)
-
-    for index in graph.inputs:
-        put_on_grid(index)
-    for operator in graph.operators:
-        operator.inputs = [on_grid.get(i, i) for i in operator.inputs]
-        operators.append(operator)
-        for index in operator.outputs:
-            put_on_grid(index)
-    graph.operators = operators
-    graph.outputs = [on_grid.get(i, i) for i in graph.outputs]
-    for signature in model.signatureDefs or ():
-        for output in signature.outputs:
-            output.tensorIndex = on_grid.get(output.tensorIndex, output.tensorIndex)
-
-
-def _require_names(given, known, what):
-    for name in given:
-        if name not in known:
-            raise ValueError(
-                f"simulate: {what} names {name!r}, which is not in the file. It has "
-                f"{', '.join(map(repr, known))}."
-            )
+    return {file.names[name].index: qparams for name, qparams in activations.items()}

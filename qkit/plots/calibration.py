@@ -4,46 +4,33 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from qkit.plots.style import FLOAT, INTEGER, veil
-from qkit.plots.wrong_answers import compose_wrong_answers
+from qkit.plots.panels import compose_wrong_answers
+from qkit.plots.style import FLOAT, INTEGER, picture, veil
 
 _REACH = 400  # times the largest test value; grids beyond it end at the edge
 _SIZES = (1, 10, 100, 1000)
 
 
-def plot_calibration_effect(effect, *, figure=None):
+def _fixed(effect):
+    test = effect.table[["test_low", "test_high"]]
+    test_ranges = dict(zip(test.index, test.to_numpy().tolist(), strict=True))
+    return {"test_ranges": test_ranges, "reference": effect.paired.a}
+
+
+@picture(figsize=(10, 4.2), fixed=_fixed)
+def plot_calibration_effect(figure, test_ranges, reference):
     """Draw the grids against what the test images span, and the share of wrong answers.
 
     Parameters
     ----------
-    effect : CalibrationEffect
+    result : CalibrationEffect
+        None, in an explorer, says that what is shown is out of date: it is veiled. Settings that
+        were drawn before stay as a trail.
     figure : matplotlib Figure, optional
 
     Returns
     -------
     matplotlib Figure
-    """
-    figure = figure or plt.figure(figsize=(10, 4.2), layout="constrained")
-    compose_calibration_effect(figure, effect.test_ranges, effect.paired.a)(effect)
-    return figure
-
-
-def compose_calibration_effect(figure, test_ranges, reference):
-    """Lay the picture out, and return a function that draws a `CalibrationEffect` in it.
-
-    Parameters
-    ----------
-    figure : matplotlib Figure
-    test_ranges : mapping of str to (float, float)
-        What the test images span, by activation, in the order in which they run.
-    reference : Accuracy
-        Of the network in float.
-
-    Returns
-    -------
-    callable
-        Takes a CalibrationEffect, or None: then what is shown is out of date, and veiled. Settings
-        that were drawn before stay as a trail.
     """
     spans, rates = figure.subplots(1, 2, width_ratios=[1.55, 1])
     update_spans = _compose_spans(spans, test_ranges)
@@ -63,7 +50,7 @@ def compose_calibration_effect(figure, test_ranges, reference):
 def _compose_spans(ax, test_ranges):
     rows = list(test_ranges)
     size, y = (10 if len(rows) < 8 else 9), np.arange(len(rows))
-    unit = {name: max(map(abs, ends)) or 1.0 for name, ends in test_ranges.items()}
+    units = [max(map(abs, ends)) or 1.0 for ends in test_ranges.values()]
     thick = min(20, 130 / len(rows))
     # one axis for all: linear within the test values, logarithmic beyond
     ax.set_xscale("symlog", linthresh=1, linscale=2)
@@ -76,7 +63,9 @@ def _compose_spans(ax, test_ranges):
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.set_xlabel("value, in units of the tensor's largest test value (log beyond ±1)")
     ax.grid(axis="x", alpha=0.3)
-    seen = [[(end / unit[name], row) for end in test_ranges[name]] for row, name in enumerate(rows)]
+    seen = [
+        [(end / units[row], row) for end in ends] for row, ends in enumerate(test_ranges.values())
+    ]
     ax.add_collection(LineCollection(seen, colors="0.82", linewidths=thick), autolim=False)
     bars = LineCollection([], colors=INTEGER, linewidths=0.4 * thick, animated=True)
     cuts = LineCollection([], colors=FLOAT, linewidths=thick, animated=True)
@@ -85,13 +74,10 @@ def _compose_spans(ax, test_ranges):
         ax.add_collection(collection, autolim=False)
     (ends,) = ax.plot([], [], "|", color=INTEGER, ms=thick, mew=2, animated=True)
     beside = ax.get_yaxis_transform()
-    columns = {
-        x: [
-            ax.text(x, row, "", transform=beside, va="center", size=size, animated=True)
-            for row in y
-        ]
+    columns = [
+        [ax.text(x, row, "", transform=beside, va="center", size=size, animated=True) for row in y]
         for x in (1.02, 1.2)
-    }
+    ]
     ax.text(1.02, -0.62, "clipped", transform=beside, va="bottom", size=10, color="0.3")
     # levels of how many is said once: many long words would take the time of a redraw
     head = ax.text(
@@ -111,18 +97,17 @@ def _compose_spans(ax, test_ranges):
 
     def update(effect):
         drawn, beyond = [], []
-        for row, name in enumerate(rows):
-            low, high = np.clip(np.divide(effect.grids[name], unit[name]), -_REACH, _REACH)
-            test_low, test_high = np.divide(effect.test_ranges[name], unit[name])
+        for row, found in enumerate(effect.table.itertuples()):
+            low, high = np.clip(np.divide((found.low, found.high), units[row]), -_REACH, _REACH)
+            test_low, test_high = np.divide((found.test_low, found.test_high), units[row])
             drawn.append([(low, row), (high, row)])
             if test_low < low:
                 beyond.append([(test_low, row), (low, row)])
             if high < test_high:
                 beyond.append([(high, row), (test_high, row)])
-            share = effect.clipped_share[name]
-            clipped, levels = (column[row] for column in columns.values())
-            clipped.set_text(_percent(share))
-            levels.set_text(f"{effect.levels_used[name]:,}")
+            clipped, levels = (column[row] for column in columns)
+            clipped.set_text(_percent(found.clipped_share))
+            levels.set_text(f"{found.levels_used:,}")
         head.set_text(f"levels used, of {2**effect.bits:,}")
         bars.set_segments(drawn)
         cuts.set_segments(beyond)

@@ -1,8 +1,9 @@
 """Choosing a range from a sample: what to span, and what to cut off.
 
 Each function takes a stream of batches, looks at every batch once and keeps none, so that memory
-does not grow with the sample. Each returns (low, high), for the `range` of `choose_qparams`; or
-goes there itself: ``choose_qparams(x, range=calibration.mse)``.
+does not grow with the sample; or a `Histogram` that was filled with them before. Each returns
+(low, high), for the `range` of `choose_qparams`; or goes there itself:
+``choose_qparams(x, range=calibration.mse)``.
 """
 
 import itertools
@@ -10,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from qkit.quantize.histogram import checked, histogram
+from qkit.quantize.histogram import ends, histogram
 
 _SHRINKS = np.linspace(0, 1, 101)[1:]  # shares of the full range that are tried
 _COARSE = np.linspace(0, 1, 13)[1:] ** 2  # dense near 0: outliers reach far
@@ -22,7 +23,7 @@ def min_max(batches):
 
     Parameters
     ----------
-    batches : iterable of array_like of floating point
+    batches : iterable of array_like of floating point, or Histogram
 
     Returns
     -------
@@ -33,8 +34,7 @@ def min_max(batches):
     >>> min_max([np.float32([0.0, 1.0]), np.float32([-2.0])])
     (-2.0, 1.0)
     """
-    ends = [(x.min(), x.max()) for x in checked(batches)]
-    low, high = np.transpose(ends)
+    low, high = ends(batches).T
     return float(low.min()), float(high.max())
 
 
@@ -43,7 +43,7 @@ def percentile(batches, percent=99.99):
 
     Parameters
     ----------
-    batches : iterable of array_like of floating point
+    batches : iterable of array_like of floating point, or Histogram
     percent : float
         Share of the values inside, above 0 to 100.
 
@@ -74,7 +74,7 @@ def mse(batches, *, bits=8, symmetric=False):
 
     Parameters
     ----------
-    batches : iterable of array_like of floating point
+    batches : iterable of array_like of floating point, or Histogram
     bits : int
         Of the grid, 2 to 16: the coarser, the more is clipped.
     symmetric : bool
@@ -108,8 +108,8 @@ def mse(batches, *, bits=8, symmetric=False):
         return float(-end), float(end)
     lowest, highest = min(found.low, 0.0), max(found.high, 0.0)
     # few bits have several valleys, so both ends together first, if coarsely
-    ends = itertools.product(np.unique(lowest * _COARSE), np.unique(highest * _COARSE))
-    low, high = min(ends, key=lambda ends: cost(*ends))
+    pairs = itertools.product(np.unique(lowest * _COARSE), np.unique(highest * _COARSE))
+    low, high = min(pairs, key=lambda pair: cost(*pair))
     for nearby in (False, True):
         high = min(_tried(highest, high, nearby), key=lambda end: cost(low, end))
         low = min(_tried(lowest, low, nearby), key=lambda end: cost(end, high))
@@ -121,7 +121,7 @@ def entropy(batches, *, bits=8):
 
     Parameters
     ----------
-    batches : iterable of array_like of floating point
+    batches : iterable of array_like of floating point, or Histogram
     bits : int
         Of the grid, 2 to 16.
 
@@ -165,7 +165,7 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
 
     Parameters
     ----------
-    batches : iterable of array_like of floating point
+    batches : iterable of array_like of floating point, or Histogram
     decay : float
         Share of the range that is kept at each batch, in [0, 1).
     start : (float, float)
@@ -188,10 +188,11 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
     """
     if not 0 <= decay < 1:
         raise ValueError(f"moving_average: decay must be 0 or more and below 1, got {decay}.")
-    ends = np.array(start, np.float64)
-    for x in checked(batches):
-        ends += (1 - decay) * (np.array([min(x.min(), 0), max(x.max(), 0)], np.float64) - ends)
-    return float(ends[0]), float(ends[1])
+    low, high = start
+    for batch_low, batch_high in ends(batches):
+        low += (1 - decay) * (min(batch_low, 0) - low)
+        high += (1 - decay) * (max(batch_high, 0) - high)
+    return float(low), float(high)
 
 
 def _tried(full, end, nearby):
@@ -207,11 +208,11 @@ def _squared_error(found, low, high, *, bits, symmetric=False):
     step = max((high - low) / steps, np.finfo(np.float64).tiny)
     zero_point = steps // 2 if symmetric else np.rint(-low / step)
     values, counts = found.means, found.nonzero
-    ends = -zero_point * step, (steps - zero_point) * step
+    limits = -zero_point * step, (steps - zero_point) * step
     if step > 4 * found.width:
-        each = (np.clip(np.rint(values / step) * step, *ends) - values) ** 2
+        each = (np.clip(np.rint(values / step) * step, *limits) - values) ** 2
     else:
-        clipped = np.clip(values, *ends)
+        clipped = np.clip(values, *limits)
         each = (clipped - values) ** 2 + (clipped == values) * step**2 / 12
     return float(counts @ each)
 

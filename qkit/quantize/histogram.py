@@ -1,6 +1,4 @@
-"""How the values of a stream of batches spread, in memory that does not grow with the stream."""
-
-from dataclasses import dataclass
+"""How the values of a stream of batches spread, in memory that does not grow with the values."""
 
 import numpy as np
 
@@ -8,34 +6,27 @@ from qkit import validate
 
 _BINS = 4096
 _BLOCK = 2**16
+_NO_VALUES = (
+    "calibration: the stream of batches holds no values. Was the generator used up before? "
+    "Pass a list, or make the generator anew."
+)
 
 
-@dataclass(frozen=True, eq=False)
 class Histogram:
-    """How values spread: counts in bins of equal width that meet at 0.
+    """How values spread: counts in bins of equal width that meet at 0, filled batch by batch.
 
-    Attributes
-    ----------
-    counts : ndarray of shape (bins,), int64
-    sums : ndarray of shape (bins,), float64
-        Of the values in each bin; sums / counts is where they are, closer than the middle.
-    width : float
-        Of one bin.
-    first : int
-        Position of the first bin in widths: it begins at first · width.
-    low, high : float
-        Smallest and largest value.
-    zeros : int
-        Values that are exactly 0, as most are after a ReLU; counted in their bin too.
+    The first batch sets the width of the bins. Where a later one reaches beyond them, neighbours
+    are joined two by two, which loses nothing but resolution: half of `bins` remain at least.
     """
 
-    counts: np.ndarray
-    sums: np.ndarray
-    width: float
-    first: int
-    low: float
-    high: float
-    zeros: int
+    def __init__(self, bins=_BINS):
+        self._bins = bins  # at most so many; even
+        self.counts = np.zeros(0, np.int64)
+        self.sums = np.zeros(0)  # of a bin's values; sums / counts is closer than the middle
+        self.width, self.first = 0.0, 0  # of a bin; the first one begins at first · width
+        self.low, self.high = np.inf, -np.inf
+        self.ends = []  # smallest and largest value of each batch, in order
+        self.zeros = 0  # values that are exactly 0, as most are after a ReLU; in their bin too
 
     @property
     def middles(self):
@@ -63,87 +54,68 @@ class Histogram:
         counts = self.nonzero
         return np.where(counts > 0, self.sums / np.maximum(counts, 1), self.middles)
 
+    def add(self, batch):
+        """Count the values of a batch in, an array of finite floating point."""
+        x = np.ravel(validate.values(batch, what="calibration"))
+        if x.size == 0:
+            return
+        low, high = float(x.min()), float(x.max())
+        if not self.ends:
+            # as narrow as the values allow; 0 and one value have no width of their own
+            least = float(np.finfo(np.float32).tiny)
+            self.width = max((max(high, 0) - min(low, 0)) / (self._bins - 1), least)
+        self.ends.append((low, high))
+        self._reach(low, high)
+        for start in range(0, x.size, _BLOCK):  # double precision for a block at a time
+            block = x[start : start + _BLOCK].astype(np.float64)
+            position = self._widths(block) - self.first
+            self.counts += np.bincount(position, minlength=self.counts.size)
+            self.sums += np.bincount(position, weights=block, minlength=self.counts.size)
+            self.zeros += block.size - np.count_nonzero(block)
+
+    def _reach(self, low, high):
+        """Join bins and add some on either side, until there are bins for these values too."""
+        self.low, self.high = min(low, self.low), max(high, self.high)
+        while self._widths(self.high) - self._widths(self.low) >= self._bins:
+            odd = self.first % 2
+            self.counts, self.sums = (_joined(v, odd) for v in (self.counts, self.sums))
+            self.width, self.first = 2 * self.width, self.first // 2
+        begin, end = int(self._widths(self.low)), int(self._widths(self.high)) + 1
+        around = (self.first - begin, end - self.first - self.counts.size)
+        if self.counts.size == 0:
+            around = (0, end - begin)
+        self.counts, self.sums = (np.pad(v, around) for v in (self.counts, self.sums))
+        self.first = begin
+
+    def _widths(self, x):
+        return np.floor(x / self.width).astype(np.int64)
+
 
 def histogram(batches, *, bins=_BINS):
-    """Count the values of a stream of batches in bins that grow with their range.
-
-    The first batch sets the width of the bins. Where a later one reaches beyond them, neighbours
-    are joined two by two, which loses nothing but resolution: half of `bins` remain at least.
-
-    Parameters
-    ----------
-    batches : iterable of array_like of floating point
-    bins : int
-        At most so many; even.
-
-    Returns
-    -------
-    Histogram
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there are no values, or a value is not floating point or not finite.
-
-    Examples
-    --------
-    >>> found = histogram([np.float32([0.0, 0.1]), np.float32([3.9])], bins=8)
-    >>> found.counts.sum(), found.low, round(found.high, 2)
-    (np.int64(3), 0.0, 3.9)
-    """
-    found = None
-    for x in checked(batches):
-        found = _counted(x, found, bins)
+    """Return the `Histogram` of a stream of batches, or the one given, if it holds any values."""
+    found = batches
+    if not isinstance(batches, Histogram):
+        found = Histogram(bins)
+        for batch in batches:
+            found.add(batch)
+    if not found.ends:
+        raise ValueError(_NO_VALUES)
     return found
 
 
-def checked(batches):
-    """Yield the values of each batch in one row; refuse a stream without any."""
-    empty = True
-    for batch in batches:
-        x = np.ravel(validate.values(batch, what="calibration"))
-        if x.size:
-            empty = False
-            yield x
-    if empty:
-        raise ValueError(
-            "calibration: the stream of batches holds no values. Was the generator used up before? "
-            "Pass a list, or make the generator anew."
-        )
+def ends(batches):
+    """Return the smallest and the largest value of each batch of a stream or a `Histogram`."""
+    if isinstance(batches, Histogram):
+        found = batches.ends
+    else:
+        values = (validate.values(batch, what="calibration") for batch in batches)
+        found = [(float(x.min()), float(x.max())) for x in values if x.size]
+    if not found:
+        raise ValueError(_NO_VALUES)
+    return np.array(found)
 
 
-def _counted(x, found, bins):
-    """Return the histogram with the values of one batch counted in."""
-    low, high = float(x.min()), float(x.max())
-    if found is None:
-        # as narrow as the values allow; 0 and one value have no width of their own
-        width = max((max(high, 0) - min(low, 0)) / (bins - 1), float(np.finfo(np.float32).tiny))
-        found = Histogram(np.zeros(0, np.int64), np.zeros(0), width, 0, low, high, 0)
-    low, high = min(low, found.low), max(high, found.high)
-    counts, sums, width, first = found.counts, found.sums, found.width, found.first
-    while _span(low, high, width) > bins:
-        odd = first % 2
-        counts, sums = (_joined(np.r_[np.zeros(odd, v.dtype), v]) for v in (counts, sums))
-        width, first = 2 * width, first // 2
-    begin, count = int(np.floor(low / width)), _span(low, high, width)
-    new_counts, new_sums = np.zeros(count, np.int64), np.zeros(count)
-    inside = slice(first - begin, first - begin + counts.size)
-    new_counts[inside] += counts
-    new_sums[inside] += sums
-    zeros = found.zeros
-    for start in range(0, x.size, _BLOCK):  # double precision for a block at a time
-        block = x[start : start + _BLOCK].astype(np.float64)
-        position = np.floor(block / width).astype(np.int64) - begin
-        new_counts += np.bincount(position, minlength=count)
-        new_sums += np.bincount(position, weights=block, minlength=count)
-        zeros += block.size - np.count_nonzero(block)
-    return Histogram(new_counts, new_sums, width, begin, low, high, zeros)
-
-
-def _span(low, high, width):
-    return int(np.floor(high / width)) - int(np.floor(low / width)) + 1
-
-
-def _joined(values):
-    """Add neighbours two by two."""
-    return np.r_[values, np.zeros(values.size % 2, values.dtype)].reshape(-1, 2).sum(axis=1)
+def _joined(values, odd):
+    """Add neighbours two by two; an odd first bin is the upper one of its pair."""
+    values = np.pad(values, (odd, 0))
+    return np.pad(values, (0, values.size % 2)).reshape(-1, 2).sum(axis=1)

@@ -1,9 +1,109 @@
-"""A float .tflite file taken apart, given other weights, and put together again."""
+"""A float .tflite file: opened once, given other weights, and put together again."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from qkit import validate
-from qkit.tflite.file import TfliteError, require_tflite
+from qkit.tflite.file import TfliteError, TfliteFile, inspect, layer_name, parsed
+from qkit.tflite.values import stored_values
+
+# Operators whose output is on the grid of their input, by the 8-bit quantization specification.
+_SAME_GRID = frozenset(
+    {"RESHAPE", "MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS",
+     "SLICE", "STRIDED_SLICE", "GATHER", "CONCATENATION", "RESIZE_BILINEAR",
+     "RESIZE_NEAREST_NEIGHBOR", "MINIMUM", "MAXIMUM"}
+)  # fmt: skip
+# Where an operator keeps its weights, and which of their axes counts the output channels.
+_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer with weights in a float .tflite file, batch normalisation folded in."""
+
+    name: str  # unlike that of any other layer of the file
+    kind: str  # the operator, for example "DEPTHWISE_CONV_2D"
+    weights: np.ndarray
+    weights_name: str  # of the tensor
+    activation_name: str  # of the tensor that the layer gives, its activation included
+    axis: int  # the one of the weights that counts output channels
+
+
+@dataclass(frozen=True, eq=False)
+class FloatFile:
+    """A float .tflite file, opened once: what stands in it, by names of which none repeats."""
+
+    tflite: bytes
+    file: TfliteFile
+    names: dict  # all tensors by name; where the file repeats one, the tensor's number follows
+    layers: tuple
+    own_grids: tuple  # names of the input and of float activations with a grid of their own
+
+    def constant(self, name):
+        """Return the values of a float32 constant, or None where the name is of no such one."""
+        tensor = self.names.get(name)
+        return stored_values(tensor) if tensor is not None and _is_float_constant(tensor) else None
+
+
+def opened(tflite):
+    """Return the `FloatFile` of the bytes of a file with one graph; one that is open, as it is."""
+    if isinstance(tflite, FloatFile):
+        return tflite
+    file = inspect(tflite)
+    if file.graphs != 1:
+        raise TfliteError(
+            f"the file has {file.graphs} graphs: loops and branches are not simulated."
+        )
+    names = {}
+    for tensor in file.tensors:
+        repeats = tensor.name in names
+        names[f"{tensor.name} #{tensor.index}" if repeats else tensor.name] = tensor
+    name_of = {tensor.index: name for name, tensor in names.items()}
+    own_grids = list(file.inputs)
+    for op in file.operators:
+        if op.name not in _SAME_GRID:
+            own_grids += [t for t in op.outputs if t.dtype == "float32"]
+    return FloatFile(
+        tflite=bytes(tflite),
+        file=file,
+        names=names,
+        layers=tuple(_layers(file.operators, name_of)),
+        own_grids=tuple(name_of[tensor.index] for tensor in own_grids),
+    )
+
+
+def layers(tflite):
+    """Return the layers with weights of a float .tflite file, in the order in which they run.
+
+    Parameters
+    ----------
+    tflite : bytes or FloatFile
+        From ``qk.convert(model, "float32")``.
+
+    Returns
+    -------
+    tuple of Layer
+
+    Raises
+    ------
+    TfliteError
+        If the file has no such layer, or its weights are not in float32.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> [(layer.name, layer.weights.shape) for layer in layers(tflite)]
+    [('conv', (12, 3, 3, 1)), ('logits', (10, 2028))]
+    """
+    found = opened(tflite).layers
+    if not found:
+        raise TfliteError(
+            "layers: the file has no convolution and no dense layer with float32 weights. Pass "
+            'the float file: qk.convert(model, "float32").'
+        )
+    return found
 
 
 def with_weights(tflite, weights):
@@ -11,7 +111,7 @@ def with_weights(tflite, weights):
 
     Parameters
     ----------
-    tflite : bytes
+    tflite : bytes or FloatFile
         From ``qk.convert(model, "float32")``.
     weights : mapping of str to array_like of floating point
         By the tensor's name in the file, as in `qk.simulation.Layer.weights_name`; each of the
@@ -26,8 +126,6 @@ def with_weights(tflite, weights):
     ------
     TypeError, ValueError
         If a name is not in the file, or values are not finite floating point or of another shape.
-    TfliteError
-        If these are no bytes of a .tflite file with one graph.
 
     Examples
     --------
@@ -38,105 +136,52 @@ def with_weights(tflite, weights):
     >>> len(np.unique(qk.simulation.layers(changed)[0].weights)) < 108
     True
     """
-    require_tflite(tflite)
-    model = unpacked(tflite)
-    put_weights(model, weights, what="with_weights")
-    return packed(model, len(tflite))
+    file = opened(tflite)
+    model = parsed(file.tflite)
+    put_weights(model, file, weights, what="with_weights")
+    return packed(model)
 
 
-def put_weights(model, weights, *, what):
-    """Put other values in the place of float32 constants, in the object form of the file.
-
-    Parameters
-    ----------
-    model : schema ModelT
-        It is changed.
-    weights : mapping of str to array_like of floating point
-        By the tensor's name.
-    what : str
-        The caller's name, for error messages.
-    """
-    known = constants(model)
+def put_weights(model, file, weights, *, what):
+    """Put other values in the place of float32 constants of a `FloatFile`, in its parsed model."""
     for name, values in weights.items():
-        if name not in known:
+        known = file.constant(name)
+        if known is None:
+            names = [n for n in file.names if file.constant(n) is not None]
             raise ValueError(
                 f"{what}: weights names {name!r}, which is not in the file. It has "
-                f"{', '.join(map(repr, known))}."
+                f"{', '.join(map(repr, names))}."
             )
         values = validate.values(values, what=f"{what}: {name}")
-        if values.shape != known[name].shape:
+        if values.shape != known.shape:
             raise ValueError(
-                f"{what}: the weights {name!r} have the shape {known[name].shape} in the file, got "
+                f"{what}: the weights {name!r} have the shape {known.shape} in the file, got "
                 f"{values.shape}. Its first axis counts output channels, the last one inputs."
             )
-        tensor = next(t for t in model.subgraphs[0].tensors if t.name.decode() == name)
-        model.buffers[tensor.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
+        buffer = model.buffers[file.names[name].buffer]
+        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
 
 
-def unpacked(tflite):
-    """Return the object form of a file, which can be changed.
+def packed(model):
+    """Return the bytes of a file from the schema's object of it."""
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
 
-    Parameters
-    ----------
-    tflite : bytes
-
-    Returns
-    -------
-    schema ModelT
-
-    Raises
-    ------
-    TfliteError
-        If the file has more than one graph.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(tflite, 0)
-    if len(model.subgraphs) != 1:
-        raise TfliteError(
-            f"the file has {len(model.subgraphs)} graphs: loops and branches are not simulated."
-        )
-    return model
+    return bytes(convert_object_to_bytearray(model))
 
 
-def packed(model, size_hint):
-    """Return the bytes of a file from its object form.
-
-    Parameters
-    ----------
-    model : schema ModelT
-    size_hint : int
-        About how many bytes it takes.
-
-    Returns
-    -------
-    bytes
-    """
-    import flatbuffers
-
-    builder = flatbuffers.Builder(size_hint + 1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+def _layers(operators, name_of):
+    """Yield the layers; one whose name was there before goes by that of its weights."""
+    taken = set()
+    for op in operators:
+        if op.name in _CHANNEL_AXIS and _is_float_constant(op.inputs[1]):
+            weights = name_of[op.inputs[1].index]
+            activation = name_of[op.outputs[0].index]
+            name = next(n for n in (layer_name(weights), weights, activation) if n not in taken)
+            taken.add(name)
+            values = stored_values(op.inputs[1])
+            yield Layer(name, op.name, values, weights, activation, _CHANNEL_AXIS[op.name])
 
 
-def constants(model):
-    """Return the float32 constants of a file.
-
-    Parameters
-    ----------
-    model : schema ModelT
-
-    Returns
-    -------
-    dict of str to ndarray of float32
-        By the tensor's name; they are not to be changed.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    found = {}
-    for tensor in model.subgraphs[0].tensors:
-        data = model.buffers[tensor.buffer].data
-        if tensor.type == schema.TensorType.FLOAT32 and data is not None:
-            values = np.asarray(data, np.uint8).view(np.float32)
-            found[tensor.name.decode()] = values.reshape(tensor.shape)
-    return found
+def _is_float_constant(tensor):
+    # where zeros are not stored, other values could not take their place
+    return tensor.constant and tensor.dtype == "float32" and tensor.sparsity is None

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qkit.result import Result
+
 # Element sizes that NumPy has no dtype for; everything else is asked of NumPy.
 _VALUE_DTYPES = frozenset({"float32", "float16", "bfloat16", "int4", "int8", "uint8", "int16"})
 
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
+_ENDS = ("inputs", "outputs")
+_DAMAGE = (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError)
 
 
 class TfliteError(ValueError):
@@ -17,38 +21,18 @@ class TfliteError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """One tensor of a .tflite file.
+    """One tensor of a .tflite file."""
 
-    Attributes
-    ----------
-    name : str
-    dtype : str
-        Of the elements as stored, for example "int8".
-    shape : tuple of int
-        As stored; a batch axis that may be resized reads 1.
-    scale : ndarray of float32
-        Steps of the grid, one a channel or a single one; empty where there is no grid.
-    zero_point : ndarray of int64
-        As long as `scale`.
-    axis : int
-        The axis that keeps its own scales; 0 where there is one scale.
-    buffer : int
-        Number of the buffer that holds the values; tensors may share one.
-    data : ndarray of uint8
-        The stored values as bytes, which `qkit.tflite.values` decodes; empty for activations.
-    sparsity : schema SparsityParametersT or None
-        Where the values belong, if the zeros among them are not stored.
-    """
-
+    index: int  # its number in its graph, and for the interpreter; names may repeat
     name: str
-    dtype: str
-    shape: tuple
-    scale: np.ndarray
-    zero_point: np.ndarray
-    axis: int
-    buffer: int
-    data: np.ndarray
-    sparsity: object
+    dtype: str  # of the elements as stored, for example "int8"
+    shape: tuple  # as stored; a batch axis that may be resized reads 1
+    scale: np.ndarray  # steps of the grid, one a channel or a single one; empty without a grid
+    zero_point: np.ndarray  # as long as `scale`
+    axis: int  # the one that keeps its own scales; 0 where there is one scale
+    buffer: int  # number of the buffer that holds the values; tensors may share one
+    data: np.ndarray  # the stored values as bytes, for `tflite.values`; empty for activations
+    sparsity: object  # the schema's, if the zeros among the values are not stored; else None
 
     @property
     def size_bytes(self):
@@ -80,8 +64,8 @@ class Operator:
     outputs: tuple
 
 
-@dataclass(frozen=True, eq=False)
-class TfliteFile:
+@dataclass(frozen=True, eq=False, repr=False)
+class TfliteFile(Result):
     """The content of a .tflite file, as far as quantization is concerned.
 
     Attributes
@@ -91,12 +75,15 @@ class TfliteFile:
         In the order in which they run.
     inputs, outputs : tuple of Tensor
         Of the whole model.
+    graphs : int
+        1, or more where there are loops and branches; all their tensors and operators are listed.
     """
 
     tensors: tuple
     operators: tuple
     inputs: tuple
     outputs: tuple
+    graphs: int
 
     @property
     def weights(self):
@@ -119,9 +106,34 @@ class TfliteFile:
             and any(t.dtype in ("float32", "float16") for t in op.outputs)
         )
 
+    def to_frame(self):
+        """Return a DataFrame with one row per tensor; the scale is that of the first channel."""
+        import pandas as pd
 
-def read_tflite(tflite):
-    """Read the tables of a .tflite file.
+        return pd.DataFrame(
+            {
+                "name": t.name,
+                "dtype": t.dtype,
+                "shape": t.shape,
+                "scale": float(t.scale[0]) if t.scale.size else np.nan,
+                "zero_point": int(t.zero_point[0]) if t.scale.size else pd.NA,
+                "channels": t.scale.size,
+                "size_bytes": t.size_bytes,
+            }
+            for t in self.tensors
+        )
+
+    def summary(self):
+        """Say in one line how much there is, and how much of it computes in floating point."""
+        stored = sum({t.buffer: t.size_bytes for t in self.tensors}.values())
+        return (
+            f"{len(self.operators)} operators, {len(self.float_operators)} of them in float; "
+            f"{len(self.tensors)} tensors, whose constants take {stored:,} bytes"
+        )
+
+
+def inspect(tflite):
+    """Read what stands in a .tflite file, without running it.
 
     Parameters
     ----------
@@ -130,74 +142,59 @@ def read_tflite(tflite):
     Returns
     -------
     TfliteFile
+        With `tensors`, `operators`, `inputs` and `outputs`; ``to_frame()`` has a row per tensor.
 
     Raises
     ------
-    TfliteError
-        If it is no .tflite file. Bytes of unknown origin go through `qkit.interpreter.run` first,
-        which finds out in a process of its own.
+    TypeError, TfliteError
+        If these are no bytes of a .tflite file.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> file = inspect(qk.convert(qk.models.walkthrough_cnn(), "dynamic_range"))
+    >>> file.operators[-1].name, max(tensor.size_bytes for tensor in file.tensors)
+    ('FULLY_CONNECTED', 20280)
     """
-    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools.flatbuffer_utils import opcode_to_name
+
+    model = parsed(tflite)
+    try:
+        tensors, operators = [], []
+        for graph in model.subgraphs:
+            own = [_tensor(i, t, model.buffers) for i, t in enumerate(graph.tensors)]
+            tensors += own
+            for op in graph.operators:
+                reads = tuple(own[i] for i in op.inputs if i >= 0)
+                name = opcode_to_name(model, op.opcodeIndex).upper()
+                operators.append(Operator(name, reads, tuple(own[i] for i in op.outputs)))
+        ends = [tuple(tensors[i] for i in getattr(model.subgraphs[0], e)) for e in _ENDS]
+    except _DAMAGE as error:
+        raise TfliteError(f"the .tflite file is damaged: {error}") from error
+    return TfliteFile(tuple(tensors), tuple(operators), *ends, graphs=len(model.subgraphs))
+
+
+read_tflite = inspect  # for the modules that know it by its former name
+
+
+def parsed(tflite):
+    """Return the schema's own object of a file, which can be changed and packed again."""
+    from ai_edge_litert.tools.flatbuffer_utils import convert_bytearray_to_object
 
     require_tflite(tflite)
-    dtypes, names = _names(schema.TensorType), _names(schema.BuiltinOperator)
     try:
-        model = schema.ModelT.InitFromPackedBuf(tflite, 0)
-        tensors, operators, inputs, outputs = [], [], [], []
-        for graph in model.subgraphs:
-            own = [_tensor(t, model.buffers, dtypes) for t in graph.tensors]
-            tensors += own
-            inputs = inputs or [own[i] for i in graph.inputs]
-            outputs = outputs or [own[i] for i in graph.outputs]
-            for op in graph.operators:
-                code = model.operatorCodes[op.opcodeIndex]
-                name = names[max(code.builtinCode, code.deprecatedBuiltinCode)].upper()
-                reads = tuple(own[i] for i in op.inputs if i >= 0)
-                operators.append(Operator(name, reads, tuple(own[i] for i in op.outputs)))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+        model = convert_bytearray_to_object(tflite)
+        for buffer in model.buffers:
+            if buffer.offset:  # large files keep their values behind the tables
+                buffer.data = np.frombuffer(tflite, np.uint8, buffer.size, buffer.offset)
+                buffer.offset = buffer.size = 0
+    except _DAMAGE as error:
         raise TfliteError(f"the .tflite file is damaged: {error}") from error
-    return TfliteFile(tuple(tensors), tuple(operators), tuple(inputs), tuple(outputs))
-
-
-def tensors(tflite):
-    """Return a DataFrame of the tensors in a .tflite file, one row each.
-
-    Parameters
-    ----------
-    tflite : bytes
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns name, dtype, shape, scale (of the first channel), zero_point, channels (number of
-        scales), size_bytes (of stored values).
-    """
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "name": t.name,
-            "dtype": t.dtype,
-            "shape": t.shape,
-            "scale": float(t.scale[0]) if t.scale.size else np.nan,
-            "zero_point": int(t.zero_point[0]) if t.scale.size else pd.NA,
-            "channels": t.scale.size,
-            "size_bytes": t.size_bytes,
-        }
-        for t in read_tflite(tflite).tensors
-    )
+    return model
 
 
 def require_tflite(tflite):
-    """Refuse what is not the bytes of a .tflite file.
-
-    Raises
-    ------
-    TypeError
-        If it is not bytes.
-    TfliteError
-        If the bytes do not bear the file format's mark.
-    """
+    """Refuse what is not bytes, or bytes without the file format's mark."""
     if not isinstance(tflite, (bytes, bytearray)):
         raise TypeError(
             f"expected the bytes of a .tflite file, got {type(tflite).__name__}. Read a file with "
@@ -211,23 +208,10 @@ def require_tflite(tflite):
 
 
 def layer_name(tensor_name):
-    """Return the layer out of a name that the converter joined.
+    """Return the layer out of a name that the converter joined, without the wrappers of training.
 
-    Parameters
-    ----------
-    tensor_name : str
-
-    Returns
-    -------
-    str
-        Without what the wrappers of training put before it.
-
-    Examples
-    --------
     >>> layer_name("net/conv_bn/FusedBatchNormV3;net/conv/Conv2D"), layer_name("arith.constant")
     ('conv', 'arith.constant')
-    >>> layer_name("net/quant_conv/Conv2D;net/quant_conv/LastValueQuant/FakeQuant")
-    'conv'
     """
     paths = [path.split("/") for path in tensor_name.split(";")]
     owns = [path[-2] for path in paths if len(path) > 1 and path[-1].startswith(_KERNELS)]
@@ -235,12 +219,15 @@ def layer_name(tensor_name):
     return next((name[len(w) :] for w in _WRAPPERS if name.startswith(w)), name)
 
 
-def _tensor(table, buffers, dtypes):
+def _tensor(index, table, buffers):
+    from ai_edge_litert.tools.flatbuffer_utils import type_to_name
+
     data, grid = buffers[table.buffer].data, table.quantization
     has_grid = grid is not None and grid.scale is not None
     return Tensor(
+        index=index,
         name=table.name.decode(errors="replace"),
-        dtype=dtypes[table.type].lower(),
+        dtype=type_to_name(table.type).lower(),
         shape=tuple(int(n) for n in table.shape) if table.shape is not None else (),
         scale=np.asarray(grid.scale if has_grid else [], np.float32),
         zero_point=np.asarray(grid.zeroPoint if has_grid else [], np.int64),
@@ -249,7 +236,3 @@ def _tensor(table, buffers, dtypes):
         data=np.asarray([] if data is None else data, np.uint8),
         sparsity=table.sparsity,
     )
-
-
-def _names(enum):
-    return {value: name for name, value in vars(enum).items() if not name.startswith("_")}

@@ -33,31 +33,14 @@ _helper = None
 
 @dataclass(frozen=True)
 class Probe:
-    """What a trial run found out.
+    """What a trial run found out."""
 
-    Attributes
-    ----------
-    error : str
-        Why the file cannot be run; empty where it can.
-    batchable : bool
-        Whether several images can be run at once, with the same results as one by one.
-    """
-
-    error: str = ""
-    batchable: bool = False
+    error: str = ""  # why the file cannot be run
+    batchable: bool = False  # whether images can be run together, with the results of one by one
 
 
 def probe(tflite):
-    """Load and run a .tflite file once, elsewhere; each content is tried only once.
-
-    Parameters
-    ----------
-    tflite : bytes
-
-    Returns
-    -------
-    Probe
-    """
+    """Load and run a .tflite file once, elsewhere; each content is tried only once."""
     key = hashlib.sha256(tflite).digest()
     with _lock:
         if key not in _known:

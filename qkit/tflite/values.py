@@ -8,31 +8,9 @@ from qkit.tflite.file import TfliteError
 
 
 def stored_values(tensor):
-    """Return the values of a constant as they are stored, before any scale.
+    """Return the values of a constant `Tensor` as they are stored, before any scale.
 
-    Parameters
-    ----------
-    tensor : Tensor
-        A constant of `read_tflite`.
-
-    Returns
-    -------
-    ndarray of the shape of the tensor
-        In its dtype, four-bit integers as int8. Where only nonzero values are stored, as
-        EXPERIMENTAL_SPARSITY makes the converter do, the zeros between them are there again.
-
-    Raises
-    ------
-    TfliteError
-        If the bytes are not as many as the shape needs, or of a dtype that holds no numbers.
-
-    Examples
-    --------
-    >>> import qkit as qk
-    >>> from qkit.tflite.file import read_tflite
-    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "dynamic_range")
-    >>> [stored_values(tensor).dtype.name for tensor in read_tflite(tflite).weights]
-    ['float32', 'float32', 'int8']
+    Four-bit integers come as int8; zeros that EXPERIMENTAL_SPARSITY left out are there again.
     """
     if tensor.dtype == "int4":
         values = _nibbles(tensor.data)[: None if tensor.sparsity else math.prod(tensor.shape)]
@@ -49,26 +27,15 @@ def stored_values(tensor):
 
 
 def real_values(tensor):
-    """Return the values of a constant as the network computes with them.
-
-    Parameters
-    ----------
-    tensor : Tensor
-
-    Returns
-    -------
-    ndarray of the shape of the tensor
-        float32 where the tensor has a grid; else what `stored_values` gives.
-    """
+    """Return the values of a constant as the network computes with them: float32 if on a grid."""
     values = stored_values(tensor)
     if tensor.scale.size == 0:
         return values
     shape = [1] * values.ndim
     if tensor.per_channel:
         shape[tensor.axis] = -1
-    return (values - tensor.zero_point.reshape(shape)).astype(np.float32) * tensor.scale.reshape(
-        shape
-    )
+    from_zero = values - tensor.zero_point.reshape(shape)
+    return from_zero.astype(np.float32) * tensor.scale.reshape(shape)
 
 
 def _view(tensor):

@@ -75,5 +75,5 @@ def require_known(names, float_tflite):
             hint = f" Nearest: {', '.join(map(repr, near))}." if near else ""
             raise ValueError(
                 f"convert: left_in_float names {name!r}, and no operation of the float file gives "
-                f"a tensor of that name.{hint} qk.tensors(qk.convert(model, 'float32')) lists all."
+                f"a tensor of that name.{hint} qk.inspect(qk.convert(model, 'float32')) lists all."
             )

@@ -1,8 +1,9 @@
 """Explorer of calibration: which images choose the ranges, how many, how, and what that costs."""
 
+from functools import lru_cache
+
 import ipywidgets as ipw
 import numpy as np
-from matplotlib.figure import Figure
 
 from qkit import validate
 from qkit.evaluate.calibration_effect import (
@@ -10,10 +11,11 @@ from qkit.evaluate.calibration_effect import (
     OBSERVERS,
     activation_histograms,
     calibration_effect,
+    calibration_sample,
 )
-from qkit.plots.calibration import compose_calibration_effect
+from qkit.plots.calibration import plot_calibration_effect
+from qkit.widgets.changes import subject
 from qkit.widgets.explorer import Explorer, choice
-from qkit.widgets.subject import subject
 
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _BITS = (4, 6, 8, 10, 12, 16)
@@ -35,14 +37,10 @@ def explore_calibration(model, data, *, test_images=1000):
     Returns
     -------
     Explorer
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the model or the data are not fit for it.
     """
-    tflite, x, _, reference = subject(model, data, test_images, what="explore_calibration")
-    seen = activation_histograms(tflite, x)
+    looked_at = subject(model, data, test_images, what="explore_calibration")
+    file, x, reference = looked_at.file, looked_at.x, looked_at.reference
+    seen = activation_histograms(file, x)
     train = validate.images(data.x_train, x.shape[1:], what="explore_calibration: data.x_train")
     classes, counts = np.unique(data.y_train, return_counts=True)
     of_class = dict(zip(classes.tolist(), counts.tolist(), strict=True))
@@ -58,9 +56,14 @@ def explore_calibration(model, data, *, test_images=1000):
             options=[(str(bits), bits) for bits in _BITS], value=8, description="activation bits"
         ),
     }
-    figure = Figure(figsize=(10, 4.2), dpi=100, layout="constrained")
     test_ranges = {name: (min(h.low, 0.0), max(h.high, 0.0)) for name, h in seen.items()}
-    update = compose_calibration_effect(figure, test_ranges, reference)
+    figure, update = plot_calibration_effect.live(test_ranges=test_ranges, reference=reference)
+
+    @lru_cache(maxsize=64)
+    def sampled(images, label, size):
+        """Run the network once for a sample; observers and bits look at its histograms."""
+        sample = calibration_sample(data, images=images, one_class=label, size=size)
+        return activation_histograms(file, sample)
 
     def asked(images, sample_size, **values):
         """Return how many images there are to take, and of which class, if of one."""
@@ -82,9 +85,9 @@ def explore_calibration(model, data, *, test_images=1000):
         values = _by_argument(values)
         size, label = asked(**values)
         return calibration_effect(
-            tflite, data, images=values["images"], one_class=label, sample_size=size,
+            file, data, images=values["images"], one_class=label, sample_size=size,
             observer=values["observer"], bits=values["activation_bits"], test_images=test_images,
-            reference=reference, seen=seen,
+            reference=reference, sampled=sampled(values["images"], label, size), seen=seen,
         )  # fmt: skip
 
     def settle(effect):

@@ -104,10 +104,10 @@ def explorer_of_sparsity(tflite, data):
     control = explorer.controls["sparsity"]
     values = range(2, 99, 4)
     x, y = data.x_test[:1000], data.y_test[:1000]
-    effects = {n: qk.sparsity_effect(tflite, x, y, sparsity=n / 100) for n in [*values, 50]}
+    effects = {n: qk.effect(tflite, qk.prune_once(tflite, n / 100), x, y) for n in [*values, 50]}
 
     def plain(sparsity):
-        return qk.plot_sparsity_effect(effects[sparsity])
+        return qk.plot_effect(effects[sparsity])
 
     seconds = to_new_accuracies(explorer, control, values)
     changed = row("explore_sparsity", explorer, control, values, plain, aim=True)
@@ -122,11 +122,12 @@ def explorer_of_clusters(tflite, data):
     values = range(3, 65, 3)
     x, y = data.x_test[:1000], data.y_test[:1000]
     effects = {
-        n: qk.clusters_effect(tflite, x, y, clusters=n, steps=5) for n in [*values, control.value]
+        n: qk.effect(tflite, qk.cluster_once(tflite, n, steps=5), x, y)
+        for n in [*values, control.value]
     }
 
     def plain(clusters):
-        return qk.plot_clusters_effect(effects[clusters])
+        return qk.plot_effect(effects[clusters])
 
     explorer.controls["init"].value = "kmeans++"
     explorer.controls["steps"].value = 5

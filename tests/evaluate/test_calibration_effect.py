@@ -28,6 +28,11 @@ def effect(tflite, digits):
     return measure
 
 
+def ends(effect, name):
+    """Return the smallest and the largest number of an activation's grid."""
+    return tuple(effect.table.loc[name, ["low", "high"]])
+
+
 @pytest.mark.parametrize("images", ["random", "noise", "0…255"])
 def test_it_is_the_real_converter_on_the_very_same_images(images, trained, tflite, digits):
     sample = calibration_sample(digits, images=images, size=30)
@@ -38,7 +43,7 @@ def test_it_is_the_real_converter_on_the_very_same_images(images, trained, tflit
 
     on_grids = {t.name: t for t in read_tflite(real).activations if t.scale.size}
     conv = next(t for name, t in on_grids.items() if "conv/" in name)
-    low, high = found.grids["conv"]
+    low, high = ends(found, "conv")
     assert conv.scale[0] == pytest.approx((high - low) / 255, rel=1e-6)
 
 
@@ -46,34 +51,35 @@ def test_clipping_and_levels_are_what_a_count_gives(effect, tflite, digits):
     found = effect(images="one class", one_class=1, sample_size=3, observer="percentile 99")
     file, x = tflite("float32"), digits.x_test[:100]
     tensors = qk.simulation.calibrated_ranges(file, x[:1])  # its keys
-    for name, tensor in zip(found.grids, tensors, strict=True):
+    for name, tensor in zip(found.table.index, tensors, strict=True):
         values = np.concatenate([v[tensor].ravel() for v in intermediate(file, x, [tensor])])
-        low, high = found.grids[name]
+        low, high = ends(found, name)
+        row = found.table.loc[name]
         step = (high - low) / 255
         beyond = (values < low - step / 2) | (values > high + step / 2)
         assert beyond.any() == (name != "input")  # whose largest value is the commonest
-        assert found.clipped_share[name] == pytest.approx(beyond.mean(), rel=0.05)
-        ends = min(values.min(), 0), max(values.max(), 0)
-        assert found.test_ranges[name] == pytest.approx(ends)
-        kept = np.rint(np.clip(ends, low, high) / step)
-        assert found.levels_used[name] == kept[1] - kept[0] + 1
+        assert row["clipped_share"] == pytest.approx(beyond.mean(), rel=0.05)
+        span = min(values.min(), 0), max(values.max(), 0)
+        assert (row["test_low"], row["test_high"]) == pytest.approx(span)
+        kept = np.rint(np.clip(span, low, high) / step)
+        assert row["levels_used"] == kept[1] - kept[0] + 1
 
 
 def test_what_spans_the_test_images_clips_nothing(effect, digits):
     found = effect(sample_size=1000, bits=8)
-    assert found.clipped_share["input"] == 0
-    assert found.levels_used["input"] == 256
+    assert found.table.loc["input", "clipped_share"] == 0
+    assert found.table.loc["input", "levels_used"] == 256
     assert "Too coarse" not in found.summary()
 
 
 def test_larger_samples_contain_the_smaller_ones(effect):
-    spans = [np.ptp(effect(sample_size=n).grids["logits"]) for n in (1, 10, 100)]
+    spans = [np.ptp(ends(effect(sample_size=n), "logits")) for n in (1, 10, 100)]
     assert spans == sorted(spans)
 
 
 def test_pixels_to_255_leave_two_levels_and_the_summary_says_why(effect):
     found = effect(images="0…255")
-    assert found.levels_used["input"] == 2
+    assert found.table.loc["input", "levels_used"] == 2
     assert found.paired.b.accuracy < 0.5
     said = "Too coarse: input has 2 of 256 levels for its test values: its range is 255 times"
     assert found.summary().startswith(said)
@@ -81,7 +87,7 @@ def test_pixels_to_255_leave_two_levels_and_the_summary_says_why(effect):
 
 
 def test_ranges_that_follow_slowly_are_still_about_where_they_start(effect):
-    low, high = effect(observer="moving average", sample_size=10).grids["input"]
+    low, high = ends(effect(observer="moving average", sample_size=10), "input")
     assert low == pytest.approx(-6, abs=0.1)
     assert high == pytest.approx(6, abs=0.1)
 
@@ -91,9 +97,9 @@ def test_each_observer_is_the_one_of_its_name(observer, effect, tflite, digits):
     found = effect(observer=observer, sample_size=5, bits=4)
     sample = calibration_sample(digits, size=5)
     chosen = qk.simulation.calibrated_ranges(tflite("float32"), sample, OBSERVERS[observer](4))
-    for (low, high), ends in zip(chosen.values(), found.grids.values(), strict=True):
-        grid = qk.grid.choose_qparams(np.float32([low, high]), bits=4)
-        assert ends == (grid.low[0], grid.high[0])
+    for name, span in zip(found.table.index, chosen.values(), strict=True):
+        grid = qk.grid.choose_qparams(np.float32(span), bits=4)
+        assert ends(found, name) == (grid.low[0], grid.high[0])
 
 
 def test_samples_are_what_their_names_say(digits):
@@ -127,3 +133,49 @@ def test_the_table_has_a_row_for_each_activation(effect):
     frame = effect(sample_size=2).to_frame()
     assert frame.index.tolist() == ["input", "conv", "logits"]
     assert {"low", "test_high", "clipped_share", "levels_used"} <= {*frame.columns}
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Return how often interpreters are made and run, and files are parsed."""
+    from ai_edge_litert import interpreter
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    counts = {"interpreters": 0, "invocations": 0, "parses": 0}
+
+    def counting(owner, name, what):
+        original = getattr(owner, name)
+
+        def wrapped(*args, **kwargs):
+            counts[what] += 1
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, wrapped)
+
+    counting(interpreter.Interpreter, "__init__", "interpreters")
+    counting(interpreter.Interpreter, "invoke", "invocations")
+    counting(flatbuffer_utils, "convert_bytearray_to_object", "parses")
+    return counts
+
+
+def test_the_network_runs_once_over_each_sample_and_is_opened_once(digits, counted):
+    file = qk.convert(qk.models.depthwise_cnn(), "float32")
+    counted.update(dict.fromkeys(counted, 0))
+    found = calibration_effect(file, digits, sample_size=10, test_images=20)
+    assert len(found.table) == 12
+    # before and after on twenty images: as one batch each, where they fit
+    assert counted["interpreters"] <= 8
+    assert counted["invocations"] <= 10 + 20 + 2
+    assert counted["parses"] <= 2  # once to look, once to change
+
+
+def test_observers_and_bits_run_no_network_but_the_one_on_the_new_grids(
+    effect, tflite, digits, counted
+):
+    sample = calibration_sample(digits, size=10)
+    sampled = activation_histograms(tflite("float32"), sample)
+    anew = effect(sample_size=10, observer="MSE", bits=6)
+    counted.update(dict.fromkeys(counted, 0))
+    found = effect(sample_size=10, observer="MSE", bits=6, sampled=sampled)
+    assert counted["invocations"] == 1  # the accuracy on the new grids, all images at once
+    assert found.table.equals(anew.table)

@@ -5,8 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from qkit.evaluate.accuracy import accuracy_of
-from qkit.plots.stored_bytes import compose_stored_bytes
-from qkit.plots.wrong_answers import compose_wrong_answers
+from qkit.plots.panels import compose_stored_bytes, compose_wrong_answers
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_right_classes_by_hand():
 def test_files_are_what_their_names_say(effect):
     assert list(effect.models) == ["float32", "int8", "int16"]
     for name, tflite in effect.models.items():
-        kinds = set(qk.tensors(tflite).query("size_bytes == 0").dtype)
+        kinds = set(qk.inspect(tflite).to_frame().query("size_bytes == 0").dtype)
         assert name in kinds
 
 

@@ -290,3 +290,12 @@ def test_each_observer_gives_the_range_of_a_grid(observe):
             assert (scale, zero_point) == (alone.scale[0], alone.zero_point[0])
     whole = choose_qparams(x, range=observe)
     assert whole.scale == choose_qparams(x, range=observe([x])).scale
+
+
+@pytest.mark.parametrize("observe", OBSERVERS)
+def test_a_histogram_filled_before_gives_the_range_of_the_stream(observe):
+    rng = np.random.default_rng(0)
+    batches = [np.float32(scale * rng.normal(size=500)) for scale in (1, 3, 0.1, 40, 2)]
+    filled = histogram(batches)
+    assert observe(filled) == observe(batches)
+    assert observe(filled) == observe(iter(batches))  # it is not used up

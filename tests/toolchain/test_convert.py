@@ -79,7 +79,7 @@ def test_dtypes_in_the_file_are_those_promised(name, tflite):
     details = {d["index"]: np.dtype(d["dtype"]).name for d in interpreter.get_tensor_details()}
     ends = interpreter.get_input_details() + interpreter.get_output_details()
     assert {details[d["index"]] for d in ends} == {scheme.io}
-    table = qk.tensors(tflite(name))
+    table = qk.inspect(tflite(name)).to_frame()
     constant = table["size_bytes"] > 0
     weights = table[constant & ~table["dtype"].isin(NO_WEIGHTS)]
     # small tensors, such as the convolution's 108 weights, may stay in float in a weight-only file

@@ -70,7 +70,7 @@ def test_depthwise_dynamic_range_with_one_scale_is_refused(tf):
 
 def test_one_scale_a_tensor_is_fine_without_depthwise_layers(trained, digits):
     tflite = qk.convert(trained, changed("dynamic_range", per_channel=False))
-    table = qk.tensors(tflite)
+    table = qk.inspect(tflite).to_frame()
     assert table["channels"].max() == 1
     assert (table["dtype"] == "int8").any()
     exact = qk.accuracy(trained, digits.x_test, digits.y_test).accuracy

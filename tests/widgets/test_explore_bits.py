@@ -26,12 +26,12 @@ def test_every_slider_changes_its_own_layer(explorer, float_file, digits):
             before = explorer.png()
             control.value = chosen[layer] = bits
             explorer.wait()
-            expected = qk.bits_effect(
-                float_file, digits.x_test[:100], digits.y_test[:100], ranges,
-                weight_bits=weight_bits, activation_bits=activation_bits,
-            )  # fmt: skip
+            change = qk.simulation.bits(
+                float_file, ranges, weight_bits=weight_bits, activation_bits=activation_bits
+            )
+            expected = qk.effect(float_file, change, digits.x_test[:100], digits.y_test[:100])
             assert f"Accuracy {expected.paired.b.summary()}" in explorer.readout
-            assert f"{expected.weights_bytes / 1024:.1f} KiB" in explorer.readout
+            assert f"{change.size_bytes / 1024:.1f} KiB" in explorer.readout
             assert explorer.png() != before
     assert explorer.readout.startswith("activation bits, input: float → 5.")
 
@@ -66,11 +66,10 @@ def test_a_keras_model_is_converted(trained, digits):
 def test_the_still_picture_is_drawn_by_the_same_hand(float_file, digits, figures):
     ranges = qk.simulation.calibrated_ranges(float_file, digits.x_train[:5])
     x, y = digits.x_test[:50], digits.y_test[:50]
-    effect = qk.bits_effect(
-        float_file, x, y, ranges, weight_bits={"conv": 4, "logits": 4}, activation_bits={}
-    )
-    bars, rates, _ = qk.plot_bits_effect(effect, x).axes
+    bits = qk.simulation.bits(float_file, ranges, weight_bits=4, activation_bits=None)
+    effect = qk.effect(float_file, bits, x, y)
+    bars, rates, _ = qk.plot_effect(effect).axes
     assert [label.get_text() for label in bars.get_yticklabels()] == ["input", "conv", "logits"]
     assert bars.lines[0].get_xdata() == [4, 4]
     drawn = [np.ravel(line.get_xdata()).tolist() for line in rates.lines]
-    assert [effect.weights_bytes / 1024] in drawn
+    assert [bits.size_bytes / 1024] in drawn

@@ -94,12 +94,36 @@ def test_the_still_picture_is_drawn_by_the_same_hand(tflite, digits, figures):
     spans, rates = qk.plot_calibration_effect(effect).axes
     assert [label.get_text() for label in spans.get_yticklabels()] == ["input", "conv", "logits"]
     grey, cut, bars = (c.get_segments() for c in spans.collections)
-    largest = max(map(abs, effect.test_ranges["logits"]))
-    assert bars[2][:, 0] == pytest.approx(np.divide(effect.grids["logits"], largest))
-    assert grey[2][:, 0] == pytest.approx(np.divide(effect.test_ranges["logits"], largest))
+    row = effect.table.loc["logits"]
+    test = row["test_low"], row["test_high"]
+    largest = max(map(abs, test))
+    assert bars[2][:, 0] == pytest.approx(np.divide((row["low"], row["high"]), largest))
+    assert grey[2][:, 0] == pytest.approx(np.divide(test, largest))
     assert len(cut) >= 1
     said = [text.get_text() for text in spans.texts]
-    assert {"levels used, of 256", *map(str, effect.levels_used.values())} <= {*said}
-    assert f"{100 * effect.clipped_share['logits']:.2g} %" in said
+    assert {"levels used, of 256", *map(str, effect.table["levels_used"])} <= {*said}
+    assert f"{100 * row['clipped_share']:.2g} %" in said
     wrong = 1 - effect.paired.b.accuracy
     assert rates.lines[-1].get_xydata().tolist() == [[2, wrong]]
+
+
+def test_observers_and_bits_look_at_values_that_were_seen_before(explorer, monkeypatch):
+    from qkit.interpreter import simulation
+
+    passes = []
+    original = simulation.intermediate
+    monkeypatch.setattr(
+        simulation, "intermediate", lambda *given: passes.append(1) or original(*given)
+    )
+    explorer.controls["images"].value = "noise"
+    explorer.controls["sample size"].value = 10
+    explorer.wait()
+    passes.clear()
+    for name, value in [("observer", "entropy"), ("observer", "MSE"), ("activation bits", 6)]:
+        explorer.controls[name].value = value
+        explorer.wait()
+    assert explorer.settled
+    assert not passes
+    explorer.controls["sample size"].value = 20
+    explorer.wait()
+    assert passes == [1]

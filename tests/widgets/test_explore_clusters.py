@@ -14,7 +14,7 @@ def effect(float_file, digits):
     x, y = digits.x_test[:IMAGES], digits.y_test[:IMAGES]
 
     def measure(**values):
-        return qk.clusters_effect(float_file, x, y, **values)
+        return qk.effect(float_file, qk.cluster_once(float_file, **values), x, y)
 
     return measure
 
@@ -33,7 +33,7 @@ def test_the_readout_is_the_measurement(explorer, effect, clusters, init):
         explorer.controls["steps"].value = steps
         explorer.wait()
         expected = effect(clusters=clusters, init=init, steps=steps)
-        clustered = expected.clustered
+        clustered = expected.change
         in_use = np.unique(clustered.values["logits"]).size
         assert f"logits: {in_use} of {clusters} values in use" in explorer.readout
         assert f"SQNR {clustered.sqnr_db('logits'):.1f} dB" in explorer.readout
@@ -68,8 +68,8 @@ def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer, eff
 
 def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):
     measured = effect(clusters=32, init="density", steps=4)
-    values, bars, paths, rates = qk.plot_clusters_effect(measured).axes
-    clustered = measured.clustered
+    values, bars, paths, rates = qk.plot_effect(measured).axes
+    clustered = measured.change
     weights, path = clustered.layers[1].weights, clustered.paths["logits"]
     unit, counts = np.abs(weights).max(), clustered.counts["logits"]
     heads, unused = values.lines[:2]
@@ -88,7 +88,7 @@ def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):
 
 def test_centroids_without_weights_are_marked(effect, figures):
     measured = effect(clusters=32, init="density")  # which starts with equal centroids
-    empty = np.count_nonzero(measured.clustered.counts["logits"] == 0)
-    values = qk.plot_clusters_effect(measured).axes[0]
+    empty = np.count_nonzero(measured.change.counts["logits"] == 0)
+    values = qk.plot_effect(measured).axes[0]
     assert len(values.lines[1].get_xdata()) == empty > 0
     assert f"{32 - empty} of 32 values in use" in values.texts[0].get_text()

@@ -14,7 +14,7 @@ def effect(float_file, digits):
     x, y = digits.x_test[:IMAGES], digits.y_test[:IMAGES]
 
     def measure(**values):
-        return qk.sparsity_effect(float_file, x, y, **values)
+        return qk.effect(float_file, qk.prune_once(float_file, **values), x, y)
 
     return measure
 
@@ -25,7 +25,7 @@ def explorer(float_file, digits):
 
 
 def set_to_0(effect):
-    kept = sum(np.count_nonzero(mask) for mask in effect.pruned.masks.values())
+    kept = sum(np.count_nonzero(mask) for mask in effect.change.masks.values())
     return f"{12 * 9 + 20280 - kept:,} of 20,388 weights are set to 0"
 
 
@@ -40,7 +40,7 @@ def test_the_readout_is_the_measurement(explorer, effect, sparsity, word, patter
         explorer.controls["storage"].value = storage
         explorer.wait()
         expected = effect(sparsity=sparsity / 100, pattern=pattern, storage=storage)
-        size = expected.pruned.size
+        size = expected.change.size
         assert set_to_0(expected) in explorer.readout
         assert f"→ {size.deflated_bytes / 1024:.1f} KiB; entropy" in explorer.readout or (
             size.deflated_bytes < 1024
@@ -118,14 +118,14 @@ def test_only_patterns_that_fit_are_offered(toy_tflite, toy_data):
 
 def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):
     measured = effect(sparsity=0.8)
-    kernel, bars, values, rates = qk.plot_sparsity_effect(measured).axes
+    kernel, bars, values, rates = qk.plot_effect(measured).axes
     assert kernel.texts[0].get_text() == "logits (shown: 10 × 96 of 10 × 2,028): 80.0 % set to 0"
-    weights, mask = measured.pruned.layers[1].weights, measured.pruned.masks["logits"]
+    weights, mask = measured.change.layers[1].weights, measured.change.masks["logits"]
     drawn = np.asarray(kernel.images[0].get_array())
     assert np.array_equal(np.any(drawn < 1, axis=2), mask[:, :96])
     bluer = drawn[..., 2] > drawn[..., 0]
     assert np.array_equal(bluer, (weights > 0)[:, :96] & mask[:, :96])
-    size = measured.pruned.size
+    size = measured.change.size
     widths = [bar.get_width() for bar in bars.patches]
     assert np.allclose(
         1024 * np.array(widths), [size.raw_bytes, size.deflated_bytes, size.entropy_bytes]
@@ -135,5 +135,5 @@ def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):
     lines = sorted(line.get_xdata()[0] for line in values.lines)
     assert np.allclose(lines, np.array([-threshold, threshold]) / np.abs(weights).max())
     assert rates.lines[-1].get_xydata().tolist() == [
-        [100 * measured.pruned.pruned_share, 1 - measured.paired.b.accuracy]
+        [100 * measured.change.pruned_share, 1 - measured.paired.b.accuracy]
     ]

@@ -1,4 +1,4 @@
-"""One-shot pruning of a network: weights by hand, bytes by other means, accuracy by the file."""
+"""One-shot pruning and clustering: weights by hand, bytes by hand or by other means."""
 
 import zlib
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.interpreter.prune_once import prune_once
+from qkit.interpreter.one_shot import cluster_once, prune_once
 from qkit.interpreter.simulation import Layer, layers
 from qkit.quantize.coding import entropy_coded_bytes, stored_bytes
 
@@ -20,7 +20,7 @@ def layer(kind, weights, axis=0):
     return Layer("it", kind, np.float32(weights), "it/weights", "it/out", axis)
 
 
-def test_by_hand():
+def test_pruned_by_hand():
     dense = layer("FULLY_CONNECTED", [[0.1, -4, 3, 0.2], [2, 1, 0.5, -2]])
     pruned = prune_once([dense], 0.5)
     assert pruned.values["it"].tolist() == [[0, -4, 3, 0], [2, 0, 0, -2]]
@@ -31,6 +31,14 @@ def test_by_hand():
     block = prune_once([dense], 0.5, pattern=(1, 4))
     assert block.values["it"].tolist() == [dense.weights[0].tolist(), [0, 0, 0, 0]]
     assert block.threshold("it") is None
+
+
+def test_a_file_is_opened_on_the_way_in(tflite, found):
+    of_file, of_layers = (prune_once(given, 0.8) for given in (tflite("float32"), found))
+    assert of_file.size.by_way == of_layers.size.by_way
+    assert prune_once(found, 0.0).size.deflated_bytes == of_file.size_before.deflated_bytes
+    in_int8 = prune_once(found, 0.8, storage="int8")
+    assert in_int8.size_before.raw_bytes == in_int8.size.raw_bytes == 20388
 
 
 def test_int8_is_by_output_channel_and_zeros_stay_zeros(found):
@@ -104,14 +112,6 @@ def test_bytes_are_those_of_zlib_and_of_an_ideal_coder(found):
     assert size.entropy_bytes < size.deflated_bytes
 
 
-def test_nothing_pruned_is_the_reference(tflite, digits):
-    effect = qk.sparsity_effect(
-        tflite("float32"), digits.x_test[:50], digits.y_test[:50], sparsity=0.0
-    )
-    assert np.array_equal(effect.paired.a.predictions, effect.paired.b.predictions)
-    assert effect.pruned.size.deflated_bytes == effect.whole.size.deflated_bytes
-
-
 @pytest.mark.parametrize("pattern", [None, (4, 1)])
 def test_a_network_pruned_in_keras_becomes_the_same_file(tf, trained, pattern, digits):
     model = tf.keras.models.clone_model(trained)
@@ -128,20 +128,55 @@ def test_a_network_pruned_in_keras_becomes_the_same_file(tf, trained, pattern, d
         assert np.array_equal(each.weights, pruned.values[each.name])
 
 
-def test_table_and_line(tflite, digits):
-    effect = qk.sparsity_effect(
-        tflite("float32"), digits.x_test[:50], digits.y_test[:50], sparsity=0.98, storage="int8"
-    )
-    assert effect.paired.b.accuracy < effect.paired.a.accuracy
-    row = effect.to_frame().loc[0]
-    assert row["accuracy"] == effect.paired.b.accuracy
-    assert row["pruned_share"] == pytest.approx(0.98, abs=1e-3)
-    assert row["deflated_bytes"] == effect.pruned.size.deflated_bytes
-    assert "without fine-tuning, set 19,980 of 20,388 weights to 0" in effect.summary()
-
-
-def test_what_is_out_of_range_is_refused(found):
-    with pytest.raises(ValueError, match="storage must be 'float32' or 'int8', got 'int4'"):
+def test_what_pruning_cannot_do_is_refused(found):
+    with pytest.raises(ValueError, match="storage must be one of 'float32', 'int8'; got 'int4'"):
         prune_once(found, 0.5, storage="int4")
     with pytest.raises(ValueError, match="from 0 to below 1, got 50"):
         prune_once(found, 50)
+
+
+def test_clustered_by_hand():
+    dense = layer("FULLY_CONNECTED", [[0.0, 1.0, 2.0], [9.0, 10.0, 3.0]])
+    start = cluster_once([dense], 3, init="linear")
+    assert start.paths["it"].tolist() == [[0, 5, 10]]
+    assert start.values["it"].tolist() == [[0, 0, 0], [10, 10, 5]]
+    assert start.counts["it"].tolist() == [3, 1, 2]
+    moved = cluster_once([dense], 3, init="linear", steps=1)
+    assert moved.paths["it"].tolist() == [[0, 5, 10], [1, 3, 9.5]]
+    assert moved.values["it"].tolist() == [[1, 1, 1], [9.5, 9.5, 3]]
+    assert moved.in_use("it") == 3
+    noise = 1 + 0 + 1 + 0.25 + 0.25 + 0
+    assert moved.sqnr_db("it") == pytest.approx(10 * np.log10(195 / noise))
+    assert moved.table_bytes == 2 + 12  # six positions of two bits and three float32
+    assert moved.size.entropy_bytes == entropy_coded_bytes(moved.values["it"])
+
+
+@pytest.mark.parametrize(("clusters", "bits"), [(2, 1), (3, 2), (4, 2), (5, 3), (16, 4), (64, 6)])
+def test_positions_take_the_bits_they_need(tflite, clusters, bits):
+    clustered = cluster_once(tflite("float32"), clusters)
+    expected = -(-108 * bits // 8) + -(-20280 * bits // 8) + 2 * 4 * clusters
+    assert clustered.table_bytes == expected
+
+
+def test_depthwise_kernels_are_left_and_counted():
+    weights = np.random.default_rng(0).normal(size=(1, 3, 3, 8))
+    clustered = cluster_once([layer("DEPTHWISE_CONV_2D", weights, axis=3)], 2)
+    assert "depthwise" in clustered.left_whole["it"]
+    assert np.array_equal(clustered.values["it"], np.float32(weights))
+    assert clustered.table_bytes == clustered.size.raw_bytes == 4 * 72
+    assert clustered.to_frame().loc["it", "distinct_values"] == 72
+
+
+def test_equal_centroids_count_once():
+    dense = layer("FULLY_CONNECTED", [[1.0, 1.0], [1.0, 2.0]])
+    clustered = cluster_once([dense], 8, init="kmeans++")
+    assert clustered.in_use("it") == 2
+    assert clustered.sqnr_db("it") == np.inf
+
+
+def test_what_clustering_cannot_do_is_refused(tflite):
+    found = layers(tflite("float32"))
+    with pytest.raises(ValueError, match="init must be one of 'linear', 'random', 'density'"):
+        cluster_once(found, 4, init="uniform")
+    with pytest.raises(ValueError, match="clusters must be a whole number"):
+        cluster_once(found, 0)

@@ -1,0 +1,73 @@
+"""What a change of its weights or grids does to a network: the accuracy that is left, and bytes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qkit.evaluate.accuracy import accuracy
+from qkit.evaluate.significance import Paired, paired
+from qkit.result import Result
+from qkit.tflite.edit import opened
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Effect(Result):
+    """A network changed without training, held against itself in float on the same images.
+
+    Attributes
+    ----------
+    change : PrunedWeights, ClusteredWeights or Bits
+    paired : Paired
+        The network in float against the changed one.
+    x : ndarray of shape (n, *image)
+        The images that both were measured on.
+    """
+
+    change: object
+    paired: Paired
+    x: np.ndarray
+
+    def to_frame(self):
+        """Return a DataFrame of one row."""
+        frame = self.paired.to_frame()
+        figures = self.change.figures | {"accuracy": self.paired.b.accuracy}
+        for position, (name, value) in enumerate(figures.items()):
+            frame.insert(position, name, value)
+        return frame
+
+    def summary(self):
+        """Say what the change is and what is left, with its interval and the paired test."""
+        return f"{self.change.summary()}. {self.paired.against(self.change.reference_name)}"
+
+
+def effect(tflite, change, x, y, *, reference=None):
+    """Measure what a change does to a network, without any training.
+
+    Parameters
+    ----------
+    tflite : bytes or FloatFile
+        From ``qk.convert(model, "float32")``.
+    change : PrunedWeights, ClusteredWeights or Bits
+        From `qk.prune_once`, `qk.cluster_once` or `qk.simulation.bits`: what knows its `layers`,
+        its bytes as `figures`, and the file that results, ``change.applied(tflite)``.
+    x, y : ndarray
+        Test images and their labels.
+    reference : Accuracy, optional
+        Of the float file on the same images, where it is known.
+
+    Returns
+    -------
+    Effect
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> data = qk.load_data("digits")
+    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> pruned = effect(tflite, qk.prune_once(tflite, 0.8), data.x_test, data.y_test)
+    >>> round(pruned.change.pruned_share, 2), pruned.change.size.raw_bytes
+    (0.8, 81552)
+    """
+    file = opened(tflite)
+    reference = reference or accuracy(file.tflite, x, y)
+    return Effect(change, paired(reference, accuracy(change.applied(file), x, y)), x)

@@ -1,0 +1,341 @@
+"""One-shot pruning and clustering of a float .tflite file's weights, without any training."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import MappingProxyType
+
+import numpy as np
+
+from qkit import validate
+from qkit.quantize.centroids import initial_centroids, kmeans_steps, nearest_centroid
+from qkit.quantize.coding import kib, stored_bytes
+from qkit.quantize.errors import sqnr_db
+from qkit.quantize.grid import PerAxis, choose_qparams, dequantize, quantize
+from qkit.quantize.magnitude import magnitude_mask
+from qkit.result import Result
+from qkit.tflite.edit import FloatFile, layers, with_weights
+
+STORAGES = ("float32", "int8")
+_DEPTHWISE = "depthwise, which tensorflow-model-optimization leaves {}"
+
+
+class OneShot:
+    """What pruned and clustered weights have in common: changes that `qk.effect` takes."""
+
+    @cached_property
+    def size(self):
+        """`StoredBytes` of all layers together."""
+        return stored_bytes(self.stored.values())
+
+    @property
+    def size_before(self):
+        """`StoredBytes` of the weights before, stored in the same way."""
+        return _size_before(self.layers, self.storage)
+
+    @property
+    def weights(self):
+        """The values by the tensors' names, as `qk.with_weights` takes them."""
+        return {layer.weights_name: self.values[layer.name] for layer in self.layers}
+
+    def applied(self, tflite):
+        """Return the file that results."""
+        return with_weights(tflite, self.weights)
+
+    def before(self, name):
+        """Return a layer's weights before."""
+        return next(layer.weights for layer in self.layers if layer.name == name)
+
+    def to_frame(self):
+        """Return a DataFrame with one row per layer."""
+        import pandas as pd
+
+        rows = [
+            {
+                "layer": layer.name,
+                "weights": layer.weights.size,
+                **self._row(layer.name),
+                "left_whole": self.left_whole.get(layer.name, ""),
+            }
+            for layer in self.layers
+        ]
+        return pd.DataFrame(rows).set_index("layer")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PrunedWeights(OneShot, Result):
+    """The weights of some layers, the small ones set to 0.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        With the weights before.
+    left_whole : mapping of str to str
+        Layers that are not pruned, and why.
+    masks : mapping of str to ndarray of bool
+        By layer; True where a weight is kept.
+    stored, values : mapping of str to ndarray
+        By layer, what a file holds, float32 or int8; and what the network computes with.
+    sparsity : float
+        Share of the weights to set to 0 in each layer, as it was asked for.
+    pattern : None, "2:4" or (int, int)
+    storage : {"float32", "int8"}
+    """
+
+    layers: tuple
+    left_whole: MappingProxyType
+    masks: MappingProxyType
+    stored: MappingProxyType
+    values: MappingProxyType
+    sparsity: float
+    pattern: object
+    storage: str
+
+    reference_name = "all weights in float32"
+
+    @property
+    def total(self):
+        """How many weights there are, those of layers that are left whole too."""
+        return sum(mask.size for mask in self.masks.values())
+
+    @property
+    def set_to_0(self):
+        """How many weights were set to 0."""
+        return self.total - sum(np.count_nonzero(mask) for mask in self.masks.values())
+
+    @property
+    def rounded_to_0(self):
+        """How many more became 0 by rounding to int8."""
+        zeros = sum(np.count_nonzero(stored == 0) for stored in self.stored.values())
+        return zeros - self.set_to_0
+
+    @property
+    def pruned_share(self):
+        """Share of the weights set to 0, of the layers that are pruned; 0 where none is."""
+        masks = [mask for name, mask in self.masks.items() if name not in self.left_whole]
+        kept = sum(np.count_nonzero(mask) for mask in masks)
+        return 1 - float(kept) / sum(mask.size for mask in masks) if masks else 0.0
+
+    @property
+    def figures(self):
+        """What an effect's table says of it."""
+        return {"pruned_share": self.pruned_share, "deflated_bytes": self.size.deflated_bytes}
+
+    def threshold(self, name):
+        """Return the smallest magnitude that is kept, or None where magnitude alone decides not."""
+        if self.pattern is not None or name in self.left_whole:
+            return None
+        return float(np.abs(self.before(name)[self.masks[name]]).min())
+
+    def _row(self, name):
+        return {
+            "pruned_share": 1 - self.masks[name].mean(),
+            "zero_share": np.mean(self.stored[name] == 0),
+        }
+
+    def summary(self):
+        """Say in one line how many weights are left, and what they take."""
+        rounded, kept = self.rounded_to_0, self.total - self.set_to_0
+        more = f", and rounding to int8 {rounded:,} more" if rounded else ""
+        return (
+            f"One-shot pruning, without fine-tuning, set {self.set_to_0:,} of {self.total:,} "
+            f"weights to 0 ({100 * (1 - kept / self.total):.1f} %){more}; {self.size.summary()}"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClusteredWeights(OneShot, Result):
+    """The weights of some layers, each replaced by the nearest centroid of its layer.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        With the weights before.
+    left_whole : mapping of str to str
+        Layers that are not clustered, and why.
+    paths : mapping of str to ndarray of shape (steps + 1, clusters)
+        By layer that is clustered, the centroids from the start to the end.
+    counts : mapping of str to ndarray of shape (clusters,), int64
+        By layer that is clustered, how many weights took each centroid.
+    values : mapping of str to ndarray of float32
+        By layer, what is stored and what the network computes with.
+    table_bytes : int
+        Of all layers together, each clustered one as a table of its centroids in float32 and the
+        position in it for each weight, in as many bits as it needs.
+    clusters : int
+        How many centroids each layer was given.
+    init : {"linear", "random", "density", "kmeans++"}
+    steps : int
+        Of k-means.
+    """
+
+    layers: tuple
+    left_whole: MappingProxyType
+    paths: MappingProxyType
+    counts: MappingProxyType
+    values: MappingProxyType
+    table_bytes: int
+    clusters: int
+    init: str
+    steps: int
+
+    reference_name = "the weights as they were"
+    storage = "float32"
+
+    @property
+    def stored(self):
+        """By layer, what a file holds."""
+        return self.values
+
+    @property
+    def figures(self):
+        """What an effect's table says of it."""
+        return {"clusters": self.clusters, "deflated_bytes": self.size.deflated_bytes}
+
+    def in_use(self, name):
+        """Return how many different values a clustered layer has in the end."""
+        return np.unique(self.paths[name][-1][self.counts[name] > 0]).size
+
+    def sqnr_db(self, name):
+        """Return the signal-to-quantization-noise ratio of a layer's weights, in decibels."""
+        return sqnr_db(self.before(name), self.values[name])
+
+    def _row(self, name):
+        distinct = np.unique(self.values[name]).size
+        return {"distinct_values": distinct, "sqnr_db": self.sqnr_db(name)}
+
+    def summary(self):
+        """Say in one line what was asked for, and what the weights take."""
+        steps = f"{self.steps} step{'s' * (self.steps != 1)} of k-means"
+        return (
+            f"One-shot clustering to {self.clusters} values a layer, {self.init} and {steps}, "
+            f"without fine-tuning; {self.size.summary()}, index and table {kib(self.table_bytes)}"
+        )
+
+
+def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
+    """Set the small weights of a float .tflite file's layers to 0, without training any.
+
+    Parameters
+    ----------
+    tflite : bytes, FloatFile or iterable of Layer
+        From ``qk.convert(model, "float32")``, or `qk.simulation.layers`.
+    sparsity : float
+        Share of the weights to set to 0 in each layer, from 0 to below 1; see `magnitude_mask`.
+    pattern : None, "2:4" or (rows, columns)
+        In the layout of the file: rows are output channels, columns inputs. Blocks are for dense
+        layers.
+    storage : {"float32", "int8"}
+        How the weights are stored; int8 by output channel, symmetric, as the converter does.
+
+    Returns
+    -------
+    PrunedWeights
+        A change, whose cost `qk.effect` measures.
+
+    Notes
+    -----
+    In the file, batch normalisation is folded into the kernels, which scales each output channel,
+    so that other weights are small than before the folding, where tensorflow-model-optimization
+    prunes.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> pruned = prune_once(tflite, 0.5, pattern="2:4")
+    >>> pruned.pruned_share, dict(pruned.left_whole)
+    (0.5, {'conv': 'too few input channels for fours'})
+    """
+    validate.choice(storage, STORAGES, name="prune_once: storage")
+    found = _layers(tflite)
+    whole = {layer.name: reason for layer in found if (reason := _left_whole(layer, pattern))}
+    masks, stored, values = {}, {}, {}
+    for layer in found:
+        name, weights = layer.name, layer.weights
+        masks[name], values[name] = np.ones(weights.shape, bool), weights
+        if name not in whole:
+            masks[name] = magnitude_mask(weights, sparsity, pattern)
+            values[name] = np.where(masks[name], weights, np.float32(0))
+        stored[name], values[name] = _stored(values[name], layer, storage)
+    by_layer = map(MappingProxyType, (whole, masks, stored, values))
+    return PrunedWeights(found, *by_layer, sparsity, pattern, storage)
+
+
+def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
+    """Give all weights of a layer a few values in common, without training any.
+
+    Parameters
+    ----------
+    tflite : bytes, FloatFile or iterable of Layer
+        From ``qk.convert(model, "float32")``, or `qk.simulation.layers`.
+    clusters : int
+        Values for each layer, 1 or more.
+    init : {"linear", "random", "density", "kmeans++"}
+        Where they start.
+    steps : int
+        Of k-means, by which they move on; 0 or more.
+    seed : int
+        Of "random" and "kmeans++".
+
+    Returns
+    -------
+    ClusteredWeights
+        A change, whose cost `qk.effect` measures.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> clustered = cluster_once(qk.convert(qk.models.walkthrough_cnn(), "float32"), 4)
+    >>> clustered.table_bytes == (108 + 20280) * 2 / 8 + 2 * 4 * 4
+    True
+    """
+    found = _layers(tflite)
+    left = _DEPTHWISE.format("as they are")
+    whole = {layer.name: left for layer in found if layer.kind == "DEPTHWISE_CONV_2D"}
+    paths, counts, values, table = {}, {}, {}, 0
+    for layer in found:
+        name, weights = layer.name, layer.weights
+        values[name] = weights
+        if name in whole:
+            table += weights.nbytes
+            continue
+        start = initial_centroids(weights, clusters, init, seed=seed)
+        paths[name] = kmeans_steps(weights, start, steps)
+        index = nearest_centroid(weights, paths[name][-1])
+        counts[name] = np.bincount(index.ravel(), minlength=clusters)
+        values[name] = paths[name][-1][index]
+        bits = int(clusters - 1).bit_length()
+        table += -(-weights.size * bits // 8) + paths[name][-1].nbytes
+    by_layer = map(MappingProxyType, (whole, paths, counts, values))
+    return ClusteredWeights(found, *by_layer, table, clusters, init, steps)
+
+
+def _layers(given):
+    """Return layers, whether they come by themselves or in a file."""
+    in_file = isinstance(given, (bytes, bytearray, FloatFile))
+    return layers(given) if in_file else tuple(given)
+
+
+def _left_whole(layer, pattern):
+    """Return why a layer is not pruned, or None."""
+    if layer.kind == "DEPTHWISE_CONV_2D":
+        return _DEPTHWISE.format("whole")
+    if pattern == "2:4" and layer.weights.shape[-1] <= 2:
+        return "too few input channels for fours"
+    if isinstance(pattern, tuple) and layer.weights.ndim != 2:
+        return "no dense layer, which blocks are for"
+    return None
+
+
+def _stored(values, layer, storage):
+    """Return weights as a file holds them, and as the network computes with them."""
+    if storage == "float32":
+        return values, values
+    qparams = choose_qparams(values, symmetric=True, granularity=PerAxis(layer.axis))
+    stored = quantize(values, qparams)
+    return stored, dequantize(stored, qparams)
+
+
+@lru_cache(maxsize=4)  # the same for all settings of an explorer
+def _size_before(found, storage):
+    return stored_bytes(_stored(layer.weights, layer, storage)[0] for layer in found)
