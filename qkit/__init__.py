@@ -7,6 +7,7 @@ so that the import costs next to nothing and TensorFlow is loaded only by what n
 import importlib
 
 from qkit._tensorflow import prefer_keras_2
+from qkit.network import network  # noqa: F401 - at once, or its module would take the name
 
 __version__ = "0.1.0"
 
@@ -44,12 +45,12 @@ _HOME = {
     "WeightCensus": "evaluate.census",
     "WeightHistory": "toolchain.history",
     "accuracy": "evaluate.accuracy",
-    "activation_ranges": "toolchain.ranges",
+    "activation_ranges": "toolchain.aware",
     "bit_sweep": "quantize.bit_sweep",
     "bits_effect": "evaluate.bits_effect",
     "calibration_effect": "evaluate.calibration_effect",
     "check": "notebook",
-    "cluster": "toolchain.clustering",
+    "cluster": "toolchain.compress",
     "clusters_effect": "evaluate.clusters_effect",
     "compare": "evaluate.comparison",
     "convert": "toolchain.convert",
@@ -77,6 +78,7 @@ _HOME = {
     "load_image_folder": "image_folder",
     "magnitude_mask": "quantize.magnitude",
     "nearest_numbers": "quantize.formats",
+    "network": "network",
     "paired": "evaluate.significance",
     "plot_accuracies": "plots.accuracies",
     "plot_architectures": "plots.architectures",
@@ -106,11 +108,11 @@ _HOME = {
     "plot_values_on_grids": "plots.values_on_grids",
     "plot_weight_histogram": "plots.weight_histogram",
     "plot_weight_history": "plots.weight_history",
-    "prune": "toolchain.pruning",
+    "prune": "toolchain.compress",
     "quantization_aware": "toolchain.aware",
     "quantization_error": "quantize.errors",
     "quiet": "_tensorflow",
-    "range_history": "toolchain.ranges",
+    "range_history": "toolchain.aware",
     "range_sweep": "quantize.range_sweep",
     "round_to_float": "quantize.floats",
     "setup_notebook": "notebook",

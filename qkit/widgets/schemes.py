@@ -6,11 +6,11 @@ from pathlib import Path
 import ipywidgets as ipw
 from matplotlib.figure import Figure
 
+from qkit.cache import write_atomically
 from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.report import sentence
 from qkit.evaluate.significance import paired
 from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
-from qkit.files import write_atomically
 from qkit.plots.schemes import FIGSIZE, FIGSIZE_IMAGES, compose_schemes
 from qkit.widgets.explorer import Explorer, choice
 
