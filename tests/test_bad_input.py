@@ -197,7 +197,7 @@ ARGUMENTS = [
     case("latency of nothing", lambda g: qk.latency({}, g.x), TypeError, "one entry or more", "{'float32': tflite}"),
     case("latency of a list", lambda g: qk.latency([g.tflite], g.x), TypeError, "must be a dict", "got list"),
     case("latency of one instance", lambda g: qk.latency({"a": g.tflite}, g.x, instances=1), ValueError, "2 instances or more, got 1"),
-    case("unknown data set", lambda g: qk.load_data("MNIST"), ValueError, "unknown data set 'MNIST'", "choose one of mnist"),
+    case("unknown data set", lambda g: qk.load_data("MNIST"), ValueError, "load_data: name must be one of 'mnist'", "got 'MNIST'"),
     case("paired with others", lambda g: qk.paired(qk.accuracy(g.tflite, g.x, g.y), qk.accuracy(g.tflite, g.x[:5], g.y[:5])), ValueError, "different images (20 and 5)", "same labels"),
     case("ranges of a plain model", lambda g: qk.range_history(g.model, g.data, steps=1), ValueError, "has no ranges to follow", "qk.quantization_aware"),
     case("aware twice", lambda g: qk.quantization_aware(g.aware), ValueError, "is quantization-aware already", "wrap the float model"),
@@ -208,7 +208,7 @@ GRIDS = [
     case("bits 1", lambda g: choose_qparams(g.x, bits=1), ValueError, "bits must be an integer from 2 to 16, got 1"),
     case("bits 17", lambda g: choose_qparams(g.x, bits=17), ValueError, "got 17"),
     case("bits 8.0", lambda g: choose_qparams(g.x, bits=8.0), ValueError, "must be an integer", "got 8.0"),
-    case("unknown rule", lambda g: choose_qparams(g.x, rule="tflite"), ValueError, "rule must be 'converter' or 'fake_quant', got 'tflite'"),
+    case("unknown rule", lambda g: choose_qparams(g.x, rule="tflite"), ValueError, "rule must be one of 'converter', 'fake_quant'; got 'tflite'"),
     case("granularity in words", lambda g: choose_qparams(g.x, granularity="per_channel"), TypeError, "PerAxis(axis)", "got 'per_channel'"),
     case("granularity's class", lambda g: choose_qparams(g.x, granularity=PerTensor), TypeError, "granularity must be PerTensor()"),
     case("axis that is not there", lambda g: choose_qparams(g.x, granularity=PerAxis(3)), ValueError, "PerAxis(3): a tensor of shape (20, 4, 4) has the axes 0 to 2"),
@@ -225,7 +225,7 @@ GRIDS = [
     case("error of nothing", lambda g: qk.quantization_error(g.x[:0], choose_qparams(g.x)), ValueError, "no values to measure, shape (0, 4, 4)"),
     case("percent 0", lambda g: qk.calibration.percentile([g.x], 0), ValueError, "percent must be above 0, at most 100, got 0"),
     case("stream without values", lambda g: qk.calibration.mse(iter([])), ValueError, "Was the generator used up before?"),
-    case("unknown float", lambda g: qk.round_to_float(g.x, "float4"), ValueError, "round_to_float: the format must be one of float16", "got 'float4'"),
+    case("unknown float", lambda g: qk.round_to_float(g.x, "float4"), ValueError, "round_to_float: the format must be one of 'float16'", "got 'float4'"),
 ]
 
 CALIBRATION = [

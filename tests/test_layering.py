@@ -111,13 +111,10 @@ WITHOUT_EXAMPLE = {
     "int16_table",
     "plot_accuracies",
     "plot_architectures",
-    "plot_bit_sweep",
     "plot_bits_effect",
     "plot_bytes_by_stage",
     "plot_calibration_effect",
     "plot_clusters_effect",
-    "plot_decision_tree",
-    "plot_detections",
     "plot_digit_answers",
     "plot_flips",
     "plot_grid_fit",
@@ -125,16 +122,11 @@ WITHOUT_EXAMPLE = {
     "plot_latencies",
     "plot_mask",
     "plot_mistake",
-    "plot_numbers",
     "plot_range_history",
-    "plot_range_sweep",
     "plot_scheme_rows",
-    "plot_schemes",
     "plot_sizes",
-    "plot_sparsity_accuracy",
     "plot_sparsity_effect",
     "plot_tradeoff",
-    "plot_values_on_grids",
     "plot_weight_histogram",
     "plot_weight_history",
     "quiet",
@@ -144,7 +136,7 @@ WITHOUT_EXAMPLE = {
 PUBLIC = {name: getattr(qk, name) for name in qk.__all__}
 MODELS = ("depthwise_cnn", "walkthrough_cnn")
 PUBLIC |= {f"models.{n}": getattr(qk.models, n) for n in MODELS}
-NAMES = ("calibration", "centroids", "decision_tree", "grid", "mistakes", "published", "simulation")
+NAMES = ("calibration", "decision_tree", "grid", "mistakes", "published", "simulation")
 PUBLIC |= {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
     for module in (getattr(qk, name) for name in NAMES)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from qkit.network import network
-from qkit.quantize.weight_statistics import (
+from qkit.quantize.coding import (
     distinct_values,
     entropy_bits,
     sparsity,

@@ -6,7 +6,7 @@ from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import Paired, paired
 from qkit.interpreter.cluster_once import ClusteredWeights, cluster_once
 from qkit.interpreter.simulation import layers
-from qkit.quantize.stored_bytes import StoredBytes, stored_bytes
+from qkit.quantize.coding import StoredBytes, stored_bytes
 from qkit.result import Result
 from qkit.tflite.edit import with_weights
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit.interpreter.run import open_interpreter
-from qkit.quantize.entropy_coding import entropy_coded_bytes
+from qkit.quantize.coding import entropy_coded_bytes
 from qkit.result import Result
 from qkit.tflite.file import read_tflite
 
@@ -34,7 +34,7 @@ class Size(Result):
         3.14, and before with the package zstandard.
     coded_constants_bytes : mapping of str to float, or None
         What an ideal entropy coder makes of the stored values, its tables included, by dtype; see
-        `entropy_coded_bytes` of `qkit.quantize.entropy_coding`.
+        `entropy_coded_bytes` of `qkit.quantize.coding`.
     deflated_metadata_bytes : int or None
         Of the metadata alone after zlib at level 9.
     """

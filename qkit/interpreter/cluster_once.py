@@ -6,8 +6,8 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit.quantize.centroids import initial_centroids, kmeans_steps, nearest_centroid
+from qkit.quantize.coding import StoredBytes, kib, stored_bytes
 from qkit.quantize.errors import sqnr_db
-from qkit.quantize.stored_bytes import StoredBytes, kib, stored_bytes
 from qkit.result import Result
 
 _DEPTHWISE = "depthwise, which tensorflow-model-optimization leaves as they are"

@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from qkit.quantize.coding import StoredBytes, stored_bytes
 from qkit.quantize.grid import PerAxis, choose_qparams, dequantize, quantize
 from qkit.quantize.magnitude import magnitude_mask
-from qkit.quantize.stored_bytes import StoredBytes, stored_bytes
 from qkit.result import Result
 
 STORAGES = ("float32", "int8")

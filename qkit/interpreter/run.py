@@ -8,8 +8,7 @@ import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import quiet
-from qkit.quantize.grid import dequantize, quantize
-from qkit.quantize.qparams import QParams
+from qkit.quantize.grid import QParams, dequantize, quantize
 from qkit.tflite.file import TfliteError, require_tflite
 from qkit.tflite.probe import probe
 

@@ -7,8 +7,6 @@ import numpy as np
 
 from qkit.plots.style import FLOAT, INTEGER
 
-_TILES = (2, 3)
-
 
 def plot_flips(paired, x, *, names=("a", "b"), limit=16):
     """Draw the images to which two models give different classes, with both answers.
@@ -16,8 +14,8 @@ def plot_flips(paired, x, *, names=("a", "b"), limit=16):
     Parameters
     ----------
     paired : Paired
-    x : ndarray of shape (n, height, width)
-        The images that both were measured on.
+    x : ndarray of shape (n, height, width[, channels])
+        The images that both were measured on, values 0 to 1.
     names : (str, str)
         Of the two models.
     limit : int
@@ -32,40 +30,66 @@ def plot_flips(paired, x, *, names=("a", "b"), limit=16):
             f"plot_flips: the models were measured on {paired.a.n:,} images, got {len(x):,}. Pass "
             "the same images in the same order."
         )
-    order = in_turn(paired)
-    shown = order[:limit]
-    columns = min(8, max(1, len(shown)))
-    rows = max(1, -(-len(shown) // columns))
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(1.15 * columns, 1.5 * rows + 0.6),
-        squeeze=False,
-        layout="constrained",
-    )
+    flipped = len(paired.disagreements)
+    shown = max(1, min(limit, flipped))
+    columns = min(8, shown)
+    size = max(6.5, 1.2 * columns), 1.5 * -(-shown // columns) + 0.6
+    figure = plt.figure(figsize=size, layout="constrained")
     figure.suptitle(
-        f"{len(order)} of {paired.a.n:,} images answered differently: {names[1]} loses "
+        f"{flipped} of {paired.a.n:,} images answered differently: {names[1]} loses "
         f"{len(paired.lost)} and gains {len(paired.gained)} against {names[0]}",
         fontsize="medium",
     )
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, i in zip(axes.flat, shown, strict=False):
-        ax.imshow(x[i], cmap="gray_r", vmin=0, vmax=1)
-        words, colour = verdict(paired, i)
-        ax.set_title(words, color=colour, fontsize="small")
+    compose_flips(figure.add_subplot(), x, shown, columns, titled=False)(paired)
     return figure
 
 
 def in_turn(paired):
     """Return the indices of the flipped images: lost and gained in turn, then both wrong."""
-    lost, gained = paired.lost.tolist(), paired.gained.tolist()
-    turns = [i for pair in zip_longest(lost, gained) for i in pair if i is not None]
-    flipped = set(turns)
-    return turns + [i for i in paired.disagreements.tolist() if i not in flipped]
+    turns = [i for pair in zip_longest(paired.lost, paired.gained) for i in pair if i is not None]
+    return turns + [i for i in paired.disagreements if i not in {*turns}]
 
 
-def verdict(paired, i):
+def compose_flips(ax, x, count=6, columns=3, *, titled=True):
+    """Lay out places for images that flip, each below both answers; return what fills them."""
+    height, width = x.shape[1:3]
+    tall, wide = round(1.62 * height), round(1.3 * width)
+    rows = -(-count // columns)
+    blank = np.full((rows * tall, columns * wide, 3), 255, np.uint8)
+    sheet = ax.imshow(blank, interpolation="nearest")
+    ax.set_ylim(rows * tall, -0.45 * height if titled else 0)
+    ax.axis("off")
+    title = ax.text(columns * wide / 2, -0.1 * height, "", ha="center", va="bottom", fontsize=10)
+    corners = [
+        ((i // columns + 1) * tall - height, i % columns * wide + (wide - width) // 2)
+        for i in range(count)
+    ]
+    look = {"ha": "center", "va": "bottom", "fontsize": 9, "linespacing": 1.05}
+    texts = [ax.text(left + width / 2, top - 0.03 * height, "", **look) for top, left in corners]
+    shown_now = None
+
+    def update(paired, against=""):
+        nonlocal shown_now
+        if (paired, against) == shown_now:
+            return
+        shown_now = paired, against
+        pixels = blank.copy()
+        for text in texts:
+            text.set_text("")
+        shown = [] if paired is None else in_turn(paired)
+        for i, (top, left), text in zip(shown, corners, texts, strict=False):
+            pixels[top : top + height, left : left + width] = _rgb(x[i])
+            answers, colour = _verdict(paired, i)
+            text.set(text=answers, color=colour)
+        sheet.set_data(pixels)
+        if titled and paired is not None:
+            lost, gained = len(paired.lost), len(paired.gained)
+            title.set_text(f"against {against}: {lost} lost, {gained} gained")
+
+    return update
+
+
+def _verdict(paired, i):
     """Return what the two models say to image `i`, in two lines, and the verdict's colour."""
     a, b, label = paired.a.predictions[i], paired.b.predictions[i], paired.a.labels[i]
     word, colour = "both wrong", "0.4"
@@ -74,66 +98,6 @@ def verdict(paired, i):
     elif b == label:
         word, colour = "gained", INTEGER
     return f"is {label}: {a} → {b}\n{word}", colour
-
-
-def compose_flips(ax, x):
-    """Draw places for images that flip, each below both answers to it.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    x : ndarray of shape (n, height, width[, channels])
-        The images that both models were measured on, values 0 to 1.
-
-    Returns
-    -------
-    callable
-        ``update(paired, against)``: shows the first of them, and how many there are. Without a
-        pair nothing is shown.
-    """
-    rows, columns = _TILES
-    height, width = x.shape[1:3]
-    tall, wide = round(1.62 * height), round(1.3 * width)
-    image = ax.imshow(np.zeros((rows * tall, columns * wide, 3), np.uint8), interpolation="nearest")
-    ax.set_ylim(rows * tall, -0.45 * height)  # room for the title
-    ax.axis("off")
-    middle = columns * wide / 2, -0.1 * height
-    title = ax.text(*middle, "", ha="center", va="bottom", fontsize=10)
-    corners = [
-        (row * tall + tall - height, column * wide + (wide - width) // 2)
-        for row in range(rows)
-        for column in range(columns)
-    ]
-    texts = [
-        ax.text(
-            left + width / 2, top - 0.03 * height, "", ha="center", va="bottom", fontsize=9,
-            linespacing=1.05,
-        )
-        for top, left in corners
-    ]  # fmt: skip
-
-    shown_now = None
-
-    def update(paired, against):
-        nonlocal shown_now
-        if (paired, against) == shown_now:
-            return
-        shown_now = paired, against
-        sheet = np.full((rows * tall, columns * wide, 3), 255, np.uint8)
-        shown = [] if paired is None else in_turn(paired)[: len(corners)]
-        for text in texts[len(shown) :]:
-            text.set_text("")
-        for i, (top, left), text in zip(shown, corners, texts, strict=False):
-            sheet[top : top + height, left : left + width] = _rgb(x[i])
-            answers, colour = verdict(paired, i)
-            text.set(text=answers, color=colour)
-        image.set_data(sheet)
-        words = ""
-        if paired is not None:
-            words = f"against {against}: {len(paired.lost)} lost, {len(paired.gained)} gained"
-        title.set_text(words)
-
-    return update
 
 
 def _rgb(pixels):

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 
 from qkit.plots.style import FLOAT, INTEGER, REST, picture, veil
-from qkit.quantize.grid_fit import STEP_EDGES, VALUE_EDGES
+from qkit.quantize.errors import STEP_EDGES, VALUE_EDGES
 
 _RAREST = 1e-5  # shares below it are not drawn
 _MOST_LINES = 64  # of a grid with more scales, every so many is drawn
@@ -52,14 +52,14 @@ def plot_grid_fit(figure):
     lines = LineCollection([], colors=INTEGER, linewidths=1.2, animated=True)
     grid.add_collection(lines, autolim=False)
     (points,) = grid.plot([], [], "|", color=INTEGER, ms=7, mew=1, animated=True)
-    rounded = errors.stairs(
-        np.zeros(STEP_EDGES.size - 1), STEP_EDGES, fill=True, color=INTEGER, animated=True
+    rounded, clipped = (
+        errors.stairs(np.zeros(STEP_EDGES.size - 1), STEP_EDGES, fill=True, animated=True, **look)
+        for look in ({"color": INTEGER}, {"color": FLOAT, "hatch": "//"})
     )
-    clipped = errors.stairs(
-        np.zeros(STEP_EDGES.size - 1), STEP_EDGES, fill=True, color=FLOAT, hatch="//", animated=True
+    said, unit = (
+        ax.text(0.02, 0.98, "", transform=ax.transAxes, va="top", size=10, animated=True)
+        for ax in (errors, values)
     )
-    said = errors.text(0.03, 0.98, "", transform=errors.transAxes, va="top", size=10, animated=True)
-    unit = values.text(0.01, 0.97, "", transform=values.transAxes, va="top", size=10, animated=True)
     veils = [veil(ax) for ax in panels.values()]
     near = np.abs(STEP_EDGES[:-1] + STEP_EDGES[1:]) / 2 < 0.55  # the bin of exactly half a step too
 
@@ -70,11 +70,9 @@ def plot_grid_fit(figure):
             return
         shown.set_data(np.maximum(fit.value_share, _RAREST))
         low, high = fit.qparams.low / fit.largest, fit.qparams.high / fit.largest
-        for span, (left, right) in zip(
-            beyond, [(ends[0], low.min()), (high.max(), ends[1])], strict=True
-        ):
-            span.set_x(left)
-            span.set_width(max(right - left, 0))
+        clips_below, clips_above = beyond
+        clips_below.set_width(max(low.min() - ends[0], 0))
+        clips_above.set(x=high.max(), width=max(ends[1] - high.max(), 0))
         rows = _rows(low.size)
         heights = np.linspace(1, 0, rows.size) if rows.size > 1 else np.array([0.5])
         lines.set_segments(

@@ -1,53 +1,67 @@
-"""A tensor cut into blocks that stay in a core's own cache while NumPy passes over them."""
+"""Values rounded to a grid block by block: what stays in a core's own cache is fast."""
 
 import itertools
+import math
+
+import numpy as np
+
+from qkit import validate
 
 # Values that are worked on at once: seven passes over 256 KiB stay in a core's own cache.
 _BLOCK = 2**16
 
 
-def block_slices(shape):
-    """Yield the blocks of a tensor, small enough to stay in a core's own cache.
+def round_by_blocks(x, qparams, dtype, finish, operand):
+    """Round all values to whole steps from zero, and finish them with an operand a channel.
 
-    Parameters
-    ----------
-    shape : (int, int, int)
-        As a granularity lays it out: (outer, channels, inner).
-
-    Returns
-    -------
-    iterator of tuple of three slices
-
-    Examples
-    --------
-    >>> [part[2] for part in block_slices((1, 1, 100_000))]
-    [slice(0, 65536, None), slice(65536, 131072, None)]
+    Rounding is that of TensorFlow's operator, in its order of operations: halves go up.
     """
-    sizes = block_shape(shape)
+    x = validate.floating(x, what="quantize")
+    shape = qparams.laid_out(x.shape)
+    values, result = x.reshape(shape), np.empty(shape, dtype)
+    multiplied = qparams.inverse is not None
+    stride, resize = (qparams.inverse, np.multiply) if multiplied else (qparams.scale, np.divide)
+    below_zero = qparams.zero_point.astype(np.float32) - qparams.qmin
+    grids = [g[:, None] for g in (qparams.low, qparams.high, stride, below_zero, operand)]
+    sizes = _block_sizes(shape)
+    written_out = sizes[0] > 1 and sizes[1] > 1  # so they run nearly as fast as a single scale
+    if written_out:
+        grids = [np.ascontiguousarray(np.broadcast_to(g, sizes)) for g in grids]
+    buffer = np.empty(math.prod(sizes), np.float32)
+    for part in block_slices(shape):
+        block = values[part]
+        with np.errstate(over="ignore"):  # what float32 cannot hold is told below
+            block = np.asarray(block, np.float32)
+        if not np.isfinite(block).all():
+            validate.values(x, what="quantize")  # which counts them all, and refuses
+        steps = buffer[: block.size].reshape(block.shape)
+        low, high, stride, below_zero, by = (
+            g[: len(block)] if written_out else g[part[1]] for g in grids
+        )
+        if written_out:  # a fifth of the time of np.clip, which is fast for single ends only
+            np.minimum(np.maximum(block, low, out=steps), high, out=steps)
+        else:
+            np.clip(block, low, high, out=steps)
+        steps -= low
+        resize(steps, stride, out=steps)
+        steps -= below_zero
+        steps += np.float32(0.5)
+        np.floor(steps, out=steps)
+        finish(steps, by, out=result[part], casting="unsafe")
+    return result.reshape(x.shape)
+
+
+def block_slices(shape):
+    """Yield slices of (outer, channels, inner): blocks that stay in a core's own cache."""
+    sizes = _block_sizes(shape)
     for starts in itertools.product(*map(range, (0, 0, 0), shape, sizes)):
         yield tuple(slice(i, i + size) for i, size in zip(starts, sizes, strict=True))
 
 
-def block_shape(shape):
-    """Return how many rows, channels and neighbours are worked on at once, at least one each.
-
-    Parameters
-    ----------
-    shape : (int, int, int)
-        As for `block_slices`.
-
-    Returns
-    -------
-    (int, int, int)
-
-    Examples
-    --------
-    >>> block_shape((1, 1000, 100))
-    (1, 655, 100)
-    """
-    outer, channels, inner = (max(n, 1) for n in shape)
-    if inner >= _BLOCK:
-        return 1, 1, _BLOCK
-    if channels * inner >= _BLOCK:
-        return 1, _BLOCK // inner, inner
-    return min(outer, _BLOCK // (channels * inner)), channels, inner
+def _block_sizes(shape):
+    """Return how far a block reaches along each axis: the inner ones first, at least one each."""
+    sizes, room = [], _BLOCK
+    for length in reversed(shape):
+        sizes.insert(0, max(min(length, room), 1))
+        room //= sizes[0]
+    return sizes

@@ -6,39 +6,23 @@ import numpy as np
 
 from qkit import validate
 from qkit.quantize.blocks import block_slices
-from qkit.quantize.grid import fake_quantize
+from qkit.quantize.grid import QParams, fake_quantize
 from qkit.result import Result
+
+VALUE_EDGES = np.linspace(-1.05, 1.05, 106)  # in units of the largest magnitude
+STEP_EDGES = np.linspace(-1.5, 1.5, 61)  # in steps; what lies beyond is in the outermost bins
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class QuantizationError(Result):
-    """The difference between values and what a grid makes of them.
+    """The difference between values and what a grid makes of them."""
 
-    Attributes
-    ----------
-    sqnr_db : float
-        Signal-to-quantization-noise ratio, in decibels; infinite where nothing is lost.
-    channel_sqnr_db : ndarray of shape (channels,), float64
-        The same for the values of each channel; NaN for one that holds only zeros.
-    rmse_steps : float
-        Root mean square of the error, each in steps of its own channel. Rounding alone gives
-        1/√12 = 0.2887 where the values spread evenly between the grid's neighbours.
-    clipped_share : float
-        Share of the values that lie more than half a step beyond the ends of the grid, in [0, 1]:
-        nearer ones are rounded to the end.
-    clipping_share : float
-        Share of the squared error that these values make up; the rest is rounding. 0 where there
-        is no error.
-    n : int
-        Number of values.
-    """
-
-    sqnr_db: float
-    channel_sqnr_db: np.ndarray
-    rmse_steps: float
-    clipped_share: float
-    clipping_share: float
-    n: int
+    sqnr_db: float  # infinite where nothing is lost
+    channel_sqnr_db: np.ndarray  # (channels,), float64; NaN for one that holds only zeros
+    rmse_steps: float  # each error in steps of its own channel; 1/√12 by even rounding alone
+    clipped_share: float  # of the values: more than half a step beyond the ends of the grid
+    clipping_share: float  # of the squared error: what these make up; the rest is rounding
+    n: int  # values
 
     def to_frame(self):
         """Return a DataFrame of one row."""
@@ -58,6 +42,30 @@ class QuantizationError(Result):
         )
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class GridFit(Result):
+    """A grid beside the values that it is for."""
+
+    qparams: QParams
+    error: QuantizationError
+    largest: float  # magnitude, 1 where all values are 0: the unit of `VALUE_EDGES`
+    value_share: np.ndarray  # (105,), float64: of the values in each bin
+    error_density: np.ndarray  # (60,), float64: in steps; about 1 from −½ to ½ by rounding alone
+
+    def to_frame(self):
+        """Return a DataFrame of one row: the grid's ends and the error."""
+        import pandas as pd
+
+        grid = self.qparams
+        ends = {"low": grid.low.min(), "high": grid.high.max()}
+        row = {"bits": grid.bits, "scales": grid.scale.size, **ends}
+        return pd.DataFrame([row]).join(self.error.to_frame())
+
+    def summary(self):
+        """Say in one line what the grid is, and what it costs."""
+        return f"{self.qparams.summary()}. {self.error.summary()}"
+
+
 def quantization_error(x, qparams):
     """Measure what a grid does to values.
 
@@ -70,11 +78,6 @@ def quantization_error(x, qparams):
     -------
     QuantizationError
 
-    Raises
-    ------
-    TypeError, ValueError
-        As `quantize` does.
-
     Examples
     --------
     >>> from qkit.quantize.grid import choose_qparams
@@ -86,8 +89,7 @@ def quantization_error(x, qparams):
     if x.size == 0:
         raise ValueError(f"quantization_error: no values to measure, shape {x.shape}.")
     shape = qparams.granularity.blocks(x.shape)
-    approximation = fake_quantize(x, qparams).reshape(shape)
-    values = x.reshape(shape)
+    values, approximation = x.reshape(shape), fake_quantize(x, qparams).reshape(shape)
     half = qparams.scale / 2
     low, high = (qparams.low - half)[:, None], (qparams.high + half)[:, None]
     signal, noise = np.zeros(shape[1]), np.zeros(shape[1])
@@ -102,7 +104,7 @@ def quantization_error(x, qparams):
         clipping += squares[beyond].sum()
     steps_squared = noise / np.square(qparams.scale, dtype=np.float64)
     return QuantizationError(
-        sqnr_db=_decibels(signal.sum(), noise.sum()),
+        sqnr_db=float(_decibels(signal.sum(), noise.sum())),
         channel_sqnr_db=_decibels(signal, noise),
         rmse_steps=float(np.sqrt(steps_squared.sum() / x.size)),
         clipped_share=clipped / x.size,
@@ -144,10 +146,44 @@ def sqnr_db(x, approximation):
         block = x.ravel()[part].astype(np.float64)
         signal += np.square(block).sum()
         noise += np.square(block - approximation.ravel()[part]).sum()
-    return _decibels(signal, noise)
+    return float(_decibels(signal, noise))
+
+
+def grid_fit(x, qparams):
+    """Hold a grid against the values of a tensor.
+
+    Parameters
+    ----------
+    x : array_like of floating point
+    qparams : QParams
+
+    Returns
+    -------
+    GridFit
+
+    Examples
+    --------
+    >>> from qkit.quantize.grid import choose_qparams
+    >>> x = np.linspace(-1, 1, 1001)
+    >>> fit = grid_fit(x, choose_qparams(x, bits=2))
+    >>> fit.qparams.bits, round(fit.error.sqnr_db, 1)
+    (2, 9.5)
+    """
+    x = validate.values(x, what="grid_fit")
+    steps = (fake_quantize(x, qparams) - x).reshape(qparams.laid_out(x.shape))
+    steps /= qparams.scale[:, None]
+    errors, _ = np.histogram(np.clip(steps, STEP_EDGES[0], STEP_EDGES[-1]), STEP_EDGES)
+    largest = float(np.abs(x).max(initial=0)) or 1.0
+    values, _ = np.histogram(x / largest, VALUE_EDGES)
+    return GridFit(
+        qparams=qparams,
+        error=quantization_error(x, qparams),
+        largest=largest,
+        value_share=values / x.size,
+        error_density=errors / x.size / np.diff(STEP_EDGES),
+    )
 
 
 def _decibels(signal, noise):
     with np.errstate(divide="ignore", invalid="ignore"):
-        decibels = 10 * np.log10(np.divide(signal, noise))
-    return decibels if np.ndim(decibels) else float(decibels)
+        return 10 * np.log10(np.divide(signal, noise))

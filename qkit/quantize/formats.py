@@ -1,49 +1,33 @@
-"""One real value in several number formats: its bits, what they stand for, and the neighbours."""
+"""Shorter number formats: what they keep of values, and of one value to the last bit."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from qkit import validate
 from qkit.quantize.grid import choose_qparams, dequantize, quantize
 from qkit.result import Result
 
 FLOATS = {"float32": (8, 23), "float16": (5, 10), "bfloat16": (8, 7)}  # exponent, fraction bits
 INTEGERS = {"int16": 16, "int8": 8, "int4": 4}
+_SHORTER = ("float16", "bfloat16", "float8_e4m3", "float8_e5m2")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
 class Number:
-    """The number of one format that is nearest to a value.
-
-    Attributes
-    ----------
-    format : str
-    parts : tuple of (str, str)
-        Kind and bits of each part, the most significant bit first: sign, exponent and fraction;
-        or integer, in two's complement.
-    formula : str
-        How the bits are read.
-    value, stored : float
-        What was to be stored, and what is.
-    below, above : float
-        The next numbers of the format below and above `stored`; NaN where there is none.
-    spacing : float
-        Between neighbours around `value`, or at the end of the format's range that it is beyond.
-    beyond : str
-        "clipped" or "overflow" where `value` is beyond the format's range; else empty.
-    """
+    """The number of one format that is nearest to a value."""
 
     format: str
-    parts: tuple
-    formula: str
-    value: float
-    stored: float
-    below: float
+    parts: tuple  # of kind and bits, the most significant first; an integer in two's complement
+    formula: str  # how the bits are read
+    value: float  # what was to be stored
+    stored: float  # what is
+    below: float  # the next number of the format; NaN where there is none
     above: float
-    spacing: float
-    beyond: str
+    spacing: float  # of neighbours around `value`, or at the end of the range that it is beyond
+    beyond: str  # "clipped" or "overflow" where `value` is beyond the range; else empty
 
     @property
     def bits(self):
@@ -65,20 +49,12 @@ class Number:
 
 @dataclass(frozen=True, repr=False)
 class Numbers(Result):
-    """One value in several formats.
-
-    Attributes
-    ----------
-    value : float
-    low, high : float
-        The range that the integer formats' grids are chosen for; it contains 0.
-    rows : tuple of Number
-    """
+    """One value in several formats."""
 
     value: float
-    low: float
+    low: float  # the range that the integer formats' grids are chosen for; it contains 0
     high: float
-    rows: tuple
+    rows: tuple  # of Number
 
     def __getitem__(self, name):
         """Return the Number of a format."""
@@ -104,6 +80,46 @@ class Numbers(Result):
         )
 
 
+def round_to_float(x, name):
+    """Return the numbers of a shorter floating-point format that are nearest to real values.
+
+    Parameters
+    ----------
+    x : array_like of floating point
+        Finite.
+    name : {"float16", "bfloat16", "float8_e4m3", "float8_e5m2"}
+
+    Returns
+    -------
+    ndarray of the shape of `x`, float32
+        Values that the format cannot reach become infinite; float8_e4m3 has no infinity, so they
+        become its largest number, 448.
+
+    References
+    ----------
+    IEEE 754-2019 (float16); P. Micikevicius et al., "FP8 formats for deep learning" (2022), which
+    became the Open Compute Project's OFP8 (both eight-bit formats).
+
+    Examples
+    --------
+    >>> round_to_float(np.float32([0.123456789, 70000.0]), "float16")
+    array([0.12347412,        inf], dtype=float32)
+    >>> round_to_float(np.float32([0.123456789, 70000.0]), "float8_e4m3").tolist()
+    [0.125, 448.0]
+    """
+    import ml_dtypes  # NumPy knows the formats by name from here on
+
+    validate.choice(name, _SHORTER, name="round_to_float: the format")
+    x = validate.values(x, what="round_to_float")
+    dtype = name
+    if name == "float8_e4m3":
+        dtype = "float8_e4m3fn"  # finite numbers only
+        largest = float(ml_dtypes.finfo(dtype).max)
+        x = np.clip(x, -largest, largest)
+    with np.errstate(over="ignore"):
+        return x.astype(dtype).astype(np.float32)
+
+
 def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
     """Return a value as float32, float16, bfloat16, int16, int8 and int4 keep it.
 
@@ -119,11 +135,6 @@ def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
     Returns
     -------
     Numbers
-
-    Raises
-    ------
-    ValueError
-        If the value or the range is not finite, or `low` is not below `high`.
 
     References
     ----------

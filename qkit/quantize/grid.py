@@ -1,32 +1,126 @@
 """The grid of TensorFlow Lite: real = (q − zero_point) · scale, in NumPy.
 
-A grid is chosen by `choose_qparams`, values go onto it by `quantize` and back by `dequantize`;
-`fake_quantize` does both, and stays on the real axis.
+Which values share a scale is a granularity; a grid is chosen by `choose_qparams`, values go onto
+it by `quantize` and back by `dequantize`; `fake_quantize` does both, and stays on the real axis.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from qkit import validate
-from qkit.quantize.blocks import block_shape, block_slices
-from qkit.quantize.granularity import PerAxis, PerGroup, PerTensor
-from qkit.quantize.qparams import QParams
+from qkit.quantize.blocks import round_by_blocks
+from qkit.result import Result
 
-__all__ = [
-    "PerAxis",
-    "PerGroup",
-    "PerTensor",
-    "QParams",
-    "choose_qparams",
-    "dequantize",
-    "fake_quantize",
-    "quantize",
-]
-
-# Ranges narrower than this are widened, as the converter does: an all-zero channel gets the scale
-# 1e-6 / 254, and not one through which nothing can be divided.
+# Narrower ranges are widened, as the converter does: nothing can be divided by a scale of 0.
 _NARROWEST_RANGE = 1e-6
+
+
+@dataclass(frozen=True)
+class PerTensor:
+    """One scale for a whole tensor."""
+
+    def blocks(self, shape):
+        """Return (outer, channels, inner), whose product is the size, for a tensor's shape."""
+        return 1, 1, math.prod(shape)
+
+
+@dataclass(frozen=True)
+class PerAxis:
+    """A scale for each index along one axis: kernels have one for each output channel."""
+
+    axis: int  # it may count from the end
+
+    def blocks(self, shape):
+        """Return (outer, channels, inner) as `PerTensor` does."""
+        if not -len(shape) <= self.axis < len(shape):
+            raise ValueError(
+                f"PerAxis({self.axis}): a tensor of shape {shape} has the axes 0 to "
+                f"{len(shape) - 1}."
+            )
+        axis = self.axis % len(shape)
+        return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+@dataclass(frozen=True)
+class PerGroup:
+    """A scale for each run of `size` neighbours along the last axis: 4-bit weights are kept so."""
+
+    size: int
+
+    def blocks(self, shape):
+        """Return (outer, channels, inner) as `PerTensor` does."""
+        if self.size < 1 or not shape or shape[-1] % self.size:
+            last = shape[-1] if shape else 1
+            fitting = [n for n in range(1, last + 1) if last % n == 0]
+            raise ValueError(
+                f"PerGroup({self.size}) does not divide the last axis of the shape {shape}; sizes "
+                f"that do: {', '.join(map(str, fitting))}."
+            )
+        return 1, math.prod(shape) // self.size, self.size
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class QParams(Result):
+    """A grid: what turns integers into real numbers."""
+
+    scale: np.ndarray  # (channels,), float32: distance of two neighbours, above 0
+    zero_point: np.ndarray  # (channels,), int32: the integer that stands for 0
+    qmin: int
+    qmax: int
+    granularity: object = PerTensor()
+    # Steps a unit, where values are multiplied by them and not divided by `scale`: TensorFlow's
+    # operator for channels does so, and rounds some values near a tie otherwise.
+    inverse: np.ndarray | None = None
+
+    @property
+    def bits(self):
+        """Bits of one integer."""
+        return (self.qmax - self.qmin).bit_length()
+
+    @property
+    def dtype(self):
+        """Smallest NumPy dtype that holds the integers."""
+        limits = map(np.iinfo, (np.int8, np.uint8, np.int16, np.uint16))
+        return next(i.dtype for i in limits if i.min <= self.qmin and self.qmax <= i.max)
+
+    @property
+    def low(self):
+        """Smallest real number of each grid; ndarray of shape (channels,), float32."""
+        return (self.qmin - self.zero_point).astype(np.float32) * self.scale
+
+    @property
+    def high(self):
+        """Largest real number of each grid; ndarray of shape (channels,), float32."""
+        return (self.qmax - self.zero_point).astype(np.float32) * self.scale
+
+    def laid_out(self, shape):
+        """Return (outer, channels, inner) of a tensor's shape that fits the grid."""
+        blocks = self.granularity.blocks(shape)
+        if self.scale.shape != (blocks[1],):
+            raise ValueError(
+                f"a tensor of shape {shape} has {blocks[1]} channels under {self.granularity}, and "
+                f"the grid has {self.scale.size}. Was it chosen for another tensor?"
+            )
+        return blocks
+
+    def to_frame(self):
+        """Return a DataFrame with one row per channel."""
+        import pandas as pd
+
+        names = ("scale", "zero_point", "low", "high")
+        return pd.DataFrame({n: getattr(self, n) for n in names}).rename_axis("channel")
+
+    def summary(self):
+        """Say in one line what the grid spans, and how fine it is."""
+        text = f"{self.bits} bits, integers {self.qmin} to {self.qmax}"
+        if self.scale.size == 1:
+            return (
+                f"{text}; scale {self.scale[0]:.6g}, zero point {self.zero_point[0]}: "
+                f"{self.low[0]:.6g} to {self.high[0]:.6g}"
+            )
+        return f"{text}; {self.scale.size} scales, {self.scale.min():.3g} to {self.scale.max():.3g}"
 
 
 def choose_qparams(
@@ -60,13 +154,6 @@ def choose_qparams(
     -------
     QParams
 
-    Raises
-    ------
-    TypeError
-        If the values are not floating point.
-    ValueError
-        If a value is NaN or infinite, or an argument is out of its range.
-
     References
     ----------
     B. Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-
@@ -83,8 +170,7 @@ def choose_qparams(
     """
     if not (isinstance(bits, (int, np.integer)) and 2 <= bits <= 16):
         raise ValueError(f"choose_qparams: bits must be an integer from 2 to 16, got {bits!r}.")
-    if rule not in ("converter", "fake_quant"):
-        raise ValueError(f"choose_qparams: rule must be 'converter' or 'fake_quant', got {rule!r}.")
+    validate.choice(rule, ("converter", "fake_quant"), name="choose_qparams: rule")
     if not isinstance(granularity, (PerTensor, PerAxis, PerGroup)):
         raise TypeError(
             "choose_qparams: granularity must be PerTensor(), PerAxis(axis) or PerGroup(size), got "
@@ -92,23 +178,15 @@ def choose_qparams(
         )
     x = np.asarray(x)
     blocks = granularity.blocks(x.shape)
-    channels = blocks[1]
-    low, high = _ends(x, blocks, range)
-    low = np.broadcast_to(np.minimum(low, 0), (channels,)).astype(np.float64)
-    high = np.broadcast_to(np.maximum(high, 0), (channels,)).astype(np.float64)
+    low, high = _spanned(*_ends(x, blocks, range), blocks[1], symmetric)
     qmax = 2 ** (int(bits) - 1) - 1
     qmin = -qmax if symmetric else -qmax - 1
-    if symmetric:
-        high = np.maximum(-low, high)
-        low = -high
-    _refuse_too_wide(low, high)
-    low, high = _widened(low.astype(np.float32), high.astype(np.float32), symmetric)
     steps = np.float32(qmax - qmin)
     scale = (high - low) / steps
-    # its two operators differ: the one for channels multiplies
+    zero_point = np.zeros(scale.size) if symmetric else _nudged(low, scale, qmin, qmax, rule)
+    # TensorFlow's two operators differ: the one for channels multiplies
     by_channel = rule == "fake_quant" and isinstance(granularity, PerAxis)
     inverse = steps / (high - low) if by_channel else None
-    zero_point = np.zeros(channels) if symmetric else _nudged(low, scale, qmin, qmax, rule)
     return QParams(scale, zero_point.astype(np.int32), qmin, qmax, granularity, inverse)
 
 
@@ -124,20 +202,13 @@ def quantize(x, qparams):
     -------
     ndarray of the shape of `x`, of the dtype `qparams.dtype`
 
-    Raises
-    ------
-    TypeError
-        If the values are not floating point.
-    ValueError
-        If a value is NaN or infinite, or the grid has another number of channels than `x`.
-
     Examples
     --------
     >>> grid = choose_qparams(np.float32([-1.0, 3.0]), bits=4)
     >>> quantize(np.float32([-9.0, 0.0, 0.1, 3.0]), grid)
     array([-8, -4, -4,  7], dtype=int8)
     """
-    return _by_blocks(x, qparams, qparams.dtype, _to_integers)
+    return round_by_blocks(x, qparams, qparams.dtype, np.add, qparams.zero_point.astype(np.float32))
 
 
 def dequantize(q, qparams):
@@ -162,9 +233,9 @@ def dequantize(q, qparams):
     q = np.asarray(q)
     if not np.issubdtype(q.dtype, np.integer):
         raise TypeError(f"dequantize: q must hold integers, got {q.dtype}. Call quantize first.")
-    q_of_channels = q.reshape(_laid_out(q.shape, qparams))
+    of_channels = q.reshape(qparams.laid_out(q.shape))
     # exact in single precision: integers of 17 bits at most
-    steps = np.subtract(q_of_channels, qparams.zero_point[:, None], dtype=np.float32)
+    steps = np.subtract(of_channels, qparams.zero_point[:, None], dtype=np.float32)
     steps *= qparams.scale[:, None]
     return steps.reshape(q.shape)
 
@@ -185,20 +256,13 @@ def fake_quantize(x, qparams):
     -------
     ndarray of the shape of `x`, float32
 
-    Raises
-    ------
-    TypeError
-        If the values are not floating point.
-    ValueError
-        If a value is NaN or infinite, or the grid has another number of channels than `x`.
-
     Examples
     --------
     >>> x = np.float32([0.1, 0.2, 1.0])
     >>> fake_quantize(x, choose_qparams(x, bits=2))
     array([0.        , 0.33333334, 1.        ], dtype=float32)
     """
-    return _by_blocks(x, qparams, np.float32, _to_real)
+    return round_by_blocks(x, qparams, np.float32, np.multiply, qparams.scale)
 
 
 def _ends(x, blocks, range):
@@ -209,7 +273,7 @@ def _ends(x, blocks, range):
             raise ValueError(f"choose_qparams: no values to choose a range from, shape {x.shape}.")
         if range is None:
             return x.min(axis=(0, 2)), x.max(axis=(0, 2))
-        return np.array([range([x[:, channel]]) for channel in np.arange(blocks[1])]).T
+        return np.array([range([channel]) for channel in x.swapaxes(0, 1)]).T
     try:
         low, high = (np.asarray(end, np.float64) for end in range)
     except (TypeError, ValueError):
@@ -229,33 +293,26 @@ def _ends(x, blocks, range):
     return low, high
 
 
-def _refuse_too_wide(low, high):
-    """Refuse a range whose width float32 cannot hold: so are all steps counted from its low end."""
+def _spanned(low, high, channels, symmetric):
+    """Return the ends of each channel's grid in float32: around 0, and not too narrow."""
+    low = np.broadcast_to(np.minimum(low, 0), (channels,)).astype(np.float64)
+    high = np.broadcast_to(np.maximum(high, 0), (channels,)).astype(np.float64)
+    if symmetric:
+        high = np.maximum(-low, high)
+        low = -high
     width = high - low
-    if width.size and width.max() >= np.finfo(np.float32).max:
+    if width.max(initial=0) >= np.finfo(np.float32).max:  # all steps are counted from the low end
         widest = width.argmax()
         raise ValueError(
             f"choose_qparams: the range from {low[widest]:.3g} to {high[widest]:.3g} is too wide: "
             "its width is infinite in float32. Clip the values with np.clip, or pass a range."
         )
-
-
-def _widened(low, high, symmetric):
-    """Return the ends of the ranges, those that are too narrow further out.
-
-    The converter has two ways: a symmetric range becomes 1e-6 wide, and either end of another
-    moves out by 1e-6.
-    """
+    low, high = low.astype(np.float32), high.astype(np.float32)
     narrow = high.astype(np.float64) - low < _NARROWEST_RANGE
-    wider = (
-        (-_NARROWEST_RANGE / 2, _NARROWEST_RANGE / 2)
-        if symmetric
-        else (low - _NARROWEST_RANGE, high + _NARROWEST_RANGE)
-    )
-    low, high = (
-        np.where(narrow, np.float32(out), end) for out, end in zip(wider, (low, high), strict=True)
-    )
-    return low, high
+    # the converter makes a symmetric one 1e-6 wide, and moves either end of another out by as much
+    half = np.float32(_NARROWEST_RANGE / 2)
+    wider = (-half, half) if symmetric else (low - _NARROWEST_RANGE, high + _NARROWEST_RANGE)
+    return np.where(narrow, wider[0], low), np.where(narrow, wider[1], high)
 
 
 def _nudged(low, scale, qmin, qmax, rule):
@@ -266,64 +323,3 @@ def _nudged(low, scale, qmin, qmax, rule):
     real = (qmin - low.astype(np.float64) / scale).astype(np.float32)
     away_from_zero = np.copysign(np.floor(np.abs(real) + 0.5), real)
     return np.clip(away_from_zero, qmin, qmax)
-
-
-def _laid_out(shape, qparams):
-    """Return the shape (outer, channels, inner) of a tensor that fits the grid."""
-    blocks = qparams.granularity.blocks(shape)
-    if qparams.scale.shape != (blocks[1],):
-        raise ValueError(
-            f"a tensor of shape {shape} has {blocks[1]} channels under {qparams.granularity}, and "
-            f"the grid has {qparams.scale.size}. Was it chosen for another tensor?"
-        )
-    return blocks
-
-
-def _by_blocks(x, qparams, dtype, finish):
-    """Round all values to whole steps from zero, block by block, and finish each block.
-
-    Rounding is that of TensorFlow's operator, in its order of operations: halves go up.
-    """
-    x = validate.floating(x, what="quantize")
-    shape = _laid_out(x.shape, qparams)
-    values, result = x.reshape(shape), np.empty(shape, dtype)
-    zero_point = qparams.zero_point.astype(np.float32)
-    multiplied = qparams.inverse is not None
-    stride, resize = (qparams.inverse, np.multiply) if multiplied else (qparams.scale, np.divide)
-    below_zero = zero_point - qparams.qmin
-    grids = [qparams.low, qparams.high, stride, below_zero, qparams.scale, zero_point]
-    grids = [values_of_grid[:, None] for values_of_grid in grids]
-    sizes = block_shape(shape)
-    written_out = sizes[0] > 1 and sizes[1] > 1  # so they run nearly as fast as a single scale
-    if written_out:
-        grids = [np.ascontiguousarray(np.broadcast_to(g, sizes)) for g in grids]
-    buffer = np.empty(math.prod(sizes), np.float32)
-    for part in block_slices(shape):
-        block = values[part]
-        with np.errstate(over="ignore"):  # what float32 cannot hold is told below
-            block = np.asarray(block, np.float32)
-        if not np.isfinite(block).all():
-            validate.values(x, what="quantize")  # which counts them all, and refuses
-        steps = buffer[: block.size].reshape(block.shape)
-        low, high, stride, below_zero, scale, zero = (
-            g[: len(block)] if written_out else g[part[1]] for g in grids
-        )
-        if written_out:  # a fifth of the time of np.clip, which is fast for single ends only
-            np.minimum(np.maximum(block, low, out=steps), high, out=steps)
-        else:
-            np.clip(block, low, high, out=steps)
-        steps -= low
-        resize(steps, stride, out=steps)
-        steps -= below_zero
-        steps += np.float32(0.5)
-        np.floor(steps, out=steps)
-        finish(steps, scale, zero, result[part])
-    return result.reshape(x.shape)
-
-
-def _to_integers(steps, scale, zero_point, out):
-    np.add(steps, zero_point, out=out, casting="unsafe")
-
-
-def _to_real(steps, scale, zero_point, out):
-    np.multiply(steps, scale, out=out)

@@ -4,7 +4,7 @@ import numpy as np
 
 from qkit import validate
 
-_KEPT, _GROUP = 2, 4  # of the pattern "2:4"
+KEPT_OF_FOUR = 2
 
 
 def magnitude_mask(weights, sparsity, pattern=None, *, axis=-1):
@@ -30,13 +30,6 @@ def magnitude_mask(weights, sparsity, pattern=None, *, axis=-1):
     -------
     ndarray of the shape of `weights`, bool
         True where a weight is kept.
-
-    Raises
-    ------
-    TypeError
-        If the weights are not floating point.
-    ValueError
-        If a weight is NaN or infinite, there are none, or an argument is out of its range.
 
     Notes
     -----
@@ -81,6 +74,12 @@ def magnitude_mask(weights, sparsity, pattern=None, *, axis=-1):
     return kept.repeat(rows, axis=0).repeat(columns, axis=1)[:height, :width]
 
 
+def fours(x):
+    """Return the groups of four neighbours along the last axis; zeros fill the last one up."""
+    padding = [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % 4)]
+    return np.pad(x, padding).reshape(*x.shape[:-1], -1, 4)
+
+
 def _threshold(magnitudes, sparsity):
     """Return the smallest magnitude that is kept."""
     share = np.float32(1) - np.float32(sparsity)
@@ -96,13 +95,12 @@ def _two_of_four(magnitudes, axis):
             f"{magnitudes.shape}."
         )
     along = np.moveaxis(magnitudes, axis, -1)
-    length = along.shape[-1]
-    padding = [(0, 0)] * (along.ndim - 1) + [(0, -length % _GROUP)]
-    fours = np.pad(along, padding).reshape(-1, _GROUP)
-    kept = np.zeros(fours.shape, bool)
-    largest = np.argsort(-fours, axis=1, kind="stable")[:, :_KEPT]  # of equal ones the first
-    np.put_along_axis(kept, largest, True, axis=1)
-    return np.moveaxis(kept.reshape(*along.shape[:-1], -1)[..., :length], -1, axis)
+    groups = fours(along)
+    largest = np.argsort(-groups, axis=-1, kind="stable")[..., :KEPT_OF_FOUR]  # the first of equals
+    kept = np.zeros(groups.shape, bool)
+    np.put_along_axis(kept, largest, True, axis=-1)
+    kept = kept.reshape(*along.shape[:-1], -1)[..., : along.shape[-1]]
+    return np.moveaxis(kept, -1, axis)
 
 
 def _block(pattern, shape):

@@ -8,7 +8,7 @@ import numpy as np
 
 from qkit._tensorflow import quiet, tensorflow
 from qkit.network import network
-from qkit.quantize.weight_statistics import distinct_values, sparsity
+from qkit.quantize.coding import distinct_values, sparsity
 from qkit.result import Result
 from qkit.toolchain.wrapping import copy_of
 from qkit.training import Settings, once, run_epochs, seeded

@@ -14,39 +14,19 @@ from qkit.widgets.drawing import BRUSH, SHEET, SIDE
 
 @dataclass(frozen=True)
 class Drawing:
-    """Strokes on a sheet of 280×280, as a value.
-
-    Attributes
-    ----------
-    strokes : tuple of tuple of (int, int)
-        The points of each stroke.
-    """
+    """Strokes on a sheet of 280×280, each a tuple of points (x, y), as a value."""
 
     strokes: tuple = ()
 
     def __str__(self):
         n = len(self.strokes)
-        pixels = sum(map(_length, self.strokes)) * SIDE / SHEET
+        steps = (math.dist(*step) for stroke in self.strokes for step in itertools.pairwise(stroke))
+        pixels = sum(steps) * SIDE / SHEET
         return f"{n} stroke{'s' * (n > 1)}, {pixels:.0f} pixels long" if n else "nothing"
 
 
 def drawing_canvas(description):
-    """Return a sheet to draw on, if the package anywidget is there.
-
-    Parameters
-    ----------
-    description : str
-
-    Returns
-    -------
-    anywidget.AnyWidget
-        Its `value` is a Drawing and follows its `strokes`, a list of lists of points.
-
-    Raises
-    ------
-    ImportError
-        Where anywidget is not installed.
-    """
+    """Return a sheet to draw on, whose `value` is a Drawing; it needs the package anywidget."""
     return _canvas_class()(description=description)
 
 
@@ -68,7 +48,3 @@ def _canvas_class():
             self.value = Drawing(tuple(tuple(map(tuple, stroke)) for stroke in change["new"]))
 
     return Canvas
-
-
-def _length(stroke):
-    return sum(itertools.starmap(math.dist, itertools.pairwise(stroke)))

@@ -12,7 +12,7 @@ from qkit.interpreter.cluster_once import cluster_once
 from qkit.interpreter.simulation import layers
 from qkit.plots.clusters import MOST_CLUSTERS, MOST_STEPS, compose_clusters_effect
 from qkit.quantize.centroids import INITS
-from qkit.quantize.stored_bytes import kib, stored_bytes
+from qkit.quantize.coding import kib, stored_bytes
 from qkit.tflite.edit import with_weights
 from qkit.widgets.explorer import Explorer, choice
 from qkit.widgets.subject import said_of_layers, subject

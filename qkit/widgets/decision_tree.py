@@ -1,13 +1,14 @@
 """Explorer of the official decision tree: answer its questions, and hold it to account."""
 
+import functools
+
 import ipywidgets as ipw
-from matplotlib.figure import Figure
 
 from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.decision_tree import TREE, follow
 from qkit.evaluate.disagreements import disagreements
 from qkit.evaluate.report import sentence
-from qkit.plots.decision_tree import FIGSIZE, compose_decision_tree
+from qkit.plots.decision_tree import plot_decision_tree
 from qkit.widgets.explorer import Explorer
 
 _FIRST = {name: name not in ("retrain", "accuracy") for name in TREE}  # ends at full integer
@@ -26,11 +27,6 @@ def explore_decision_tree(comparison=None):
     Returns
     -------
     Explorer
-
-    Raises
-    ------
-    TypeError
-        If this is no comparison.
     """
     if comparison is not None and not isinstance(comparison, Comparison):
         raise TypeError(
@@ -46,20 +42,19 @@ def explore_decision_tree(comparison=None):
         )
         for name, question in TREE.items()
     }
-    figure = Figure(figsize=FIGSIZE, dpi=100, layout="none")
-    update = compose_decision_tree(figure, comparison)
+    figure, update = plot_decision_tree.live(comparison=comparison)
 
-    told = {}  # the tests of significance take longer than the picture
+    @functools.cache  # the tests of significance take longer than the picture
+    def told(**answers):
+        decision = follow(answers)
+        return f"{decision} {_measured(decision, comparison)}".strip()
 
     def answer(**answers):
         decision = follow(answers)
         for name, control in controls.items():
             control.disabled = name not in decision.path
         update(decision)
-        path = tuple(answers.items())
-        if path not in told:
-            told[path] = f"{decision} {_measured(decision, comparison)}".strip()
-        return told[path]
+        return told(**answers)
 
     return Explorer(
         controls, figure, answer, alt="The official decision tree, with one path through it lit."

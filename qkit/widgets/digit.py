@@ -2,11 +2,10 @@
 
 import ipywidgets as ipw
 import numpy as np
-from matplotlib.figure import Figure
 
 from qkit import validate
 from qkit.evaluate.digit import open_classifiers
-from qkit.plots.digit import compose_digit_answers
+from qkit.plots.digit import plot_digit_answers
 from qkit.widgets.canvas import drawing_canvas
 from qkit.widgets.drawing import SIDE, disturb, like_mnist, rasterise, shrink
 from qkit.widgets.explorer import Explorer, choice
@@ -34,11 +33,6 @@ def explore_digit(models, x):
     -------
     Explorer
         To draw, the package anywidget must be installed; without it there are the test images.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there are no models, they do not fit each other, or `x` holds no such images.
     """
     x = validate.images(x, (SIDE, SIDE), what="explore_digit: x")
     if x.min() < 0 or x.max() > 1:
@@ -58,10 +52,10 @@ def explore_digit(models, x):
         "turn": ipw.IntSlider(0, -180, 180, description="turn, degrees"),
         "noise": ipw.FloatSlider(0, min=0, max=0.6, step=0.02, description="noise, SD"),
     }
-    figure = Figure(figsize=(10, 4.2), dpi=100, layout="constrained")
-    blank = np.zeros((SIDE, SIDE), np.float32)
-    classes = next(iter(ask(blank).probabilities.values())).size
-    update = compose_digit_answers(figure, list(models), classes, blank.shape)
+    (_, scores), *_ = ask(np.zeros((SIDE, SIDE), np.float32)).probabilities.items()
+    figure, update = plot_digit_answers.live(
+        names=list(models), classes=scores.size, shape=(SIDE, SIDE)
+    )
 
     def answer(models, image, right, down, turn, noise, source=_TEST, drawing=None, centred=False):
         seen = x[image]

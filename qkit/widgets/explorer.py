@@ -18,38 +18,13 @@ _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
 class Explorer(ipw.VBox):
     """Controls, a readout in words and a picture that follow each other.
 
-    Parameters
-    ----------
-    controls : dict of str to ipywidgets.Widget
-        Each with a `value`; in the order in which they are shown.
-    figure : matplotlib.figure.Figure
-        Made without pyplot; what changes in it is ``animated``.
-    answer : callable
-        Takes the controls' values by name, updates the figure's artists and returns the readout:
-        the takeaway in a sentence or two, with numbers. Must be done within a frame or two.
-    alt : str
-        What the picture shows, for readers who do not see it; the readout is appended.
-    compute : callable, optional
-        Takes the controls' values by name and returns what takes longer. It runs in another
-        thread and its results are kept; until one is there, the last stands greyed.
-    settle : callable, optional
-        Takes what `compute` returned, updates the figure's artists and returns the second half of
-        the readout. `settle(None)` is told that the last result no longer fits, and returns
-        nothing.
-    takes_long : callable, optional
-        Takes the controls' values by name and says whether `compute` has anything to do for them;
-        always by default.
-    leads : mapping of str to iterable of str, optional
-        Names of controls that take others along: these get the same value, in one answer, and may
-        be moved on their own later.
-    extras : iterable of ipywidgets.Widget
-        Shown below the picture: buttons, links.
+    ``answer(**values)`` draws in the figure, within a frame or two, and returns the readout: the
+    takeaway in a sentence or two, with numbers. What takes longer, ``compute(**values)`` returns,
+    in another thread; ``settle(result)`` draws it and returns the readout's second half, and is
+    told by None that the last one no longer fits. ``takes_long(**values)`` says whether there is
+    anything to compute. `leads` names controls that take others along; `extras` stand below.
 
-    Attributes
-    ----------
-    controls : mapping of str to ipywidgets.Widget
-    readout : str
-        The readout as plain text.
+    What changes in the figure is ``animated``; `alt` is for readers who do not see it.
     """
 
     def __init__(
@@ -115,33 +90,20 @@ class Explorer(ipw.VBox):
                 self._wanted, self._slow = None, ""
             else:
                 self._wanted = values
-                if tuple(values.values()) in self._kept:
-                    self._settle_wanted()
-                else:
+                if not self._settled_from_kept():
                     self._settle(None)
                     if not self._working:
                         self._working, self._future = True, _WORKER.submit(self._catch_up)
             self._show()
 
     def tell(self, words):
-        """Begin the readout with words, until a control changes: what a button did, or refused.
-
-        Parameters
-        ----------
-        words : str
-        """
+        """Begin the readout with words, until a control changes: what a button did, or refused."""
         with self._lock:
             self._change = words
             self._show()
 
     def wait(self):
-        """Wait until the long computation is done with the controls' present values.
-
-        Raises
-        ------
-        Exception
-            Whatever the computation raised.
-        """
+        """Wait for the long computation of the present values; raise what it raised."""
         if self._future is not None:
             self._future.result()
 
@@ -165,13 +127,11 @@ class Explorer(ipw.VBox):
         """Compute for the newest values until no newer ones have come meanwhile."""
         while True:
             with self._lock:
-                values = self._wanted
-                if values is None or tuple(values.values()) in self._kept:
-                    if values is not None:
-                        self._settle_wanted()
-                        self._show()
+                if self._wanted is None or self._settled_from_kept():
+                    self._show()
                     self._working = False  # the next change starts a worker of its own
                     return
+                values = self._wanted
             try:
                 result = self._compute(**values)
             except Exception as error:
@@ -183,9 +143,12 @@ class Explorer(ipw.VBox):
             with self._lock:
                 self._kept[tuple(values.values())] = result
 
-    def _settle_wanted(self):
-        self._slow = self._settle(self._kept[tuple(self._wanted.values())])
-        self._wanted = None
+    def _settled_from_kept(self):
+        """Draw what is wanted, and say so, if it was computed before."""
+        key = tuple(self._wanted.values())
+        if key in self._kept:
+            self._slow, self._wanted = self._settle(self._kept[key]), None
+        return self._wanted is None
 
     def _show(self):
         picture = base64.b64encode(self._live.png()).decode()
@@ -215,26 +178,10 @@ class Explorer(ipw.VBox):
 
 
 def choice(options, description, value=None):
-    """Return a control for one of several options that answers to keys, in a notebook too.
+    """Return a control for one of several options, str or (str, value), that answers to keys.
 
     JupyterLab takes the arrow keys away from a dropdown, to move between cells. Few options are
     buttons side by side, pressed with the space bar; more are a slider that the arrow keys move.
-
-    Parameters
-    ----------
-    options : iterable of str, or of (str, value)
-    description : str
-    value : object, optional
-        The first option by default.
-
-    Returns
-    -------
-    ipywidgets.ToggleButtons or ipywidgets.SelectionSlider
-
-    Examples
-    --------
-    >>> choice(["per tensor", "per channel"], "granularity").value
-    'per tensor'
     """
     options = list(options)
     given = {} if value is None else {"value": value}

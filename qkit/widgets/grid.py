@@ -10,8 +10,8 @@ from qkit import validate
 from qkit.interpreter.simulation import layers
 from qkit.plots.grid_fit import plot_grid_fit
 from qkit.quantize.calibration import mse, percentile
+from qkit.quantize.errors import grid_fit
 from qkit.quantize.grid import PerAxis, PerGroup, PerTensor, choose_qparams
-from qkit.quantize.grid_fit import grid_fit
 from qkit.widgets.explorer import Explorer, choice
 
 _GROUP_SIZES = (64, 32, 16, 8, 4)  # the largest that fits is offered
@@ -39,11 +39,6 @@ def explore_grid(tensors, *, axis=None):
     Returns
     -------
     Explorer
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no tensor, or a value is not floating point or not finite.
 
     Examples
     --------
@@ -104,14 +99,11 @@ def _named(tensors, axis):
         tensors = {"tensor": tensors}
     if not tensors:
         raise ValueError("explore_grid: no tensors to explore; pass an array, or a dict of them.")
-    checked = {
-        name: np.atleast_1d(validate.values(x, what=f"explore_grid: {name}"))
-        for name, x in tensors.items()
-    }
-    empty = [name for name, x in checked.items() if x.size == 0]
-    if empty:
-        raise ValueError(f"explore_grid: the tensor {empty[0]!r} holds no values.")
-    for x in checked.values():
+    checked = {}
+    for name, x in tensors.items():
+        checked[name] = x = np.atleast_1d(validate.values(x, what=f"explore_grid: {name}"))
+        if x.size == 0:
+            raise ValueError(f"explore_grid: the tensor {name!r} holds no values.")
         PerAxis(axis or 0).blocks(x.shape)  # refuses an axis that is not there
     return checked, dict.fromkeys(checked, axis or 0)
 

@@ -10,17 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 class LiveFigure:
     """Draws a figure's fixed parts once, and its animated artists as often as they change.
 
-    Axes limits, tick labels and everything else without ``animated=True`` should stay as they
-    are: tick labels are what a full draw spends its time on, and fixed axes let two settings be
-    compared. Where such a part changes all the same, as another quantity on an axis, all are drawn
-    once more, which takes several times as long; of a figure that is nothing but subfigures, only
-    the one that changed.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        With its animated artists in place. One made without pyplot ends with its last reference.
-        Subfigures need a face colour, which is what wipes out their last state.
+    Tick labels are what a full draw spends its time on, so what is not animated should stay as it
+    is. Where it changes all the same, as another quantity on an axis, all is drawn once more, which
+    takes several times as long; of a figure that is nothing but subfigures, only the one that
+    changed: its face colour wipes out its last state.
     """
 
     def __init__(self, figure):
@@ -64,10 +57,9 @@ class LiveFigure:
 
 
 def _png(rgba):
-    """Return an image of shape (height, width, 4) and dtype uint8 as the bytes of a PNG file.
+    """Return uint8 RGBA pixels as the bytes of a PNG file, its rows unfiltered.
 
-    Its rows are not filtered: choosing a filter for each, as libraries do, takes twice as long as
-    all the drawing and saves a tenth of the bytes.
+    Choosing a filter for each, as libraries do, takes twice as long as all the drawing.
     """
     height, width, channels = rgba.shape
     rows = np.zeros((height, 1 + channels * width), np.uint8)  # each begins with its filter, 0

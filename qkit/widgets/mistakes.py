@@ -3,12 +3,11 @@
 from functools import lru_cache, partial
 
 import ipywidgets as ipw
-from matplotlib.figure import Figure
 
 from qkit._tensorflow import require_keras_2_model
 from qkit.evaluate.mistakes import COMPLAINTS, DIAGNOSES, PATIENTS, examine, repaired
 from qkit.evaluate.significance import paired
-from qkit.plots.mistakes import compose_mistake
+from qkit.plots.mistakes import plot_mistake
 from qkit.widgets.explorer import Explorer
 
 
@@ -29,11 +28,6 @@ def explore_mistakes(model, data, *, images=1000):
     Returns
     -------
     Explorer
-
-    Raises
-    ------
-    KerasVersionError, TypeError, ValueError
-        If the model or the data are not fit for it.
     """
     require_keras_2_model(model, what="explore_mistakes")
     look = lru_cache(partial(examine, model, data, images=images))
@@ -50,11 +44,7 @@ def explore_mistakes(model, data, *, images=1000):
     controls["patient"].observe(
         lambda change: controls["repair"].set_trait("value", False), "value"
     )
-    figure = Figure(figsize=(10, 3.2), dpi=100, layout="constrained")
-    update = compose_mistake(figure, data.x_test.shape[1:3])
-
-    def answer(patient, diagnosis, repair):
-        return f"Patient {patient}: “{COMPLAINTS[patient]}”"
+    figure, update = plot_mistake.live(shape=data.x_test.shape[1:3])
 
     def compute(patient, diagnosis, repair):
         recipe = PATIENTS[patient]
@@ -65,13 +55,13 @@ def explore_mistakes(model, data, *, images=1000):
         if result is None:
             return update(None)
         found, after, unchanged = result
-        update((found, after))
+        update(found, after)
         return f"As found: {found.summary()} {_outcome(found, after, unchanged)}".strip()
 
     return Explorer(
         controls,
         figure,
-        answer,
+        lambda patient, **others: f"Patient {patient}: “{COMPLAINTS[patient]}”",
         alt="Right answers in float, as found and repaired; a test image on the input's grid; the "
         "grid of the logits.",
         compute=compute,
@@ -85,16 +75,13 @@ def _outcome(found, after, unchanged):
         return ""
     if unchanged:
         return "Repaired: nothing, that was right already. Look for another cause."
+    right = f"{100 * after.accuracy.accuracy:.1f} % right"
+    if after.float_operators < found.float_operators:
+        left = after.float_operators or "no"
+        return f"Repaired: {left} operators are left in float, input {after.input_dtype}; {right}."
     changed = paired(found.accuracy, after.accuracy)
-    integer = after.float_operators < found.float_operators
-    if integer:
-        return (
-            f"Repaired: {after.float_operators or 'no'} operators are left in float, input "
-            f"{after.input_dtype}; {100 * after.accuracy.accuracy:.1f} % right."
-        )
-    better = changed.p_value < 0.05 and changed.difference_pp > 0
-    verdict = "That was it." if better else "That was not it."
+    cured = changed.p_value < 0.05 and changed.difference_pp > 0
     return (
-        f"Repaired: {100 * found.accuracy.accuracy:.1f} % → "
-        f"{100 * after.accuracy.accuracy:.1f} % right, {changed.summary()}. {verdict}"
+        f"Repaired: {100 * found.accuracy.accuracy:.1f} % → {right}, {changed.summary()}. "
+        f"That was {'' if cured else 'not '}it."
     )

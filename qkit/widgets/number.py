@@ -4,9 +4,8 @@ import math
 
 import ipywidgets as ipw
 import traitlets
-from matplotlib.figure import Figure
 
-from qkit.plots.number import FIGSIZE, compose_numbers
+from qkit.plots.number import plot_numbers
 from qkit.quantize.formats import nearest_numbers
 from qkit.widgets.explorer import Explorer
 
@@ -24,11 +23,6 @@ def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
     Returns
     -------
     Explorer
-
-    Raises
-    ------
-    ValueError
-        If the value or the range is not finite, or `low` is not below `high`.
 
     Examples
     --------
@@ -49,8 +43,7 @@ def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
         "low": FiniteText(low, step=0.1, description="range, low"),
         "high": FiniteText(high, step=0.1, description="range, high"),
     }  # fmt: skip
-    figure = Figure(figsize=FIGSIZE, dpi=100, layout="constrained")
-    update = compose_numbers(figure)
+    figure, update = plot_numbers.live()
     shown = {"low": low, "high": high}
 
     def answer(value, drag, symmetric, low, high):

@@ -1,17 +1,16 @@
 """Explorer of a comparison: which schemes, by which two quantities, one held against another."""
 
-import functools
+from functools import cache, partial
 from pathlib import Path
 
 import ipywidgets as ipw
-from matplotlib.figure import Figure
 
 from qkit.cache import write_atomically
 from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.report import sentence
 from qkit.evaluate.significance import paired
 from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
-from qkit.plots.schemes import FIGSIZE, FIGSIZE_IMAGES, compose_schemes
+from qkit.plots.tradeoffs import plot_tradeoff
 from qkit.widgets.explorer import Explorer, choice
 
 _LAST_ONE = "schemes: at least one must stay shown; the last choice is back."
@@ -33,11 +32,6 @@ def explore_schemes(comparison, *, x=None):
     Returns
     -------
     Explorer
-
-    Raises
-    ------
-    TypeError, ValueError
-        If this is no comparison, or the images are not those that were measured.
     """
     _require(comparison, x)
     names = list(comparison.models)
@@ -53,23 +47,17 @@ def explore_schemes(comparison, *, x=None):
         "x": choice(QUANTITIES, "x", chosen.x.name),
         "y": choice(QUANTITIES, "y", chosen.y.name),
     }
-    figure = Figure(figsize=FIGSIZE if x is None else FIGSIZE_IMAGES, dpi=100, layout="none")
-    update = compose_schemes(figure, names, x=x)
-
-    @functools.cache
-    def held_against(other, scheme):
-        return paired(comparison.accuracies[other], comparison.accuracies[scheme])
-
-    by = functools.cache(functools.partial(tradeoff, comparison))
-    facts = functools.cache(functools.partial(sentence, comparison))
+    figure, update = plot_tradeoff.live(schemes=names, x=x)
+    by = cache(partial(tradeoff, comparison))
+    facts = cache(partial(sentence, comparison))
+    held_against = cache(lambda *two: paired(*(comparison.accuracies[name] for name in two)))
 
     def answer(schemes, scheme, against, x, y):
         found = by(x, y, schemes=schemes or (scheme,))
         flips = held_against(against, scheme)
         update(found, scheme, against, flips)
-        return " ".join(
-            (_front(found), facts(scheme), _standing(found, scheme), _flips(flips, scheme, against))
-        )
+        said = _front(found), facts(scheme), _standing(found, scheme)
+        return " ".join((*said, _flips(flips, scheme, against)))
 
     folder = ipw.Text(".", description="folder")
     buttons = {
@@ -101,15 +89,13 @@ def _require(comparison, x):
             f"explore_schemes: expected a Comparison, got {type(comparison).__name__}. Pass what "
             "qk.compare(model, data) returns."
         )
-    if x is None:
-        return
     n = comparison.accuracies[comparison.reference].n
-    if not hasattr(x, "ndim"):
+    if x is not None and not hasattr(x, "ndim"):
         raise TypeError(
             f"explore_schemes: x must be an array of images, got {type(x).__name__}. Try "
             "x=data.x_test."
         )
-    if len(x) != n or x.ndim not in (3, 4):
+    if x is not None and (len(x) != n or x.ndim not in (3, 4)):
         raise ValueError(
             f"explore_schemes: the schemes were measured on {n:,} images; x has shape {x.shape}. "
             f"Pass the same images in the same order, shape ({n}, height, width), such as "

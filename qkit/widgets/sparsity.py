@@ -12,7 +12,7 @@ from qkit.evaluate.sparsity_effect import SparsityEffect
 from qkit.interpreter.prune_once import STORAGES, prune_once
 from qkit.interpreter.simulation import layers
 from qkit.plots.sparsity import compose_sparsity_effect
-from qkit.quantize.stored_bytes import kib
+from qkit.quantize.coding import kib
 from qkit.tflite.edit import with_weights
 from qkit.widgets.explorer import Explorer, choice
 from qkit.widgets.subject import said_of_layers, subject

@@ -1,4 +1,4 @@
-"""How fast 10 million values go onto a grid, beside ai-edge-quantizer and TensorFlow's operators.
+"""How fast 10 million values go onto a grid, beside litert-quantizer and TensorFlow's operators.
 
 ``python tests/benchmarks/grids.py`` prints a table of ratios, each way in one thread. It ends with
 an error where two ways that must agree do not, or where memory exceeds three times the input.
@@ -9,9 +9,9 @@ import tracemalloc
 from functools import partial
 
 import numpy as np
-from ai_edge_quantizer import qtyping
-from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as ai_edge
 from bench import row
+from litert_quantizer import qtyping
+from litert_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as litert
 
 import qkit as qk
 from qkit._tensorflow import tensorflow
@@ -38,9 +38,9 @@ def main():
         grid = choose_qparams(x, granularity=granularity, rule="fake_quant")
         ends = x.min(axis=axis), x.max(axis=axis)
         ours = partial(by_qkit, x, grid)
-        plain = partial(by_ai_edge, x, grid)
+        plain = partial(by_litert, x, grid)
         same = partial(same_but_at_ties, x, grid)
-        right.append(row(f"{name}: ai-edge", plain, ours, rounds=9, least=1, same=same))
+        right.append(row(f"{name}: LiteRT", plain, ours, rounds=9, least=1, same=same))
         plain = partial(by_tensorflow, x, *ends)
         right.append(row(f"{name}: TF", plain, ours, rounds=25, most=2))
         plain = partial(by_tensorflow, resident, *ends)
@@ -56,8 +56,8 @@ def by_qkit(x, grid):
     return [fake_quantize(x, grid)]
 
 
-def by_ai_edge(x, grid):
-    """Put values on a grid with ai-edge-quantizer: to integers and back, all in NumPy."""
+def by_litert(x, grid):
+    """Put values on a grid with litert-quantizer: to integers and back, all in NumPy."""
     given = qtyping.UniformQuantParams(
         num_bits=8,
         quantized_dimension=None if grid.scale.size == 1 else 1,
@@ -65,7 +65,7 @@ def by_ai_edge(x, grid):
         zero_point=grid.zero_point.reshape(1, -1),
         symmetric=False,
     )
-    return [ai_edge.uniform_dequantize(ai_edge.uniform_quantize(x, given), given)]
+    return [litert.uniform_dequantize(litert.uniform_quantize(x, given), given)]
 
 
 def by_tensorflow(x, low, high):

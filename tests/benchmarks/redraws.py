@@ -16,6 +16,7 @@ import numpy as np
 from IPython.core.pylabtools import print_figure
 
 import qkit as qk
+from qkit.plots.number import plot_numbers
 
 REDRAWS = 60
 SLOWEST_MS, LEAST_RATIO = 40, 8  # for the explorers of a number, a grid and a calibration
@@ -50,7 +51,7 @@ def explorer_of_numbers():
     """Drag a value along."""
 
     def plain(value):
-        return qk.plot_numbers(qk.nearest_numbers(value, -1, 1))
+        return plot_numbers(qk.nearest_numbers(value, -1, 1))
 
     explorer = qk.explore_number()
     slider = next(c for c in explorer.controls.values() if isinstance(c, ipw.FloatSlider))
@@ -161,7 +162,7 @@ def explorer_of_schemes(comparison):
     """Pick one scheme after the other."""
 
     def plain(scheme):
-        return qk.plot_schemes(qk.tradeoff(comparison), picked=scheme, against="float32")
+        return qk.plot_tradeoff(qk.tradeoff(comparison), picked=scheme, against="float32")
 
     explorer = qk.explore_schemes(comparison)
     control = explorer.controls["scheme"]

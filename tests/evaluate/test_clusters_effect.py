@@ -6,7 +6,7 @@ import pytest
 import qkit as qk
 from qkit.interpreter.cluster_once import cluster_once
 from qkit.interpreter.simulation import Layer, layers
-from qkit.quantize.entropy_coding import entropy_coded_bytes
+from qkit.quantize.coding import entropy_coded_bytes
 
 
 def layer(kind, weights, axis=0):

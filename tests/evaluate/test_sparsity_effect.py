@@ -8,8 +8,7 @@ import pytest
 import qkit as qk
 from qkit.interpreter.prune_once import prune_once
 from qkit.interpreter.simulation import Layer, layers
-from qkit.quantize.entropy_coding import entropy_coded_bytes
-from qkit.quantize.stored_bytes import stored_bytes
+from qkit.quantize.coding import entropy_coded_bytes, stored_bytes
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,8 @@ from types import MappingProxyType
 
 import numpy as np
 from matplotlib.collections import PolyCollection
-from matplotlib.figure import Figure
 
 import qkit as qk
-from qkit.plots.digit import compose_digit_answers
 
 ANSWERS = qk.DigitAnswers(
     MappingProxyType(
@@ -51,8 +49,8 @@ def test_bars_of_one_class_stand_beside_each_other():
 
 
 def test_models_that_are_not_asked_are_not_drawn():
-    figure = Figure(layout="constrained")
-    update = compose_digit_answers(figure, ["float32", "other", "full_integer"], 3, (4, 4))
+    names = ["float32", "other", "full_integer"]
+    figure, update = qk.plot_digit_answers.live(names=names, classes=3, shape=(4, 4))
     update(ANSWERS, IMAGE)
     assert len(heights(parts(figure)["bars"])) == 2
     update(None, IMAGE)

@@ -57,20 +57,20 @@ def test_losses_are_positive_where_it_is_worse(effects):
 
 def test_marks_stand_at_the_losses_filled_here_and_hollow_published(effects):
     ax = qk.plot_int16_effects(effects)
-    marks = [line for line in ax.lines if line.get_marker() in "os" and len(line.get_xdata()) == 1]
+    marks = [line for line in ax.lines if line.get_marker() in "sD" and len(line.get_xdata()) == 1]
     found = {(m.get_marker(), m.get_markerfacecolor() == "white"): [] for m in marks}
     for mark in marks:
         key = (mark.get_marker(), mark.get_markerfacecolor() == "white")
         found[key].append(float(mark.get_xdata()[0]))
-    assert found[("o", False)] == pytest.approx([2, 70])
-    assert found[("s", False)] == pytest.approx([-0.5, 1])
-    assert found[("o", True)] == pytest.approx([1, 86.73])
-    assert found[("s", True)] == pytest.approx([0.5, 0.08])
+    assert found[("s", False)] == pytest.approx([2, 70])
+    assert found[("D", False)] == pytest.approx([-0.5, 1])
+    assert found[("s", True)] == pytest.approx([1, 86.73])
+    assert found[("D", True)] == pytest.approx([0.5, 0.08])
     low, high = ax.get_xlim()
     assert all(low < x < high for xs in found.values() for x in xs)
     spans = [sorted(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2]
     assert pytest.approx([69, 71]) in [np.array(span) for span in spans]
-    labels = [text.get_text() for text in ax.figure.legends[0].get_texts()]
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert len(labels) == len(set(labels)) == 4
 
 
@@ -78,7 +78,7 @@ def test_a_network_without_a_published_one_has_two_marks(effects):
     alone = effect("mine", None, {"float32": 0.9, "int8": 0.8, "int16": 0.9})
     assert alone.published_lost == {}
     ax = qk.plot_int16_effects([alone])
-    assert len(ax.figure.legends[0].get_texts()) == 2
+    assert len(ax.get_legend().get_texts()) == 2
 
 
 def test_table_has_published_figures_below_ours(effects):

@@ -1,10 +1,23 @@
 """The picture of a number shows its bits, and its neighbours where they are."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PathCollection, PolyCollection
 
 import qkit as qk
+from qkit.plots.number import plot_numbers
+from qkit.plots.outline import outline, words
+
+
+def words_of(ax):
+    """Return the outlines of the words on an Axes that change."""
+    (artist,) = (c for c in ax.collections if isinstance(c, PathCollection))
+    return [path.vertices.tolist() for path in artist.get_paths()]
+
+
+def outlines(texts, *, centred=False):
+    return [outline(text, centred=centred).vertices.tolist() for text in texts]
 
 
 def drawn_bits(ax):
@@ -19,35 +32,35 @@ def drawn_bits(ax):
 @pytest.mark.parametrize("value", [0.123456789, -7.0, 0.0, 1e6])
 def test_bits_are_all_there_and_their_cells_tell_ones_from_zeros(value):
     found = qk.nearest_numbers(value)
-    bits, _, _ = qk.plot_numbers(found).axes
+    bits, _, _ = plot_numbers(found).axes
     assert drawn_bits(bits) == [row.bits.replace("|", "") for row in found.rows]
     (cells,) = (c for c in bits.collections if isinstance(c, PolyCollection))
     digits = "".join(row.bits.replace("|", "") for row in found.rows)
     dark = [sum(colour[:3]) < 2.2 for colour in cells.get_facecolor()]
     assert dark == [digit == "1" for digit in digits]
-    assert [text.get_text() for text in bits.texts] == [row.formula for row in found.rows]
+    assert words_of(bits) == outlines([row.formula for row in found.rows])
 
 
 def test_neighbours_stand_in_steps_from_the_value():
     found = qk.nearest_numbers(0.123456789)
-    _, line, errors = qk.plot_numbers(found).axes
+    _, line, errors = plot_numbers(found).axes
     neighbours, stored = line.lines
     steps = [[(x - row.value) / row.spacing for x in (row.below, row.above)] for row in found.rows]
-    np.testing.assert_allclose(neighbours.get_xdata(), np.ravel(steps))
-    assert neighbours.get_ydata().tolist() == np.repeat(range(6), 2).tolist()
+    np.testing.assert_allclose(neighbours.get_xdata(), np.ravel(np.transpose(steps)))
+    assert neighbours.get_ydata().tolist() == [*range(6), *range(6)]
     np.testing.assert_allclose(stored.get_xdata(), [r.error / r.spacing for r in found.rows])
     assert np.abs(stored.get_xdata()).max() <= 0.5 + 1e-6
-    assert [text.get_text() for text in line.texts][1] == "0.123474121"
+    assert words_of(line)[1:2] == outlines(["0.123474121"], centred=True)
     np.testing.assert_allclose(
         errors.lines[0].get_xdata(), [row.relative_error for row in found.rows]
     )
 
 
 def test_what_is_out_of_sight_is_said_in_words():
-    _, line, errors = qk.plot_numbers(qk.nearest_numbers(-1e6)).axes
-    said = [text.get_text() for text in line.texts]
-    assert said[1] == "← overflow to ∞"
-    assert said[4] == "→ clipped to −0.996078, 1.3e+08 steps off"
+    _, line, errors = plot_numbers(qk.nearest_numbers(-1e6)).axes
+    said = words_of(line)
+    expected = ["← overflow to ∞", "→ clipped to −0.996078, 1.3e+08 steps off"]
+    assert [said[1], said[4]] == outlines(expected, centred=True)
     assert np.isnan(line.lines[1].get_xdata()).tolist() == [False, True, False, True, True, True]
     # nothing is lost by float32, all by float16
     at_ends = errors.lines[0].get_xdata()[:2]
@@ -55,3 +68,21 @@ def test_what_is_out_of_sight_is_said_in_words():
         zip(errors.get_xticks(), (t.get_text() for t in errors.get_xticklabels()), strict=True)
     )
     assert [labels[x] for x in at_ends] == ["0", "∞"]
+
+
+def test_outlines_are_where_a_text_would_be():
+    figure = plt.figure(figsize=(5, 1), dpi=200)
+    pictures = []
+    for artist in ("text", "words"):
+        figure.clear()
+        ax = figure.add_axes((0, 0, 1, 1))
+        ax.set_axis_off()
+        if artist == "text":
+            ax.text(0.5, 0.5, "→ (−12 + 1) × 2⁻⁴", size=20, ha="center", va="center")
+        else:
+            drawn = words(ax, [0.5], [0.5], size=20)
+            drawn.set(animated=False, paths=[outline("→ (−12 + 1) × 2⁻⁴", centred=True)])
+        figure.canvas.draw()
+        pictures.append(np.asarray(figure.canvas.buffer_rgba())[..., 0] < 128)
+    ours, theirs = ([np.nonzero(p.any(axis=axis))[0][[0, -1]] for axis in (0, 1)] for p in pictures)
+    np.testing.assert_allclose(ours, theirs, atol=4)  # pixels, of 55 a letter's height

@@ -1,12 +1,9 @@
-"""The pictures of weights and their bytes show the numbers that they are given."""
-
-from types import MappingProxyType
+"""The pictures of weights show the numbers that they are given."""
 
 import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.evaluate.accuracy import from_predictions
 
 
 @pytest.fixture
@@ -77,67 +74,3 @@ def test_windows_of_a_convolution_stay_whole():
 def test_mask_refuses_what_is_no_kernel():
     with pytest.raises(ValueError, match=r"got \(10,\)\. Draw a layer's kernel, not its bias"):
         qk.plot_mask(np.zeros(10))
-
-
-@pytest.fixture
-def sizes():
-    def ledger(n, zstd):
-        return qk.Size(
-            n * 1024, n * 512, MappingProxyType({"int8": n * 900}), n * 124, zstd,
-            MappingProxyType({"int8": n * 200.0}), n * 56,
-        )  # fmt: skip
-
-    return {"large": ledger(80, 40_000), "small": ledger(20, 10_000)}
-
-
-def test_stages_are_in_kib(sizes):
-    ax = qk.plot_bytes_by_stage(sizes)
-    assert legend(ax) == ["file", "deflated", "zstd", "entropy floor"]
-    shown = {line.get_label(): line.get_xdata() for line in ax.lines[2:]}
-    np.testing.assert_allclose(shown["file"], [80, 20])
-    np.testing.assert_allclose(shown["deflated"], [40, 10])
-    np.testing.assert_allclose(shown["zstd"], [40_000 / 1024, 10_000 / 1024])
-    np.testing.assert_allclose(shown["entropy floor"], [20, 5])
-    assert ax.texts[0].get_text() == "80.0 → 40.0 → 39.1 → 20.0"
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["large", "small"]
-
-
-def test_stages_that_not_all_have_are_left_out(sizes, hand_made):
-    plain = qk.Size(1024, 512, MappingProxyType({}), 0)
-    assert legend(qk.plot_bytes_by_stage({**sizes, "plain": plain})) == ["file", "deflated"]
-    comparison = hand_made({"float32": (range(10), 80, 7), "int8": (range(12), 20, 7)})
-    assert len(qk.plot_bytes_by_stage(comparison).texts) == 2
-
-
-def answers(wrong, n=1000):
-    labels = np.arange(n) % 10
-    predictions = labels.copy()
-    predictions[:wrong] += 1
-    return from_predictions(predictions, labels)
-
-
-def test_accuracy_by_sparsity_has_intervals_and_a_reference():
-    series = {
-        "polynomial": {0.9: answers(60), 0.5: answers(20)},
-        "constant": {0.5: answers(22), 0.9: answers(80)},
-    }
-    ax = qk.plot_sparsity_accuracy(series, reference=answers(18))
-    assert legend(ax) == ["before pruning", "polynomial", "constant"]
-    line, _, (bars,) = ax.containers[0].lines
-    np.testing.assert_allclose(line.get_ydata(), [98, 94])
-    np.testing.assert_allclose(line.get_xdata(), [0.5, 0.9], atol=0.02)
-    ends = [segment[:, 1] for segment in bars.get_segments()]
-    np.testing.assert_allclose(ends[1], 100 * np.array(answers(60).interval))
-    other = ax.containers[1].lines[0].get_xdata()
-    assert (other > line.get_xdata()).all()  # side by side
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["50", "90"]
-    assert "1,000 test images" in ax.get_ylabel()
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), 98.2)
-
-
-def test_equal_ratios_of_weights_left_are_equally_far():
-    series = {"one": {0: answers(20), 0.5: answers(20), 0.75: answers(30)}}
-    ax = qk.plot_sparsity_accuracy(series)
-    x = ax.transData.transform([(sparsity, 98) for sparsity in (0, 0.5, 0.75)])[:, 0]
-    assert x[1] - x[0] == pytest.approx(x[2] - x[1])
-    assert legend(ax) == ["one"]

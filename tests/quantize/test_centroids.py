@@ -118,7 +118,7 @@ def test_steps_are_those_of_scipy(weights, steps):
 
 
 @MANY
-@given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from(INITS))
+@given(st.integers(0, 2**32), st.integers(1, 30), st.sampled_from([*INITS]))
 def test_no_step_makes_the_error_larger(seed, clusters, init):
     values = np.random.default_rng(seed).standard_t(2, 200).astype(np.float32)
     path = kmeans_steps(values, initial_centroids(values, clusters, init, seed=seed), 6)

@@ -1,4 +1,4 @@
-"""The same grid as TensorFlow's operator, the converter, the interpreter and ai-edge-quantizer."""
+"""The same grid as TensorFlow's operator, the converter, the interpreter and litert-quantizer."""
 
 import functools
 
@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from ai_edge_quantizer import qtyping
-from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as ai_edge
+from litert_quantizer import qtyping
+from litert_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as litert
 
 import qkit as qk
 from qkit.quantize.grid import (
     PerAxis,
     PerGroup,
     PerTensor,
+    QParams,
     choose_qparams,
     fake_quantize,
     quantize,
@@ -287,10 +288,10 @@ def test_activations_hardly_wider_than_nothing_get_the_grid_of_the_converter(tf,
 
 
 def ai_edge_grid(x, bits, symmetric, granularity):
-    """Return the parameters that ai-edge-quantizer chooses, in its own way."""
+    """Return the parameters that litert-quantizer chooses, in its own way."""
     axis = granularity.axis if isinstance(granularity, PerAxis) else None
     others = None if axis is None else tuple(i for i in range(x.ndim) if i != axis)
-    zero_point, scale = ai_edge.tensor_zp_scale_from_min_max(
+    zero_point, scale = litert.tensor_zp_scale_from_min_max(
         x.min(axis=others, keepdims=True),
         x.max(axis=others, keepdims=True),
         bits,
@@ -308,7 +309,7 @@ def ai_edge_grid(x, bits, symmetric, granularity):
 
 @pytest.mark.parametrize("granularity", [PerTensor(), PerAxis(0), PerAxis(1)])
 @pytest.mark.parametrize(("bits", "symmetric"), [(4, False), (8, False), (8, True), (16, True)])
-def test_ai_edge_quantizer_differs_at_ties_alone(bits, symmetric, granularity):
+def test_litert_quantizer_differs_at_ties_alone(bits, symmetric, granularity):
     rng = np.random.default_rng(bits)
     x = rng.normal(0.3, 1, (40, 50)).astype(np.float32)
     ours = choose_qparams(x, bits=bits, symmetric=symmetric, granularity=granularity)
@@ -321,7 +322,7 @@ def test_ai_edge_quantizer_differs_at_ties_alone(bits, symmetric, granularity):
     halves = (np.floor(x.reshape(laid_out) / scale) + np.float32(0.5)) * scale
     x = np.where(rng.random(x.shape) < 0.25, halves.reshape(x.shape), x)
     given = quantize(x, ours).astype(np.int32)
-    apart = given - ai_edge.uniform_quantize(x, theirs)
+    apart = given - litert.uniform_quantize(x, theirs)
     position = (x.reshape(laid_out).astype(np.float64) / scale + zero_point).reshape(x.shape)
     from_half = np.abs(position - np.floor(position) - 0.5)
     # the positions themselves are known to the precision of float32 at the far end of the grid
@@ -330,15 +331,15 @@ def test_ai_edge_quantizer_differs_at_ties_alone(bits, symmetric, granularity):
     real = fake_quantize(x, ours)
     same = apart == 0
     np.testing.assert_allclose(
-        real[same], ai_edge.uniform_dequantize(ai_edge.uniform_quantize(x, theirs), theirs)[same],
+        real[same], litert.uniform_dequantize(litert.uniform_quantize(x, theirs), theirs)[same],
         rtol=1e-6,
     )  # fmt: skip
 
 
-def test_groups_are_the_blocks_of_ai_edge_quantizer():
+def test_groups_are_the_blocks_of_litert_quantizer():
     x = np.random.default_rng(0).normal(size=(6, 64)).astype(np.float32)
     ours = choose_qparams(x, bits=4, symmetric=True, granularity=PerGroup(32))
-    _, scale = ai_edge.tensor_zp_scale_from_min_max(
+    _, scale = litert.tensor_zp_scale_from_min_max(
         *(f(x.reshape(6, 2, 32), axis=2) for f in (np.min, np.max)),
         4,
         True,
@@ -360,7 +361,7 @@ def test_interpreter_quantizes_alike(extreme_file):
     interpreter.resize_tensor_input(source["index"], (1_000, 8))
     interpreter.allocate_tensors()
     entrance = read_tflite(tflite).operators[0].outputs[0]
-    grid = qk.QParams(entrance.scale, entrance.zero_point, -128, 127)
+    grid = QParams(entrance.scale, entrance.zero_point, -128, 127)
     x = np.random.default_rng(1).uniform(-1.2, 1.2, (1_000, 8)).astype(np.float32)
     interpreter.set_tensor(source["index"], x)
     interpreter.invoke()

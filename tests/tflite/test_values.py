@@ -117,7 +117,7 @@ def test_convolutions_are_encoded_likewise(sparse, edited, tf):
 
 
 def test_four_bits(dense, kernel):
-    from ai_edge_quantizer import quantizer, recipe
+    from litert_quantizer import quantizer, recipe
 
     with warnings.catch_warnings(), quiet():
         warnings.simplefilter("ignore")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.quantize.weight_statistics import sparsity
+from qkit.quantize.coding import sparsity
 
 
 @pytest.fixture

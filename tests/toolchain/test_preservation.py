@@ -5,7 +5,7 @@ import pytest
 
 import qkit as qk
 from qkit.network import network
-from qkit.quantize.weight_statistics import distinct_values, sparsity
+from qkit.quantize.coding import distinct_values, sparsity
 from qkit.tflite.file import read_tflite
 
 

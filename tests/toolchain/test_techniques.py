@@ -4,7 +4,7 @@ import pytest
 
 import qkit as qk
 from qkit.network import network
-from qkit.quantize.weight_statistics import distinct_values, sparsity
+from qkit.quantize.coding import distinct_values, sparsity
 from qkit.toolchain import techniques
 from qkit.toolchain.schemes import SCHEMES
 from qkit.toolchain.techniques import TECHNIQUES, train_missing

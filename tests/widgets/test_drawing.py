@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from qkit.widgets.drawing import BOX, BRUSH, SHEET, SIDE, disturb, like_mnist, rasterise, shrink
 
@@ -54,24 +53,27 @@ def test_an_image_made_the_way_of_mnist_stays_as_it_is_wherever_it_is_drawn(time
     np.testing.assert_allclose(found, first, atol=1e-5)
 
 
-# every value a part of the whole: subnormal ink is none
-INK = arrays(np.float32, (24, 31), elements=st.sampled_from([0, 0, 0, 0.25, 1]))
+STROKES = st.lists(
+    st.lists(st.tuples(*[st.integers(0, SHEET)] * 2), min_size=1, max_size=5), max_size=4
+)
 
 
 @settings(max_examples=60, deadline=None)
-@given(INK)
-def test_ink_fills_the_box_and_none_is_lost(ink):
+@given(STROKES)
+def test_ink_fills_the_box_and_hardly_any_is_lost(strokes):
+    ink = rasterise(strokes)
     image = like_mnist(ink)
     if not ink.any():
         assert not image.any()
         return
     assert image.min() >= 0
-    assert image.max() <= 1 + 1e-5
+    assert image.max() <= 1
     rows, columns = np.nonzero(ink)
     longest = 1 + max(np.ptp(rows), np.ptp(columns))
-    assert image.sum() == pytest.approx(ink.sum() * (BOX / longest) ** 2, rel=1e-4)
-    seen = [1 + np.ptp(np.flatnonzero(image.max(axis=axis) > 1e-6)) for axis in (0, 1)]
-    assert BOX - 1 <= max(seen) <= BOX + 1
+    # pixels of the sheet are not divided between those of the image
+    assert image.sum() == pytest.approx(ink.sum() * (BOX / longest) ** 2, rel=0.1)
+    seen = [1 + np.ptp(np.flatnonzero(image.any(axis=axis))) for axis in (0, 1)]
+    assert max(seen) == BOX
 
 
 def test_the_mass_comes_to_the_middle_of_pixel_14():

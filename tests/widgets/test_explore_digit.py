@@ -60,7 +60,7 @@ def test_every_control_answers_with_what_the_models_say(explorer, models, digits
 
     controls["image"].value = 3
     check(x[3])
-    for name, ends in {"right": (-10, 10), "down": (-10, 10), "turn": (-180, 180)}.items():
+    for name, ends in {"right": (-10, 10), "down": (-10, 10), "turn": (-90, 180)}.items():
         for value in ends:
             controls[name].value = value
             check(disturb(x[3], **{name: value}))

@@ -9,8 +9,8 @@ import pytest
 
 import qkit as qk
 from qkit.quantize.calibration import mse, percentile
+from qkit.quantize.errors import grid_fit
 from qkit.quantize.grid import PerAxis, PerGroup, PerTensor, choose_qparams
-from qkit.quantize.grid_fit import grid_fit
 
 RNG = np.random.default_rng(0)
 TENSORS = {

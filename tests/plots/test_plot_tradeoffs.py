@@ -3,13 +3,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 import qkit as qk
 from qkit.plots.flips import in_turn
-from qkit.plots.schemes import FIGSIZE, FIGSIZE_IMAGES, compose_schemes
 from qkit.plots.style import mark
 
 ROWS = {
@@ -25,21 +24,32 @@ def compared(hand_made):
     return hand_made(ROWS)
 
 
-def parts(ax):
-    (dots,) = (c for c in ax.collections if isinstance(c, PathCollection))
-    (bars,) = (c for c in ax.collections if isinstance(c, LineCollection))
-    return dots, bars
+def dots(ax):
+    """Return the marks of the schemes that are shown, by name."""
+    return {
+        line.get_label(): line
+        for line in ax.lines
+        if line.get_label()[0] != "_" and len(line.get_xdata())
+    }
+
+
+def places(ax):
+    return [dot.get_xydata()[0] for dot in dots(ax).values()]
+
+
+def filled(ax):
+    return [name for name, dot in dots(ax).items() if to_hex(dot.get_mfc()) != "#ffffff"]
 
 
 def test_points_intervals_and_front(compared):
     found = qk.tradeoff(compared)
-    figure = qk.plot_schemes(found, picked="float16", against="float32")
+    figure = qk.plot_tradeoff(found, picked="float16", against="float32")
     ax = figure.axes[0]
-    dots, bars = parts(ax)
+    (bars,) = (c for c in ax.collections if isinstance(c, LineCollection))
+    assert list(dots(ax)) == list(found.points)
     expected = [(px[0], py[0]) for px, py in found.points.values()]
-    np.testing.assert_allclose(dots.get_offsets(), expected)
-    filled = [to_hex(colour) != "#ffffff" for colour in dots.get_facecolor()]
-    assert filled == [name in found.front for name in found.points]
+    np.testing.assert_allclose(places(ax), expected)
+    assert filled(ax) == [name for name in found.points if name in found.front]
     for segment, (_, (_, low, high)) in zip(
         bars.get_segments(), found.points.values(), strict=False
     ):
@@ -56,8 +66,7 @@ def test_points_intervals_and_front(compared):
 def test_long_names_fit_into_the_legend(with_images):
     names = [f"pruned 50 %, {i} clusters+full_integer" for i in range(20)]
     x = np.zeros((10, 4, 4), np.float32) if with_images else None
-    figure = plt.figure(figsize=FIGSIZE_IMAGES if with_images else FIGSIZE)
-    compose_schemes(figure, names, x=x)
+    figure, _ = qk.plot_tradeoff.live(schemes=names, x=x)
     ends = [text.get_window_extent() for text in figure.axes[1].texts]
     columns = {round(end.x0): max(e.x1 for e in ends if e.x0 == end.x0) for end in ends}
     assert len(columns) == 1 + with_images
@@ -68,7 +77,7 @@ def test_long_names_fit_into_the_legend(with_images):
 
 def test_markers_stand_where_their_values_are(compared):
     found = qk.tradeoff(compared, schemes=["dynamic_range", "float16", "float32"])
-    figure = qk.plot_schemes(found)
+    figure = qk.plot_tradeoff(found)
     figure.canvas.draw()
     drawn = np.asarray(figure.canvas.buffer_rgba())[::-1]
     for name, (px, py) in found.points.items():
@@ -78,7 +87,7 @@ def test_markers_stand_where_their_values_are(compared):
 
 
 def test_line_of_the_front_goes_from_edge_to_edge(compared):
-    ax = qk.plot_schemes(qk.tradeoff(compared)).axes[0]
+    ax = qk.plot_tradeoff(qk.tradeoff(compared)).axes[0]
     corners = ax.lines[0].get_xydata()
     assert corners[0][1] == ax.get_ylim()[0]
     assert corners[-1][0] == ax.get_xlim()[1]
@@ -87,8 +96,7 @@ def test_line_of_the_front_goes_from_edge_to_edge(compared):
 
 
 def test_axes_become_logarithmic_and_back(compared):
-    figure = plt.figure()
-    update = compose_schemes(figure, list(ROWS))
+    figure, update = qk.plot_tradeoff.live(schemes=list(ROWS))
     ax = figure.axes[0]
     for quantity, scale in (("latency, µs", "log"), ("file size, KiB", "linear")) * 2:
         update(qk.tradeoff(compared, quantity))
@@ -104,8 +112,7 @@ def test_axes_become_logarithmic_and_back(compared):
 
 def test_schemes_of_the_same_x_stand_side_by_side(compared):
     found = qk.tradeoff(compared, "latency, µs", schemes=["float32", "float16", "dynamic_range"])
-    dots, _ = parts(qk.plot_schemes(found).axes[0])
-    a, b, c = dots.get_offsets()[:, 0]
+    a, b, c = (x for x, _ in places(qk.plot_tradeoff(found).axes[0]))
     assert a < 10 < b
     assert (a, b) == pytest.approx((10, 10), rel=0.01)
     assert c == 8
@@ -114,30 +121,28 @@ def test_schemes_of_the_same_x_stand_side_by_side(compared):
 def test_standing_side_by_side_keeps_the_order(hand_made):
     rows = {"a": (range(9), 50, 10), "b": (range(8), 50, 10), "c": (range(7), 50.1, 10)}
     rows["far"] = (range(6), 90, 10)
-    dots, _ = parts(qk.plot_schemes(qk.tradeoff(hand_made(rows))).axes[0])
-    a, b, c, far = dots.get_offsets()[:, 0]
+    a, b, c, far = (x for x, _ in places(qk.plot_tradeoff(hand_made(rows)).axes[0]))
     assert a < 50 < b < c == pytest.approx(50.1, abs=0.001)
     assert far == 90
 
 
 def test_a_scheme_keeps_its_colour_and_marker_when_others_go(compared):
-    whole, _ = parts(qk.plot_schemes(qk.tradeoff(compared)).axes[0])
-    part, _ = parts(qk.plot_schemes(qk.tradeoff(compared, schemes=["int16_activations"])).axes[0])
-    np.testing.assert_array_equal(part.get_edgecolor()[0], whole.get_edgecolor()[3])
-    np.testing.assert_array_equal(part.get_paths()[0].vertices, whole.get_paths()[3].vertices)
+    whole = dots(qk.plot_tradeoff(compared).axes[0])["int16_activations"]
+    alone = qk.tradeoff(compared, schemes=["int16_activations"])
+    (part,) = dots(qk.plot_tradeoff(alone).axes[0]).values()
+    assert (part.get_color(), part.get_marker()) == (whole.get_color(), whole.get_marker())
 
 
 def test_draws_on_the_figure_it_is_given(compared):
     figure = Figure()
-    assert qk.plot_schemes(qk.tradeoff(compared), figure=figure) is figure
+    assert qk.plot_tradeoff(qk.tradeoff(compared), figure=figure) is figure
     assert plt.get_fignums() == []
 
 
 def test_flipped_images_with_both_answers(compared):
     x = np.zeros((1000, 4, 4), np.float32)
     x[20] = 1
-    figure = plt.figure()
-    update = compose_schemes(figure, list(ROWS), x=x)
+    figure, update = qk.plot_tradeoff.live(schemes=list(ROWS), x=x)
     held = qk.paired(compared.accuracies["float32"], compared.accuracies["dynamic_range"])
     update(qk.tradeoff(compared), "dynamic_range", "float32", held)
     panel = figure.axes[2]
@@ -150,3 +155,26 @@ def test_flipped_images_with_both_answers(compared):
     update(qk.tradeoff(compared), "float16", "float32", qk.paired(held.a, held.a))
     assert {text.get_text() for text in panel.texts[1:]} == {""}
     assert (panel.images[0].get_array() == 255).all()
+
+
+def test_of_a_comparison_it_is_accuracy_against_file_size_and_says_on_which_images(compared):
+    figure = qk.plot_tradeoff(compared)
+    points, names = figure.axes
+    assert points.get_xlabel() == "file size, KiB"
+    assert names.get_title(loc="left") == "1,000 test images\nof made up"
+    assert list(dots(points)) == list(ROWS)
+
+
+def test_small_files_that_crowd_are_spread_out_in_a_panel_of_their_own(hand_made):
+    rows = ROWS | {"full_integer": (range(26), 20.5, 5), "qat": (range(17), 21, 5)}
+    found = qk.tradeoff(hand_made(rows))
+    whole, spread, names = qk.plot_tradeoff(found, picked="qat").axes
+    assert spread.get_title(loc="left") == "the smallest, spread out"
+    small = ["dynamic_range", "int16_activations", "full_integer", "qat"]
+    assert list(dots(spread)) == small
+    np.testing.assert_allclose(
+        [y for _, y in places(spread)], [found.points[k][1][0] for k in small]
+    )
+    assert filled(spread) == [name for name in small if name in found.front]
+    assert [ax.texts[0].get_text() for ax in (whole, spread)] == ["qat"] * 2
+    assert [text.get_text() for text in names.texts] == list(rows)

@@ -1,9 +1,10 @@
-"""The picture of a training's zeros and distinct values shows what was recorded."""
+"""The pictures of trainings show what was recorded, step by step."""
 
 from types import MappingProxyType
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import qkit as qk
 
@@ -41,3 +42,24 @@ def test_what_was_not_recorded_is_refused(histories):
         qk.plot_weight_history(histories, kernel="conv")
     with pytest.raises(ValueError, match="histories is empty"):
         qk.plot_weight_history({}, kernel="logits")
+
+
+@pytest.fixture(scope="module")
+def ranges(toy_model, toy_data):
+    return qk.range_history(qk.quantization_aware(toy_model()), toy_data, steps=4, every=2)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_range_history_shows_grids_and_data(ranges, own):
+    given = None if own else Figure().add_subplot()
+    ax = qk.plot_range_history(ranges, ax=given)
+    assert given in (None, ax)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("training step", "smallest and largest value")
+    curves = [line.get_ydata() for line in ax.lines if len(line.get_xdata()) == len(ranges.steps)]
+    expected = [ends[:, side] for ends in ranges.ranges.values() for side in (1, 0)]
+    for curve in expected:
+        assert any(np.array_equal(curve, drawn) for drawn in curves)
+    dotted = {line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == ":"}
+    assert dotted == {end for ends in ranges.data_ranges.values() for end in ends}
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == [f"{name}: its {of}" for name in ranges.ranges for of in ("grid", "data")]

@@ -1,0 +1,93 @@
+"""Pictures of figures that were measured here, beside those that were published."""
+
+import numpy as np
+from matplotlib.ticker import FixedLocator
+
+from qkit.plots.rows import by_ratio, draw_point, finish_rows
+from qkit.plots.style import REST, mark, new_axes
+
+_APART = 0.17  # of a row, between two series
+_LOSSES = (-10, -1, -0.5, 0, 0.5, 1, 3, 10, 30, 100)  # that are named on an axis, points
+
+
+def plot_architectures(table, *, ax=None):
+    """Draw how many times as long as float32 each scheme takes, one row per network.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From ``qk.published.beside_architectures``.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        Logarithmic; to the left of 1 is faster than float32. Filled marks are measured, with 95 %
+        intervals where these are wide enough to be seen; hollow ones are published.
+    """
+    chosen = table.query("quantity == 'latency, × float32' and scheme != 'float32'")
+    figures = [
+        (row.architecture, row.scheme, (row.measured, row.low, row.high), row.published)
+        for row in chosen.itertuples()
+    ]
+    label = "time of an inference, times that of float32 (95 % interval)"
+    ax = _beside_published(ax, figures, 1, label)
+    by_ratio(ax)
+    return ax
+
+
+def plot_int16_effects(effects, *, ax=None):
+    """Draw what int8 and int16 activations lose against float32, one row per network.
+
+    Parameters
+    ----------
+    effects : iterable of Int16Effect
+        With metrics in [0, 1]; their losses are in points, with 95 % intervals.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        Filled marks are measured here, hollow ones published. Linear up to one point, logarithmic
+        beyond. To the right is worse.
+    """
+    figures = []
+    for effect in effects:
+        name, task = effect.relative.name, effect.scores.task
+        if task.unit:
+            raise ValueError(
+                f"plot_int16_effects: {name!r} is measured in {task.unit}, which has no place on "
+                "an axis of points. Leave it out."
+            )
+        model = f"\n({effect.relative.published[0]})" if effect.relative.published else ""
+        for kind in ("int8", "int16"):
+            published = effect.published_lost.get(kind, np.nan)
+            figures.append((f"{name}, {task.metric}{model}", kind, effect.lost[kind], published))
+    label = "lost against float32, points of each row's metric,\nwith 95 % interval"
+    ax = _beside_published(ax, figures, 0, label)
+    lowest, highest = ax.dataLim.intervalx
+    ax.set_xscale("symlog", linthresh=1, linscale=1.2)
+    ax.set_xlim(min(-1, 1.4 * lowest), max(10, 1.4 * highest))
+    ax.xaxis.set_major_locator(FixedLocator(_LOSSES))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
+    return ax
+
+
+def _beside_published(ax, figures, unchanged, label):
+    """Draw measurements and, hollow, what was published; either may be NaN, which is left out.
+
+    Of each of the figures: its row, its series, (value, low, high) as measured, and as published.
+    """
+    rows, series = (list(dict.fromkeys(figure[i] for figure in figures)) for i in (0, 1))
+    ax = ax or new_axes(2 * len(rows))
+    ax.axvline(unchanged, color=REST, lw=1.2, zorder=0)
+    for row, name, (value, *interval), published in figures:
+        position = series.index(name)
+        at = rows.index(row) + _APART * (position - (len(series) - 1) / 2)
+        look = mark(position + 1)  # black is float32's
+        if not np.isnan(value):
+            draw_point(ax, at, value, look, interval, label=f"{name}, measured")
+        if not np.isnan(published):
+            draw_point(ax, at, published, look, hollow=True, label=f"{name}, published")
+    return finish_rows(ax, rows, label, 2)

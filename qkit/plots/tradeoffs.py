@@ -1,0 +1,225 @@
+"""Picture of schemes by any two quantities, with the front that none beats, and what flips."""
+
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.collections import LineCollection
+
+from qkit.evaluate.tradeoff import Tradeoff, tradeoff
+from qkit.plots.flips import compose_flips
+from qkit.plots.style import mark, picture, scale_axis
+
+_ARROW = {
+    ("smaller", "larger"): "↖",
+    ("larger", "larger"): "↗",
+    ("smaller", "smaller"): "↙",
+    ("larger", "smaller"): "↘",
+}
+_MARGIN = 0.09  # of an axis, beyond the outermost interval
+_APART = 0.014  # of an axis, between schemes of the same x
+_CROWD = 1.15  # three or more up to so many times the best x are drawn once more, spread out
+_NAME_PT = (9.5, 9, 8.5, 8, 7.5, 7, 6.5, 6, 5.5, 5)  # of names in the legend: the first that fits
+
+
+def _fixed(result, *, picked=None, against=None):
+    found = _tradeoff(result)
+    return {"schemes": found.schemes, "crowded": 2 < len(_crowd(found).points) < len(found.points)}
+
+
+@picture(figsize=(10.6, 5), layout="none", fixed=_fixed)
+def plot_tradeoff(figure, schemes, crowded=False, x=None):
+    """Draw schemes by two quantities, with intervals, and mark the Pareto front.
+
+    A scheme is on the front where no other is as good in both and better in one. As most of them
+    differ by less than their intervals, the front says which to look at first, not which is best.
+
+    Parameters
+    ----------
+    result : Tradeoff or Comparison
+        Of a comparison, accuracy against the size of the file.
+    picked, against : str, optional
+        Schemes to point out.
+    figure : matplotlib Figure, optional
+
+    Returns
+    -------
+    matplotlib Figure
+        Logarithmic where the largest value is over ten times the smallest. A panel of their own
+        spreads out three or more schemes that are within 15 % of the smallest x.
+    """
+    # a part each: what changes in one leaves the others as they are drawn
+    left = 0.76 if crowded else 0.71 if x is None else 0.59
+    grid = figure.add_gridspec(2, 2, width_ratios=(left, 1 - left), height_ratios=(0.4, 0.6))
+    beside = [grid[:, 1]] if x is None else [grid[0, 1], grid[1, 1]]
+    points, names, *flips = (
+        figure.add_subfigure(place, facecolor="white") for place in (grid[:, 0], *beside)
+    )
+    widths = [(0.1, 0.39), (0.6, 0.39)] if crowded else [(0.145, 0.84)]
+    titles = "filled: on the Pareto front. Better: {}", "the smallest, spread out"
+    panels = [
+        _points_panel(points.add_axes((at, 0.13, width, 0.78)), schemes, title)
+        for (at, width), title in zip(widths, titles, strict=False)
+    ]
+    legend = names.add_axes((0.03, 0.13, 0.96, 0.78) if x is None else (0.03, 0.0, 0.96, 0.9))
+    show_names = _names_panel(legend, schemes, columns=2 if flips else 1)
+    show_flips = compose_flips(flips[0].add_axes((0, 0.03, 1, 0.95)), x) if flips else None
+
+    def update(result, picked=None, against=None, paired=None):
+        found = _tradeoff(result)
+        if found is not result:
+            n = next(iter(result.accuracies.values())).n
+            legend.set_title(f"{n:,} test images\nof {result.data_name}", fontsize=10, loc="left")
+        for show, part in zip(panels, (found, _crowd(found)), strict=False):
+            show(part, picked, against)
+        show_names(found.points)
+        if show_flips:
+            show_flips(paired, against)
+
+    return update
+
+
+def _tradeoff(result):
+    return result if isinstance(result, Tradeoff) else tradeoff(result)
+
+
+def _crowd(found):
+    """Return the part of a trade-off that is near its smallest x, where points run together."""
+    smallest = min(x for (x, *_), _ in found.points.values())
+    points = {k: at for k, at in found.points.items() if at[0][0] <= _CROWD * smallest}
+    return replace(found, points=points, front=tuple(k for k in found.front if k in points))
+
+
+def _points_panel(ax, schemes, title):
+    """Lay out an Axes for points, intervals and the front; return what draws a trade-off in it."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_axisbelow(True)
+    ax.grid(alpha=0.3)
+    # what follows the axes changes seldom; only what points a scheme out is animated
+    (front,) = ax.plot([], [], color="0.82", lw=5, zorder=1)
+    bars = ax.add_collection(LineCollection([], lw=1.6, zorder=2), autolim=False)
+    dots = {}
+    for name, (colour, marker) in zip(schemes, map(mark, range(len(schemes))), strict=True):
+        look = {"color": colour, "marker": marker, "ms": 8.5, "mew": 1.6, "ls": "none"}
+        (dots[name],) = ax.plot([], [], label=name, zorder=3, **look)
+    pointers = [_pointer(ax, *look) for look in (("o", 19, "bold", 1), ("s", 18, "normal", -1))]
+    drawn, places = None, {}
+
+    def draw(found):
+        values = np.array(list(found.points.values()))  # scheme, axis, (value, low, high)
+        x_axis = _fit_axis(ax.xaxis, values[:, 0], found.x)
+        _fit_axis(ax.yaxis, values[:, 1], found.y)
+        xs, ys = _side_by_side(values[:, 0, 0], *x_axis), values[:, 1, 0]
+        moved = (xs - values[:, 0, 0])[:, None]
+        upright = np.stack([np.repeat(xs[:, None], 2, axis=1), values[:, 1, 1:]], axis=-1)
+        flat = np.stack([values[:, 0, 1:] + moved, np.repeat(ys[:, None], 2, axis=1)], axis=-1)
+        bars.set_segments([*upright, *flat])
+        bars.set_color([dots[name].get_color() for name in found.points] * 2)
+        places.clear()
+        places.update(zip(found.points, zip(xs, ys, strict=True), strict=True))
+        for name, dot in dots.items():
+            dot.set_data(*np.reshape(places.get(name, ()), (-1, 2)).T)
+            dot.set_markerfacecolor(dot.get_color() if name in found.front else "white")
+        front.set_data(*_staircase(found, places, ax))
+        arrow = _ARROW[found.x.better, found.y.better]
+        ax.set_title(title.format(arrow), fontsize=10, loc="left")
+
+    def update(found, picked, against):
+        nonlocal drawn
+        if found is not drawn:
+            draw(found)
+            drawn = found
+        names = picked, None if against == picked else against
+        for point_out, name in zip(pointers, names, strict=True):
+            point_out(name, places.get(name))
+
+    return update
+
+
+def _pointer(ax, shape, size, weight, up):
+    """Return what frames the marker at a place and names it, away from the edges."""
+    (ring,) = ax.plot([], [], shape, ms=size, mfc="none", mec="0.2", mew=1.4, animated=True)
+    label = ax.annotate(
+        "", (0, 0), (0, 0), textcoords="offset points", va="center", fontsize=10, weight=weight,
+        zorder=4, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
+        animated=True,
+    )  # fmt: skip
+
+    def point_out(name, place):
+        for artist in (ring, label):
+            artist.set_visible(place is not None)
+        if place is None:
+            return
+        ring.set_data(*np.transpose([place]))
+        x, y = ax.transAxes.inverted().transform(ax.transData.transform(place))
+        side = -1 if y > 0.86 else 1 if y < 0.14 else up
+        label.set(text=name, position=(0, 20 * side))
+        label.set_horizontalalignment("left" if x < 0.3 else "right" if x > 0.7 else "center")
+        label.xy = place
+
+    return point_out
+
+
+def _fit_axis(axis, values, quantity):
+    """Fit an axis to values and intervals; return its limits and whether it is logarithmic."""
+    logarithmic = scale_axis(axis, values.min(), values.max())
+    ends = np.array([values.min(), values.max()])
+    ends = np.log10(ends) if logarithmic else ends
+    pad = _MARGIN * np.ptp(ends) or 0.05 * abs(ends[0]) or 1
+    ends = np.array([ends[0] - pad, ends[1] + pad])
+    ends = 10**ends if logarithmic else ends
+    axis.axes.set(**{f"{axis.axis_name}lim": ends})
+    uncertain = (values[:, 1] != values[:, 2]).any()
+    axis.set_label_text(quantity.name + (", with 95 % interval" if uncertain else ""))
+    return ends, logarithmic
+
+
+def _side_by_side(xs, ends, logarithmic):
+    """Move schemes of the same x a little apart, never as far as the next other scheme."""
+    xs, ends = (np.log10(v) if logarithmic else v for v in (xs, ends))
+    distinct, moved = np.unique(xs), xs.copy()
+    for value in distinct:
+        (twins,) = np.nonzero(xs == value)
+        to_others = np.abs(distinct[distinct != value] - value)
+        room = min([_APART * np.ptp(ends), *to_others / len(twins)])
+        moved[twins] += room * (np.arange(len(twins)) - (len(twins) - 1) / 2)
+    return 10**moved if logarithmic else moved
+
+
+def _staircase(found, places, ax):
+    """Return the corners of the line that bounds what is reached, from edge to edge."""
+    limits = (found.x, ax.get_xlim()), (found.y, ax.get_ylim())
+    end, y = (ends[1] if quantity.better == "smaller" else ends[0] for quantity, ends in limits)
+    corners = []
+    for name in found.front:
+        x, reached = places[name]
+        corners += [(x, y), (x, reached)]
+        y = reached
+    return zip(*corners, (end, y), strict=True)
+
+
+def _names_panel(ax, schemes, columns):
+    """Draw the legend; return what turns the names that are not shown pale."""
+    rows = -(-len(schemes) // columns)
+    ax.set(xlim=(0, columns), ylim=(max(rows, 7) - 0.5, -0.5))
+    ax.axis("off")
+    entries = {}
+    for i, name in enumerate(schemes):
+        column, row = divmod(i, rows)
+        colour, marker = mark(i)
+        (dot,) = ax.plot(column + 0.04 * columns, row, marker, color=colour, ms=8)
+        entries[name] = dot, ax.text(column + 0.08 * columns, row, name, va="center")
+    for size_pt in _NAME_PT:  # measured, as small letters are widened
+        for _, text in entries.values():
+            text.set_fontsize(size_pt)
+        widest = max(text.get_window_extent().width for _, text in entries.values())
+        if widest <= (1 / columns - 0.09) * ax.bbox.width:
+            break
+
+    def update(shown):
+        for name, entry in entries.items():
+            alpha = 1 if name in shown else 0.25
+            for artist in entry:
+                if artist.get_alpha() != alpha:
+                    artist.set_alpha(alpha)
+
+    return update

@@ -1,0 +1,56 @@
+"""The picture of flipped images shows each with both answers, and how many there are."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import qkit as qk
+from qkit.evaluate.accuracy import from_predictions
+
+
+def words(ax):
+    """Return what is said of each image."""
+    return [text.get_text() for text in ax.texts if text.get_text()]
+
+
+@pytest.fixture
+def flips():
+    """Return two models that differ on five of eight images, and the images."""
+    labels = np.zeros(8, np.int64)
+    a = from_predictions(np.array([0, 0, 1, 1, 0, 0, 0, 0]), labels)
+    b = from_predictions(np.array([2, 0, 0, 2, 3, 4, 0, 0]), labels)
+    return qk.paired(a, b), np.random.default_rng(0).random((8, 28, 28)).astype(np.float32)
+
+
+def test_flips_show_the_images_and_both_answers(flips):
+    paired, x = flips
+    figure = qk.plot_flips(paired, x, names=("float32", "qat"))
+    assert isinstance(figure, Figure)
+    (ax,) = figure.axes
+    assert words(ax) == [
+        "is 0: 0 → 2\nlost",
+        "is 0: 1 → 0\ngained",
+        "is 0: 0 → 3\nlost",
+        "is 0: 0 → 4\nlost",
+        "is 0: 1 → 2\nboth wrong",
+    ]
+    sheet = ax.images[0].get_array()[..., 0]
+    tiles = sheet[-28:].reshape(28, 5, -1).swapaxes(0, 1)[:, :, 4:32]
+    np.testing.assert_array_equal(tiles, (255 - 255 * x[[0, 2, 4, 5, 3]]).astype(np.uint8))
+    assert figure.get_suptitle() == (
+        "5 of 8 images answered differently: qat loses 3 and gains 1 against float32"
+    )
+
+
+def test_flips_stop_at_the_limit_and_stand_where_there_are_none(flips):
+    paired, x = flips
+    assert len(words(qk.plot_flips(paired, x, limit=2).axes[0])) == 2
+    same = qk.plot_flips(qk.paired(paired.a, paired.a), x)
+    assert not words(same.axes[0])
+    assert same.get_suptitle().startswith("0 of 8 images")
+
+
+def test_flips_need_the_images_that_were_measured(flips):
+    paired, x = flips
+    with pytest.raises(ValueError, match=r"measured on 8 images, got 7.*the same images"):
+        qk.plot_flips(paired, x[:7])
