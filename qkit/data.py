@@ -70,7 +70,7 @@ class Dataset:
         """Say in one line which data these are and how many."""
         return (
             f"{self.name}: {len(self.x_train):,} training and {len(self.x_test):,} test images "
-            f"of {self.x_train.shape[1]}×{self.x_train.shape[2]} ({self.source})"
+            f"of {'×'.join(map(str, self.x_train.shape[1:]))} ({self.source})"
         )
 
     __repr__ = __str__ = summary

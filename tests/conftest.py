@@ -108,7 +108,7 @@ def saved(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def converted_once(tflite, aware):
     """Let `qk.compare` take the files of `tflite`, in place of converting each time anew."""
-    from qkit.evaluate import comparison
+    from qkit.evaluate import candidates
 
     def convert(model, scheme, calibration):
         scheme = find_scheme(scheme)
@@ -119,7 +119,7 @@ def converted_once(tflite, aware):
     @contextlib.contextmanager
     def patched():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(comparison, "convert", convert)
+            patch.setattr(candidates, "convert", convert)
             yield
 
     return patched
@@ -222,7 +222,7 @@ def hand_made():
     """Return a function that makes a Comparison out of plain numbers, without any model."""
     from types import MappingProxyType
 
-    from qkit.evaluate.accuracy import from_predictions
+    from qkit.evaluate.accuracy import accuracy_of
 
     labels = np.arange(1000) % 10
 
@@ -231,7 +231,7 @@ def hand_made():
         predictions = {name: labels.copy() for name in rows}
         for name, (wrong, *_) in rows.items():
             predictions[name][list(wrong)] += 1
-        accuracies = {name: from_predictions(p, labels) for name, p in predictions.items()}
+        accuracies = {name: accuracy_of(p, labels) for name, p in predictions.items()}
         reference = next(iter(accuracies.values()))
         times = {name: float(row[2]) for name, row in rows.items()}
         ratio = {name: us / next(iter(times.values())) for name, us in times.items()}

@@ -196,7 +196,7 @@ ARGUMENTS = [
     case("cache that cannot be written", lambda g: (g.without_cache(), fit(g, cache=True)), PermissionError, "cannot write its cache to", "Set QKIT_CACHE", "cache=False"),
     case("latency of nothing", lambda g: qk.latency({}, g.x), TypeError, "one entry or more", "{'float32': tflite}"),
     case("latency of a list", lambda g: qk.latency([g.tflite], g.x), TypeError, "must be a dict", "got list"),
-    case("latency of one instance", lambda g: qk.latency({"a": g.tflite}, g.x, instances=1), ValueError, "2 instances or more, got 1"),
+    case("latency of one instance", lambda g: qk.latency({"a": g.tflite}, g.x, instances=1), ValueError, "latency: instances must be a whole number of 2 or more, got 1"),
     case("unknown data set", lambda g: qk.load_data("MNIST"), ValueError, "load_data: name must be one of 'mnist'", "got 'MNIST'"),
     case("paired with others", lambda g: qk.paired(qk.accuracy(g.tflite, g.x, g.y), qk.accuracy(g.tflite, g.x[:5], g.y[:5])), ValueError, "different images (20 and 5)", "same labels"),
     case("ranges of a plain model", lambda g: qk.range_history(g.model, g.data, steps=1), ValueError, "has no ranges to follow", "qk.quantization_aware"),

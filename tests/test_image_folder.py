@@ -158,7 +158,7 @@ def test_more_than_eight_bits_is_refused(tmp_path):
         qk.load_image_folder(tmp_path, 8, unchanged).sample(1)
 
 
-def test_accuracy_of_a_folder_is_that_of_its_images(folder, tf):
+def test_accuracy_of_a_folder_is_that_of_its_images(folder, tf, monkeypatch):
     images = qk.load_image_folder(folder, 8, lambda pixels: pixels / 255)
     keras = tf.keras
     model = keras.Sequential(
@@ -169,24 +169,23 @@ def test_accuracy_of_a_folder_is_that_of_its_images(folder, tf):
         ]
     )  # blue is the third channel and the first class
     done = []
-    found = qk.streamed_accuracy(
-        qk.convert(model, "float32"), images, batch_size=5, follow=done.append
-    )
+    monkeypatch.setattr("qkit.evaluate.accuracy._BATCH_IMAGES", 5)
+    found = qk.accuracy(qk.convert(model, "float32"), images, follow=done.append)
     assert (found.accuracy, found.n) == (1.0, 12)
     assert done == [5, 10, 12]
-    assert qk.streamed_accuracy(model, images).predictions.tolist() == found.predictions.tolist()
+    assert qk.accuracy(model, images).predictions.tolist() == found.predictions.tolist()
     names = ["red", "green", "blue"]
     other = qk.load_image_folder(folder, 8, lambda pixels: pixels / 255, class_names=names)
-    assert qk.streamed_accuracy(model, other).accuracy == pytest.approx(1 / 3)
+    assert qk.accuracy(model, other).accuracy == pytest.approx(1 / 3)
 
 
 def test_folder_with_fewer_classes_than_outputs_is_refused(folder, toy_model, toy_tflite):
     images = qk.load_image_folder(folder, 4, unchanged, class_names=["red", "green", "blue", "x"])
     for model in (toy_model(), toy_tflite):
         with pytest.raises(ValueError, match=r"the model has 3 outputs, and the folder 4 classes"):
-            qk.streamed_accuracy(model, images)
+            qk.accuracy(model, images)
     with pytest.raises(ValueError, match=r"Pass class_names=… to load_image_folder"):
-        qk.streamed_accuracy(toy_model(classes=1000), images)
+        qk.accuracy(toy_model(classes=1000), images)
 
 
 def test_path_may_be_text(folder):

@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 
 import qkit as qk
-from qkit.published.classification import CLASSIFICATION
-from qkit.published.relatives import Relative
+from qkit.published.relatives import RELATIVES, TOP_1, Relative
 
 TOOL = Path(__file__).parent.parent / "tools" / "published_seeds.py"
-OWN = Relative("my own", None, qk.models.walkthrough_cnn, CLASSIFICATION, epochs=1)
+OWN = Relative("my own", None, qk.models.walkthrough_cnn, TOP_1, epochs=1)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def tool():
 
 
 def test_interrupted_and_taken_up_again(tool, digits, tmp_path, monkeypatch):
-    path, measured, whole = tmp_path / "seeds.csv", [], qk.int16_effect
+    path, measured, whole = tmp_path / "seeds.csv", [], qk.published.int16_effect
 
     def counted(network, data, *, seed):
         if len(measured) == 2:
@@ -34,7 +33,7 @@ def test_interrupted_and_taken_up_again(tool, digits, tmp_path, monkeypatch):
         measured.append((network.name, seed))
         return whole(network, data, seed=seed, cache=False)
 
-    monkeypatch.setattr(qk, "int16_effect", counted)
+    monkeypatch.setattr(qk.published, "int16_effect", counted)
     with pytest.raises(KeyboardInterrupt):
         tool.main(tool.NETWORKS[::-1], (0, 1), path=path, data=digits)
     left = pd.read_csv(path)
@@ -55,4 +54,4 @@ def test_interrupted_and_taken_up_again(tool, digits, tmp_path, monkeypatch):
 def test_committed_table_has_each_network_under_three_seeds(tool):
     stored = pd.read_csv(tool.TABLE)
     assert stored.groupby("network").seed.apply(sorted).map(lambda s: s == [0, 1, 2]).all()
-    assert set(qk.RELATIVES) <= set(stored["network"])
+    assert set(RELATIVES) <= set(stored["network"])

@@ -33,22 +33,17 @@ SCHEMES = ("float32", "dynamic_range", "float16", "full_integer", "int16_activat
 
 _NOISE_IMAGES = 8  # size and latency do not depend on what they show
 _LOOK_S = 0.2
+_COLUMNS = (
+    *("scheme", "size_bytes", "size_ratio", "latency_ms", "latency_low_ms", "latency_high_ms"),
+    *("latency_ratio", "latency_ratio_low", "latency_ratio_high", "status"),
+    *("accuracy", "accuracy_low", "accuracy_high"),
+    *("difference_pp", "difference_low_pp", "difference_high_pp", "p_value", "accuracy_status"),
+)
 _PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert")
 
 
 def measure(name, options):
-    """Return the rows of one network, one for each scheme.
-
-    Parameters
-    ----------
-    name : str
-        In `ARCHITECTURES`.
-    options : argparse.Namespace
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
+    """Return the rows of one network, one for each scheme."""
     size = options.image_size or ARCHITECTURES[name].image_size
     preprocess, weights, images, missing = ARCHITECTURES[name].preprocess, None, None, ""
     if options.images:
@@ -67,10 +62,17 @@ def measure(name, options):
         settle_batch_norm(model, calibration)
     else:
         calibration = None  # drawn from the images
-    found = qk.footprint(
-        model, options.schemes, calibration=calibration, images=images, threads=options.threads
+    found = qk.compare(
+        model,
+        schemes=options.schemes,
+        calibration=calibration,
+        images=images,
+        threads=options.threads,
     )
     rows = found.to_frame().reset_index()
+    for end in ("", "_low", "_high"):
+        rows[f"latency{end}_ms"] = rows[f"latency{end}_us"] / 1e3
+    rows = rows.reindex(columns=_COLUMNS)
     if missing:
         rows.loc[rows["status"] == "measured", "accuracy_status"] = missing
     here = qk.environment()
@@ -87,19 +89,9 @@ def measure(name, options):
 
 
 def measured_apart(name, arguments):
-    """Measure a network in a process of its own.
+    """Return the rows of a network, measured in a process of its own, or None where that failed.
 
-    Parameters
-    ----------
-    name : str
-    arguments : list of str
-        The options, as they were typed.
-
-    Returns
-    -------
-    pandas.DataFrame or None
-        Its rows, with the largest memory that the process and its helpers held together, and its
-        seconds; None where it failed.
+    With the largest memory that the process and its helpers held together, and its seconds.
     """
     started, peak = time.perf_counter(), 0
     with tempfile.TemporaryDirectory() as folder:

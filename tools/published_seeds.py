@@ -15,14 +15,15 @@ import pandas as pd
 
 import qkit as qk
 from qkit.cache import write_atomically
-from qkit.published import unrolled_rnn
+from qkit.published import RELATIVES
+from qkit.published.reading import unrolled_rnn
 
 TABLE = Path(__file__).resolve().parent.parent / "notebooks" / "published_seeds.csv"
 SEEDS = (0, 1, 2)
-_LSTM = qk.RELATIVES["unrolled LSTM"]
+_LSTM = RELATIVES["unrolled LSTM"]
 # The other recurrent cells have no published counterpart: does the kind of cell matter?
 NETWORKS = (
-    *qk.RELATIVES.values(),
+    *RELATIVES.values(),
     *(
         replace(_LSTM, name=name, published=None, build=partial(unrolled_rnn, cell=cell))
         for name, cell in (("unrolled GRU", "gru"), ("unrolled simple RNN", "simple"))
@@ -31,20 +32,12 @@ NETWORKS = (
 
 
 def row_of(effect, seed):
-    """Return one row of the table.
-
-    Parameters
-    ----------
-    effect : Int16Effect
-    seed : int
-
-    Returns
-    -------
-    dict
-    """
-    task = effect.scores.task
-    row = {"network": effect.relative.name, "seed": seed, "metric": task.metric}
-    row |= {"n": effect.scores.n, **effect.scores.score, "lost_unit": task.unit or "points"}
+    """Return one row of the table."""
+    metric = effect.relative.metric
+    row = {"network": effect.relative.name, "seed": seed, "metric": metric.name}
+    row |= {"n": effect.scores["float32"].n}
+    row |= {name: score.value for name, score in effect.scores.items()}
+    row["lost_unit"] = metric.unit or "points"
     for name, (value, low, high) in effect.lost.items():
         row |= {f"{name}_lost": value, f"{name}_lost_low": low, f"{name}_lost_high": high}
     here = qk.environment()
@@ -60,7 +53,7 @@ def main(networks=NETWORKS, seeds=SEEDS, *, path=TABLE, data=None):
     data = data or qk.load_data("mnist")
     for place, (network, seed) in enumerate(todo, 1):
         print(f"{network.name}, seed {seed}, {place} of {len(todo)} …", flush=True)
-        effect = qk.int16_effect(network, data, seed=seed)
+        effect = qk.published.int16_effect(network, data, seed=seed)
         rows = pd.DataFrame([row_of(effect, seed)])
         table = pd.concat([table, rows], ignore_index=True) if len(table) else rows
         table = table.sort_values(["network", "seed"], key=_place)

@@ -1,13 +1,18 @@
-"""How often a classifier is right, and how sure that figure is."""
+"""How well a model does on labelled data, by accuracy or a metric of one's own, and how surely."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from qkit import validate
-from qkit._tensorflow import classifier_shape
-from qkit.interpreter.run import classifier_shapes, open_interpreter, scores
+from qkit._tensorflow import classifier_shape, single_shapes
+from qkit.interpreter.run import classifier_shapes, open_interpreter, outputs, scores
 from qkit.result import Result
+
+_RESAMPLES = 2000
+_BATCH_IMAGES = 100  # of a folder, in memory at once
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,7 +46,7 @@ class Accuracy(Result):
 
     def first(self, n):
         """Return the accuracy on the first `n` images alone."""
-        return from_predictions(self.predictions[:n], self.labels[:n])
+        return accuracy_of(self.predictions[:n], self.labels[:n])
 
     def to_frame(self):
         """Return a DataFrame of one row."""
@@ -57,36 +62,111 @@ class Accuracy(Result):
         return f"{self.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}, n = {self.n:,})"
 
 
-def accuracy(model, x, y, *, batched=True, threads=None):
-    """Measure the accuracy of a .tflite classifier, or of the Keras model it came from.
+@dataclass(frozen=True)
+class Metric:
+    """A measure of success, for models that do something else than tell classes apart.
+
+    Attributes
+    ----------
+    name : str
+        As in a table's head.
+    unit : str
+        "" for a share in [0, 1], or "dB".
+    higher_is_better : bool
+    tallies : callable
+        From outputs of shape (n, *output), float32, and targets to an array with one row an item
+        (or, for a metric that ranks over all items, to anything that `score` understands).
+    score : callable
+        From tallies and the item weights of shape (n,) to the figure. An item of weight 2 counts as
+        if it were there twice: that is how a bootstrap draws.
+    """
+
+    name: str
+    unit: str
+    higher_is_better: bool
+    tallies: Callable
+    score: Callable
+
+    def said(self, value, *, signed=False):
+        """Return a score, or with its sign a difference of two, with its unit."""
+        sign = "+" if signed else ""
+        if self.unit:
+            return f"{value:{sign}.2f} {self.unit}"
+        return f"{100 * value:{sign}.2f} {'points' if signed else '%'}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Score(Result):
+    """What a model scored by a metric.
+
+    Attributes
+    ----------
+    metric : Metric
+    tallies : object
+        What the metric counted, item by item.
+    n : int
+        Number of items.
+    value : float
+        In the metric's unit.
+    interval : (float, float)
+        Its 95 % bootstrap interval, over the items.
+    """
+
+    metric: Metric
+    tallies: object
+    n: int
+    value: float
+    interval: tuple
+
+    @cached_property
+    def draws(self):
+        """The score on each of 2,000 bootstrap samples, the same ones for any model of n items."""
+        return _resampled(self.metric, self.tallies, self.n)
+
+    def to_frame(self):
+        """Return a DataFrame of one row."""
+        import pandas as pd
+
+        low, high = self.interval
+        return pd.DataFrame([{self.metric.name: self.value, "low": low, "high": high, "n": self.n}])
+
+    def summary(self):
+        """Say in one line what it scored, with the interval."""
+        value, low, high = map(self.metric.said, (self.value, *self.interval))
+        return f"{self.metric.name} {value} (95 % interval {low} to {high}, n = {self.n:,})"
+
+
+def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follow=None):
+    """Measure how well a .tflite file does, or the Keras model it came from.
 
     Parameters
     ----------
     model : bytes or tf.keras.Model
-        A .tflite file with one input and class scores of shape (n, classes) as output.
-    x : ndarray of shape (n, *image), float
+        With one input, and class scores of shape (n, classes) as output; with a `metric`, any
+        output.
+    x : ndarray of shape (n, *input), float; or ImageFolder
         On the scale the model was trained on. A file that takes integers gets them scaled, rounded
-        and clipped by the grid of its own input.
+        and clipped by the grid of its own input. The images of a folder are never all in memory.
     y : ndarray of shape (n,), integer
-        Class numbers.
+        Class numbers, or targets as the metric takes them; a folder has its own.
+    metric : Metric, optional
+        What to count instead of right classes.
     batched : bool
         Run many images at once where the file allows it; the predictions are the same.
     threads : int or None
         None takes one a core.
+    follow : callable, optional
+        Called with the number of images done after each batch of a folder.
 
     Returns
     -------
-    Accuracy
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the file cannot be run, is no classifier, or the data do not fit it.
+    Accuracy or Score
+        A score with a metric. Its interval is percentiles of 2,000 bootstrap samples of the items.
 
     References
     ----------
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22
-    (1927): the score interval.
+    (1927): the interval of an accuracy.
 
     Examples
     --------
@@ -96,90 +176,22 @@ def accuracy(model, x, y, *, batched=True, threads=None):
     >>> accuracy(tflite, digits.x_test, digits.y_test).n
     500
     """
-    if hasattr(model, "predict"):
-        shape, _ = classifier_shape(model, what="accuracy")
-        x = validate.images(x, shape, what="accuracy: x")
-        given = model.predict(x, batch_size=500, verbose=0)
-    else:
-        given = scores(model, x, batched=batched, threads=threads, what="accuracy")
-    y = validate.labels(y, count=len(given), classes=given.shape[1], what="accuracy: y")
-    return from_predictions(given.argmax(axis=1), y)
-
-
-def streamed_accuracy(model, images, *, batch_size=100, follow=None):
-    """Measure the accuracy on a folder of images that are never all in memory.
-
-    Parameters
-    ----------
-    model : bytes or tf.keras.Model
-        As for `accuracy`.
-    images : ImageFolder
-        Or anything with `class_names` and `batches(size)`.
-    batch_size : int
-        Images in memory at once.
-    follow : callable, optional
-        Called with the number of images done after each batch.
-
-    Returns
-    -------
-    Accuracy
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the model is none that can be run, or knows another number of classes than the folder:
-        its class numbers would then mean other things.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> import qkit as qk
-    >>> digits, tflite = qk.load_data("digits"), qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> whole = [(digits.x_test, digits.y_test)]
-    >>> images = SimpleNamespace(class_names="0123456789", batches=lambda size: whole)
-    >>> streamed_accuracy(tflite, images).n
-    500
-    """
-    if hasattr(model, "predict"):
-        classes = classifier_shape(model, what="accuracy")[1]
-    else:
-        classes = classifier_shapes(open_interpreter(model))[1]
-    require_same_classes(images, classes)
-    parts = []
-    for x, y in images.batches(batch_size):
-        parts.append(accuracy(model, x, y))
-        if follow is not None:
-            follow(sum(part.n for part in parts))
-    return from_predictions(
-        np.concatenate([part.predictions for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-    )
-
-
-def require_same_classes(images, classes):
-    """Refuse a folder of images whose class numbers mean other things than the model's outputs.
-
-    Parameters
-    ----------
-    images : ImageFolder
-    classes : int
-        Outputs of the model.
-
-    Raises
-    ------
-    ValueError
-        If their numbers of classes differ.
-    """
-    if len(images.class_names) != classes:
-        raise ValueError(
-            f"accuracy: the model has {classes:,} outputs, and the folder "
-            f"{len(images.class_names):,} classes: their numbers would not mean the same. "
-            "Pass class_names=… to load_image_folder, a sub-folder name for each output in order "
-            "(for ImageNet the 1,000 WordNet ids, sorted); the folder may hold a few of them."
+    running = {"batched": batched, "threads": threads}
+    if hasattr(x, "batches"):
+        if metric is not None:
+            raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
+        return _streamed(model, x, running, follow)
+    if metric is not None:
+        y = validate.targets(y, count=len(x), what="accuracy: y")
+        return _scored(
+            metric, metric.tallies(_computed(model, x, running, classes=False), y), len(x)
         )
+    given = _computed(model, x, running)
+    y = validate.labels(y, count=len(given), classes=given.shape[1], what="accuracy: y")
+    return accuracy_of(given.argmax(axis=1), y)
 
 
-def from_predictions(predictions, labels):
+def accuracy_of(predictions, labels):
     """Return the accuracy of predictions that are there already.
 
     Parameters
@@ -192,7 +204,7 @@ def from_predictions(predictions, labels):
 
     Examples
     --------
-    >>> from_predictions(np.array([1, 2, 3, 4]), np.array([1, 2, 3, 3])).accuracy
+    >>> accuracy_of(np.array([1, 2, 3, 4]), np.array([1, 2, 3, 3])).accuracy
     0.75
     """
     from scipy.stats import binomtest
@@ -200,3 +212,59 @@ def from_predictions(predictions, labels):
     right = int(np.count_nonzero(predictions == labels))
     interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
     return Accuracy(predictions, labels, right / len(labels), (interval.low, interval.high))
+
+
+from_predictions = accuracy_of  # the name it had, until all callers have changed
+
+
+def ratio(tallies, weights):
+    """Return the weighted sum of the first column over that of the second: right ones over all."""
+    over, under = weights @ tallies
+    return float(over / under)
+
+
+def require_same_classes(images, classes):
+    """Refuse a folder of images whose class numbers mean other things than the model's outputs."""
+    if len(images.class_names) != classes:
+        raise ValueError(
+            f"accuracy: the model has {classes:,} outputs, and the folder "
+            f"{len(images.class_names):,} classes: their numbers would not mean the same. "
+            "Pass class_names=… to load_image_folder, a sub-folder name for each output in order "
+            "(for ImageNet the 1,000 WordNet ids, sorted); the folder may hold a few of them."
+        )
+
+
+def _streamed(model, images, running, follow):
+    if hasattr(model, "predict"):
+        classes = classifier_shape(model, what="accuracy")[1]
+    else:
+        classes = classifier_shapes(open_interpreter(model))[1]
+    require_same_classes(images, classes)
+    predictions, labels = [], []
+    for x, y in images.batches(_BATCH_IMAGES):
+        predictions.extend(_computed(model, x, running).argmax(axis=1))
+        labels.extend(y)
+        if follow is not None:
+            follow(len(labels))
+    return accuracy_of(np.array(predictions), np.array(labels))
+
+
+def _computed(model, x, running, *, classes=True):
+    """Return the class scores, or what else there is, of a file or a Keras model."""
+    if hasattr(model, "predict"):
+        shape, _ = (classifier_shape if classes else single_shapes)(model, what="accuracy")
+        x = validate.images(x, shape, what="accuracy: x")
+        return model.predict(x, batch_size=500, verbose=0)
+    return (scores if classes else outputs)(model, x, what="accuracy", **running)
+
+
+def _scored(metric, tallies, n):
+    low, high = np.percentile(_resampled(metric, tallies, n), [2.5, 97.5])
+    value = metric.score(tallies, np.ones(n))
+    return Score(metric, tallies, n, value, (float(low), float(high)))
+
+
+def _resampled(metric, tallies, n):
+    rng = np.random.default_rng(0)  # the same samples for every model
+    drawn = (rng.integers(0, n, n) for _ in range(_RESAMPLES))
+    return np.array([metric.score(tallies, np.bincount(items, minlength=n)) for items in drawn])

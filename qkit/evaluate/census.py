@@ -20,50 +20,19 @@ _UNPACKING = ("DEQUANTIZE", "DENSIFY")  # what may stand between a constant and 
 
 @dataclass(frozen=True)
 class KernelCensus:
-    """What one kernel holds.
+    """What one kernel holds: a row of the table."""
 
-    Attributes
-    ----------
-    name : str
-        Of the layer.
-    shape : tuple of int
-        As the model or the file has it: Keras counts output channels last, a .tflite file first
-        (but last in a depthwise kernel).
-    dtype : str
-    size_bytes : int
-        As stored.
-    sparse_encoded : bool
-        Whether the file leaves out zeros; the places of the others then stand in its metadata, and
-        not in `size_bytes`.
-    sparsity : float
-        Share of weights that are zero; in 0–1.
-    two_of_four_share : float
-        Share of groups of four neighbours along the input channels with two zeros or more, in 0–1;
-        what is left over counts as with zeros. NaN for depthwise kernels, and where there are fewer
-        than four input channels.
-    distinct_stored : int
-        Different numbers as stored: of int8 at most 256, whatever the scales.
-    distinct_values : int
-        Different weights as the network computes with them: where each output channel has its own
-        scale, one integer stands for as many values.
-    distinct_per_channel : int
-        Different weights in that output channel which has most of them. Of a clustered layer it
-        stays below the number of clusters, also where scales per channel multiply the other two.
-    entropy_bits : float
-        Of the stored numbers, in bits a weight.
-    """
-
-    name: str
-    shape: tuple
+    name: str  # of the layer
+    shape: tuple  # Keras counts output channels last, a .tflite file first, depthwise ones last
     dtype: str
-    size_bytes: int
-    sparse_encoded: bool
-    sparsity: float
-    two_of_four_share: float
-    distinct_stored: int
-    distinct_values: int
-    distinct_per_channel: int
-    entropy_bits: float
+    size_bytes: int  # as stored
+    sparse_encoded: bool  # zeros left out; the places of the others are not in `size_bytes`
+    sparsity: float  # share of zeros
+    two_of_four_share: float  # groups of four inputs with two zeros or more; NaN where none are
+    distinct_stored: int  # numbers as stored: of int8 at most 256, whatever the scales
+    distinct_values: int  # as the network computes with them: an integer times each scale
+    distinct_per_channel: int  # in the output channel with most; at most the number of clusters
+    entropy_bits: float  # of the stored numbers, in bits a weight
 
     @property
     def count(self):
@@ -131,16 +100,6 @@ class WeightCensus(Result):
             f"{self.left_out_values:,} values of one axis"
         )
 
-    def _repr_html_(self):
-        shares = dict.fromkeys(("sparsity", "two_of_four_share"), "{:.1%}".format)
-        counts = ("size_bytes", "distinct_stored", "distinct_values", "distinct_per_channel")
-        return self.to_frame().to_html(
-            formatters=shares
-            | dict.fromkeys(counts, "{:,}".format)
-            | {"entropy_bits": "{:.2f}".format},
-            na_rep="–",
-        )
-
     def _mean(self, name):
         return sum(k.count * getattr(k, name) for k in self.kernels) / self.count
 
@@ -159,11 +118,6 @@ def weight_census(model_or_tflite):
     WeightCensus
         Of tensors of two axes or more. A layer has one name in a model and in a file; what the
         converter made without a layer, and sparse-encoded weights, have the file's own name.
-
-    Raises
-    ------
-    KerasVersionError, TypeError, TfliteError, ValueError
-        If it is neither, is damaged, or has no kernel.
 
     Notes
     -----

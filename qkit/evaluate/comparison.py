@@ -5,27 +5,25 @@ from pathlib import Path
 from types import MappingProxyType
 
 from qkit.cache import write_atomically
-from qkit.data import drawn
-from qkit.evaluate import report
+from qkit.evaluate import candidates, report
 from qkit.evaluate.accuracy import accuracy
-from qkit.evaluate.latency import Latency, latency
+from qkit.evaluate.candidates import REFERENCE
+from qkit.evaluate.latency import Latency, latency, merged
 from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
 from qkit.progress import progress_line
 from qkit.result import Result
 from qkit.tflite.file import read_tflite
-from qkit.toolchain.convert import convert
-from qkit.toolchain.schemes import SCHEMES, find_scheme
-from qkit.toolchain.techniques import TECHNIQUES, train_missing
 
-_CALIBRATION_IMAGES = 300
-_LABELS = SCHEMES["qat"].needs
-_CONTROL = "control"
-_CONTROLS = {"float32": "control_float32", "full_integer": "control_full_integer"}
-_NO_CONTROL = (
-    "not measured: pass trained={…, 'control': …}, a float model trained for the epochs that QAT "
-    "got on top"
+_NO_LABELS = "not measured: pass data or images=…, labelled ones, for a model with trained weights"
+_UNTRAINED = (
+    "not measured: the copy is not trained through the grid; pass trained={'qat': …}, one that is"
 )
+# Where a float32 inference takes milliseconds, fewer of them; int16 activations are then timed
+# apart: reference kernels, which they run in, are two orders slower, seconds an inference.
+_LARGE_US = 1000
+_SMALL = {"instances": 20, "rounds": 7}
+_LARGE, _LARGE_INT16 = {"instances": 8, "rounds": 5}, {"instances": 6, "rounds": 1}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,16 +36,18 @@ class Comparison(Result):
         The .tflite files. The first is the float32 reference.
     needs : mapping of str to str
         The data that each asked for beside the trained model.
-    accuracies : mapping of str to Accuracy
-    paired : mapping of str to Paired
-        Each against the reference.
+    accuracies : mapping of str to Accuracy, or Score where there is a metric
+        Of the files that were held against labelled images.
+    paired : mapping of str to Paired or PairedScores
+        Each of these against the reference.
     sizes : mapping of str to Size
     latency : Latency
     float_operators : mapping of str to int
         Operators that still compute in floating point.
     not_measured : mapping of str to str
-        Rows that belong into the table and could not be filled, with the reason.
+        Why a row has no accuracy, or nothing at all: "not possible" where the tool chain refuses.
     data_name : str
+        Empty without labelled images.
     """
 
     models: MappingProxyType
@@ -69,34 +69,42 @@ class Comparison(Result):
         """Return a DataFrame with one row per scheme; units stand in the column names.
 
         Ratios are to the reference: `size_ratio` is how many times smaller the file is,
-        `latency_ratio` how many times as long an inference takes.
+        `latency_ratio` how many times as long an inference takes. `status`, of size and latency,
+        and `accuracy_status` are "measured", or the reason why not.
         """
         import pandas as pd
 
-        parts = []
         times = self.latency.to_frame().to_dict("index")
-        for name in self.models:
-            low, high = self.accuracies[name].interval
-            difference = self.paired[name].to_frame().to_dict("records")[0]
-            reference_bytes = self.sizes[self.reference].size_bytes
-            parts.append(
-                {
-                    "accuracy": self.accuracies[name].accuracy,
-                    "accuracy_low": low,
-                    "accuracy_high": high,
-                    **difference,
-                    "size_bytes": self.sizes[name].size_bytes,
-                    "deflated_bytes": self.sizes[name].deflated_bytes,
-                    "size_ratio": reference_bytes / self.sizes[name].size_bytes,
-                    **times[name],
-                    "float_operators": self.float_operators[name],
-                    "needs": self.needs[name],
-                }
-            )
-        frame = pd.DataFrame(parts, index=list(self.models))
+        rows = {
+            name: {
+                **self._judged(name),
+                **self._sizes(name),
+                **times[name],
+                "float_operators": self.float_operators[name],
+                "needs": self.needs[name],
+                "status": "measured",
+                "accuracy_status": self.not_measured.get(name, "measured"),
+            }
+            for name in self.models
+        }
         for name, reason in self.not_measured.items():
-            frame.loc[name, "needs"] = reason
-        return frame.rename_axis("scheme")
+            rows.setdefault(name, {"status": reason, "accuracy_status": reason})
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scheme")
+
+    def _judged(self, name):
+        if name not in self.accuracies:
+            return dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), float("nan"))
+        (found,) = self.accuracies[name].to_frame().drop(columns="n").to_dict("records")
+        (against,) = self.paired[name].to_frame().to_dict("records")
+        return found | against
+
+    def _sizes(self, name):
+        found, reference = self.sizes[name], self.sizes[self.reference]
+        return {
+            "size_bytes": found.size_bytes,
+            "deflated_bytes": found.deflated_bytes,
+            "size_ratio": reference.size_bytes / found.size_bytes,
+        }
 
     def to_display(self):
         """Return the table as a DataFrame of text, rounded and with intervals, for reading."""
@@ -108,37 +116,7 @@ class Comparison(Result):
 
     def summary(self):
         """Say in a few sentences what the schemes save, at what price, and what QAT adds."""
-        frame = self.to_frame().drop(index=list(self.not_measured))
-        others = frame.drop(index=[self.reference, *_CONTROLS.values()], errors="ignore")
-        worse = others[(others["p_value"] < 0.05) & (others["difference_pp"] < 0)]
-        kept = others.drop(index=worse.index)
-        text = (
-            f"{len(kept)} of {len(others)} schemes lose no accuracy against {self.reference} that "
-            f"{self.accuracies[self.reference].n:,} images could show"
-        )
-        if len(worse):
-            text += f" ({', '.join(worse.index)} do)"
-        if len(kept):
-            small, fast = kept["size_bytes"].idxmin(), kept["latency_us"].idxmin()
-            packed = kept["deflated_bytes"].idxmin()
-            times = frame["deflated_bytes"][self.reference] / kept["deflated_bytes"][packed]
-            text += (
-                f"; of these {small} is the smallest file ({kept['size_ratio'][small]:.2f} times "
-                f"smaller), {packed} the smallest deflated ({times:.2f} times) and {fast} the "
-                "fastest "
-                f"({kept['latency_ratio'][fast]:.2f} times the time)"
-            )
-        return f"{text}.{self._qat_sentence()}"
-
-    def _qat_sentence(self):
-        """Hold QAT against the float model of equal epochs, both in int8."""
-        control = _CONTROLS["full_integer"]
-        if "qat" in self.models and control in self.models:
-            against = paired(self.accuracies[control], self.accuracies["qat"]).summary()
-            return f" qat against {control}, which had the same epochs: {against}."
-        if "qat" in self.models:
-            return " qat has no control here: what it gains may be its extra training."
-        return ""
+        return report.summary(self)
 
     def __repr__(self):
         return f"{self.to_display().to_string()}\n" + "\n".join(self.notes())
@@ -167,22 +145,28 @@ class Comparison(Result):
 
 def compare(
     model,
-    data,
+    data=None,
     schemes=None,
     *,
     trained=None,
     calibration=None,
+    images=None,
+    metric=None,
     extra=None,
     threads=1,
 ):
     """Convert a model under several schemes and measure them side by side.
 
+    A scheme that the tool chain refuses for this model is a row with the reason, not an error.
+
     Parameters
     ----------
     model : tf.keras.Model, str or Path
-        A trained Keras 2 classifier, or the folder of its SavedModel.
-    data : Dataset
-        Or anything with `x_train`, `x_test`, `y_test` and `name`.
+        A trained Keras 2 classifier, or the folder of its SavedModel; with a `metric`, any model of
+        one input and one output.
+    data : Dataset, optional
+        Or anything with `x_train`, `x_test`, `y_test` and `name`. Without it, or `images`, no
+        accuracy is measured.
     schemes : iterable of str or Scheme, optional
         `qk.SCHEMES` for all, or names of them, also combined as in "pruned+full_integer". By
         default those that need no training, and those for which `trained` has a model. The float32
@@ -192,9 +176,15 @@ def compare(
         "pruned_clustered", "pqat", "cqat", "pcqat"; and "control", the float model trained for the
         epochs that QAT got on top, which shows what the extra training alone gives. What the
         schemes ask for and is not here is trained in the way of `qkit.toolchain.techniques`, or
-        looked up where that was done before.
+        looked up where that was done before. Without data to train on, an untrained copy stands for
+        "qat": its size and latency are the same.
     calibration : ndarray, optional
-        Images for the schemes that need a sample; 300 random training images by default.
+        Images for the schemes that need a sample, a few where only size and latency count; by
+        default 300 random training images, or 100 of `images`.
+    images : ImageFolder, optional
+        Labelled images to measure the accuracies on, some at a time, in place of the test images.
+    metric : Metric, optional
+        What to count instead of right classes.
     extra : dict of str to bytes, optional
         Further .tflite files to measure along.
     threads : int
@@ -204,11 +194,6 @@ def compare(
     -------
     Comparison
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a scheme, the model or the data are not fit for it.
-
     Examples
     --------
     >>> import qkit as qk
@@ -216,69 +201,72 @@ def compare(
     >>> list(compare(model, digits, ["dynamic_range"]).models)
     ['float32', 'dynamic_range']
     """
-    trained = _checked(trained)
-    schemes = _chosen(schemes, trained)
-    if calibration is None:
-        calibration = drawn(data.x_train, _CALIBRATION_IMAGES)
-    trained = train_missing({s.technique for s in schemes}, model, data, trained, calibration)
-    models, needs, not_measured = {}, {}, {}
+    trained = candidates.checked(trained)
+    schemes = candidates.chosen(schemes, trained)
+    calibration = candidates.calibration_images(model, data, images, calibration, metric)
+    missing = candidates.train(schemes, model, data, trained, calibration)
+    x = y = None
+    if images is not None:
+        x, data_name = images, "a folder"
+    elif data is not None:
+        x, y, data_name = data.x_test, data.y_test, data.name
     with progress_line() as show:
-        for scheme in schemes:
-            show(f"converting: {scheme.name} …")
-            source = trained[scheme.technique] if scheme.technique else model
-            models[scheme.name] = convert(source, scheme, calibration)
-            needs[scheme.name] = _LABELS if scheme.technique else scheme.needs
-        if "qat" in trained:
-            for name, row in _CONTROLS.items():
-                if _CONTROL not in trained:
-                    not_measured[row] = _NO_CONTROL
-                    continue
-                models[row] = convert(trained[_CONTROL], name, calibration)
-                needs[row] = _LABELS
+        models, needs = candidates.converted(schemes, model, trained, calibration, missing, show)
         for name, tflite in (extra or {}).items():
             models[name], needs[name] = tflite, "–"
-        accuracies = {}
-        for name, tflite in models.items():
-            show(f"{name}: {len(data.x_test):,} test images …")
-            accuracies[name] = accuracy(tflite, data.x_test, data.y_test)
+        missing |= _unlabelled(models, schemes, trained, x)
+        accuracies = {
+            name: _judged(name, tflite, x, y, metric, show)
+            for name, tflite in models.items()
+            if name not in missing
+        }
         show("latency, all models in turn …")
-        times = latency(models, data.x_test, threads=threads)
-        show(f"{len(models)} models measured on {len(data.x_test):,} test images of {data.name}")
-    reference = accuracies[next(iter(models))]
+        times = _timed(models, schemes, calibration if data is None else data.x_test, threads)
+        measured = f" on {len(x):,} test images of {data_name}" if accuracies else ""
+        show(f"{len(models)} models measured{measured}")
     return Comparison(
         models=MappingProxyType(models),
         needs=MappingProxyType(needs),
         accuracies=MappingProxyType(accuracies),
-        paired=MappingProxyType({k: paired(reference, a) for k, a in accuracies.items()}),
-        sizes=MappingProxyType({k: size(tflite) for k, tflite in models.items()}),
+        paired=MappingProxyType(
+            {name: paired(accuracies[REFERENCE], found) for name, found in accuracies.items()}
+        ),
+        sizes=MappingProxyType({name: size(tflite) for name, tflite in models.items()}),
         latency=times,
         float_operators=MappingProxyType(
-            {k: len(read_tflite(tflite).float_operators) for k, tflite in models.items()}
+            {name: len(read_tflite(tflite).float_operators) for name, tflite in models.items()}
         ),
-        not_measured=MappingProxyType(not_measured),
-        data_name=data.name,
+        not_measured=MappingProxyType(missing),
+        data_name="" if x is None else data_name,
     )
 
 
-def _checked(trained):
-    """Return the trained models by technique, or say which names there are."""
-    trained = dict(trained or {})
-    unknown = [name for name in trained if name not in (*TECHNIQUES, _CONTROL)]
-    if unknown:
-        raise ValueError(
-            f"compare: trained has {unknown[0]!r}, which is no technique. There are: "
-            f"{', '.join(TECHNIQUES)}; and {_CONTROL!r}."
-        )
-    return trained
+def _unlabelled(models, schemes, trained, x):
+    """Return why files have no accuracy."""
+    if x is None:
+        return dict.fromkeys(models, _NO_LABELS)
+    untrained = [s.name for s in schemes if s.technique == "qat" and "qat" not in trained]
+    return dict.fromkeys(set(untrained) & set(models), _UNTRAINED)
 
 
-def _chosen(schemes, trained):
-    """Return the schemes to convert under, the float32 reference first."""
-    if isinstance(schemes, str):
-        raise TypeError(f"compare: schemes must be a list: write [{schemes!r}], not {schemes!r}")
-    if schemes is None:
-        chosen = [s for s in SCHEMES.values() if not s.technique or s.technique in trained]
-    else:
-        chosen = [find_scheme(scheme) for scheme in schemes]
-    reference = SCHEMES["float32"]
-    return [reference, *(scheme for scheme in chosen if scheme != reference)]
+def _judged(name, tflite, x, y, metric, show):
+    def follow(done):
+        show(f"{name}: {done:,} of {len(x):,} test images …")
+
+    follow(0)
+    return accuracy(tflite, x, y, metric=metric, follow=follow)
+
+
+def _timed(models, schemes, x, threads):
+    """Time all side by side; of large models those apart whose kernels are slow."""
+    reference = {REFERENCE: models[REFERENCE]}
+    trial = latency(reference, x, threads=threads, instances=2, rounds=1)
+    if trial.median_us[REFERENCE] < _LARGE_US:
+        return latency(models, x, threads=threads, **_SMALL)
+    int16 = [scheme.name for scheme in schemes if scheme.activations == "int16"]
+    slow = {name: tflite for name, tflite in models.items() if name in int16}
+    quick = {name: tflite for name, tflite in models.items() if name not in int16}
+    parts = [latency(quick, x, threads=threads, **_LARGE)]
+    if slow:
+        parts.append(latency(reference | slow, x, threads=threads, **_LARGE_INT16))
+    return merged(parts, models)

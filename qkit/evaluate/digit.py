@@ -104,34 +104,12 @@ def digit_answers(models, image, *, reference="float32"):
     Returns
     -------
     DigitAnswers
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the models do not fit each other, or the image does not fit them.
     """
     return open_classifiers(models)(image, reference=reference)
 
 
 def open_classifiers(models):
-    """Open classifiers once, to ask them about many images one by one.
-
-    Parameters
-    ----------
-    models : mapping of str to bytes
-        .tflite files by name, with inputs of the same size and the same classes.
-
-    Returns
-    -------
-    callable
-        Takes an image, `names` of models (all by default) and `reference`, as `digit_answers`
-        does, and returns DigitAnswers.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there are no models, one is no classifier, or they do not fit each other.
-    """
+    """Open classifiers once, to ask them about many images: a function like `digit_answers`."""
     if not isinstance(models, Mapping) or not models:
         raise ValueError(
             "the models must be a dict of name → .tflite bytes with at least one entry, such as "
@@ -140,14 +118,8 @@ def open_classifiers(models):
     opened = {name: open_interpreter(tflite, batch_size=1) for name, tflite in models.items()}
     shapes = {name: classifier_shapes(interpreter) for name, interpreter in opened.items()}
     sizes = {name: (int(np.prod(shape)), classes) for name, (shape, classes) in shapes.items()}
+    _require_alike(sizes)
     first = next(iter(sizes))
-    for name, size in sizes.items():
-        if size != sizes[first]:
-            raise ValueError(
-                f"the models must take the same images and know the same classes: {first!r} takes "
-                f"{sizes[first][0]:,} values and knows {sizes[first][1]} classes, {name!r} "
-                f"{size[0]:,} and {size[1]}. Leave one of them out."
-            )
     already_probable = {name: _ends_in_softmax(tflite) for name, tflite in models.items()}
 
     def ask(image, *, names=None, reference="float32"):
@@ -167,6 +139,17 @@ def open_classifiers(models):
         return DigitAnswers(MappingProxyType(found), reference)
 
     return ask
+
+
+def _require_alike(sizes):
+    first = next(iter(sizes))
+    for name, size in sizes.items():
+        if size != sizes[first]:
+            raise ValueError(
+                f"the models must take the same images and know the same classes: {first!r} takes "
+                f"{sizes[first][0]:,} values and knows {sizes[first][1]} classes, {name!r} "
+                f"{size[0]:,} and {size[1]}. Leave one of them out."
+            )
 
 
 def _scores(interpreter, image):

@@ -3,7 +3,7 @@
 import gc
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -74,9 +74,6 @@ class Latency(Result):
             parts.append(f"{name} {self.ratio[name]:.2f} times that ({low:.2f} to {high:.2f})")
         return f"{'; '.join(parts)} ({self.threads} thread{'s'[: self.threads != 1]}, {self.cpu})"
 
-    def _repr_html_(self):
-        return self.to_frame().to_html(float_format="{:.2f}".format)
-
 
 def latency(models, x, *, threads=1, instances=20, rounds=7):
     """Time `invoke()` of several models side by side.
@@ -104,11 +101,6 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
     -------
     Latency
 
-    Raises
-    ------
-    TypeError, ValueError
-        If there are no models, or one cannot be run on these images.
-
     Examples
     --------
     >>> import qkit as qk
@@ -123,10 +115,8 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
             f"got {'an empty one' if models == {} else type(models).__name__}. "
             "Try {'float32': tflite}."
         )
-    if instances < 2:
-        raise ValueError(f"latency: an interval needs 2 instances or more, got {instances!r}")
-    if rounds < 1:
-        raise ValueError(f"latency: rounds must be 1 or more, got {rounds!r}")
+    validate.whole(instances, name="latency: instances", least=2)
+    validate.whole(rounds, name="latency: rounds")
     rng = np.random.default_rng(0)
     samples = {name: np.empty((instances, rounds)) for name in models}
     overhead = {name: np.empty((instances, rounds)) for name in models}
@@ -151,6 +141,22 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
         ratio=_medians(ratios),
         ratio_interval=_intervals(ratios),
     )
+
+
+def merged(parts, names):
+    """Return several measurements as one: of each model what the first part with it says.
+
+    Ratios stay those of the measurement: each has the same model first.
+    """
+
+    def of(field):
+        found = {}
+        for part in reversed(parts):
+            found |= getattr(part, field)
+        return MappingProxyType({name: found[name] for name in names})
+
+    mappings = [f.name for f in fields(Latency) if f.type is MappingProxyType]
+    return replace(parts[0], **{field: of(field) for field in mappings})
 
 
 class _Runner:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from qkit import validate
+from qkit.evaluate.report import NEEDED
 from qkit.result import Result
 
 MET, MISSED, OPEN = "met", "missed", "open"
-_DATA = ("nothing", "unlabelled sample", "labelled training data")  # each includes those before
+_DATA = tuple(NEEDED)  # each includes those before
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,11 +81,6 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     -------
     Shortlist
 
-    Raises
-    ------
-    ValueError
-        If no requirement is named, or one is out of its range.
-
     Examples
     --------
     >>> import qkit as qk
@@ -100,30 +97,33 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     for name, limit in limits.items():
         if limit is not None and not limit >= 0:
             raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
-    if data is not None and data not in _DATA:
-        raise ValueError(f"shortlist: data must be one of {', '.join(_DATA)}, got {data!r}.")
-    times = comparison.latency
-    verdicts = {}
-    for name in comparison.models:
-        verdicts[name] = found = {}
-        if size_bytes is not None:
-            bytes_ = comparison.sizes[name].size_bytes
-            found[f"size ≤ {size_bytes:,} bytes"] = _verdict(bytes_, bytes_, size_bytes)
-        if drop_pp is not None:
-            worst, best = (-end for end in comparison.paired[name].interval_pp)
-            if name == comparison.reference:
-                worst = best = 0  # held against itself
-            found[f"drop ≤ {drop_pp:g} points"] = _verdict(best, worst, drop_pp)
-        if latency_us is not None:
-            found[f"latency ≤ {latency_us:g} µs"] = _verdict(*times.interval_us[name], latency_us)
-        if data is not None:
-            # a file from elsewhere asks for nothing any more
-            needs = _DATA.index(comparison.needs[name]) if comparison.needs[name] in _DATA else 0
-            found[f"data: {data}"] = _verdict(needs, needs, _DATA.index(data))
-    return Shortlist(
-        MappingProxyType({name: MappingProxyType(v) for name, v in verdicts.items()}),
-        MappingProxyType(dict(times.median_us)),
-    )
+    if data is not None:
+        validate.choice(data, _DATA, name="shortlist: data")
+    verdicts = {
+        name: _verdicts(comparison, name, data=data, **limits) for name in comparison.models
+    }
+    return Shortlist(MappingProxyType(verdicts), comparison.latency.median_us)
+
+
+def _verdicts(comparison, name, *, size_bytes, drop_pp, latency_us, data):
+    """Return the verdict on each requirement that was named."""
+    found = {}
+    if size_bytes is not None:
+        bytes_ = comparison.sizes[name].size_bytes
+        found[f"size ≤ {size_bytes:,} bytes"] = _verdict(bytes_, bytes_, size_bytes)
+    if drop_pp is not None:
+        worst, best = (-end for end in comparison.paired[name].interval_pp)
+        if name == comparison.reference:
+            worst = best = 0  # held against itself
+        found[f"drop ≤ {drop_pp:g} points"] = _verdict(best, worst, drop_pp)
+    if latency_us is not None:
+        ends = comparison.latency.interval_us[name]
+        found[f"latency ≤ {latency_us:g} µs"] = _verdict(*ends, latency_us)
+    if data is not None:
+        # a file from elsewhere asks for nothing any more
+        needs = _DATA.index(comparison.needs[name]) if comparison.needs[name] in _DATA else 0
+        found[f"data: {data}"] = _verdict(needs, needs, _DATA.index(data))
+    return MappingProxyType(found)
 
 
 def _verdict(low, high, limit):

@@ -1,16 +1,20 @@
-"""A comparison for reading: as a table of text, as Markdown, and as a page of HTML."""
+"""A comparison for reading: sentences, a table of text, Markdown, and a page of HTML."""
 
 import html
 
+from qkit.evaluate.accuracy import Score
+from qkit.evaluate.candidates import CONTROLS
+from qkit.evaluate.significance import paired
 from qkit.machine import environment
 
-_WITH_INTERVAL = "(95 %)"
-_NEEDS = "needs beside the model"
+CONTROL = CONTROLS["full_integer"]  # the row that shows what QAT's epochs alone give
 NEEDED = {
     "nothing": "needs no data",
     "unlabelled sample": "needs an unlabelled sample",
     "labelled training data": "needs labelled training data",
 }
+_WITH_INTERVAL = "(95 %)"
+_NEEDS = "needs beside the model"
 # What the narrow page of a README leaves out; the frame and HTML have it.
 _WIDE_ONLY = ["deflated, bytes", "float ops"]
 _STYLE = (
@@ -21,73 +25,142 @@ _STYLE = (
 
 
 def display_table(comparison):
-    """Return a comparison's rows as text, rounded, with intervals.
-
-    Parameters
-    ----------
-    comparison : Comparison
-
-    Returns
-    -------
-    pandas.DataFrame
-        All of it str; a dash where there is nothing to say.
-    """
+    """Return a comparison's rows as text, rounded, with intervals; a dash for what is not there."""
     import pandas as pd
 
-    reference = comparison.reference
     rows = {}
     for name, row in comparison.to_frame().iterrows():
-        if name in comparison.not_measured:
-            rows[name] = {_NEEDS: row["needs"]}
+        if name not in comparison.models:
+            rows[name] = {_NEEDS: row["status"]}
             continue
+        low, high = row["latency_low_us"], row["latency_high_us"]
         rows[name] = {
-            f"accuracy, % {_WITH_INTERVAL}": _percent(row),
-            f"against {reference}, points {_WITH_INTERVAL}": _difference(row, name == reference),
-            "p": _p_value(row["p_value"], name == reference),
+            **_judged(comparison, name),
             "file, bytes": f"{row['size_bytes']:,.0f}",
             "times smaller": f"{row['size_ratio']:.2f}",
             "deflated, bytes": f"{row['deflated_bytes']:,.0f}",
-            f"invoke, µs {_WITH_INTERVAL}": f"{row['latency_us']:.1f} "
-            f"({row['latency_low_us']:.1f} to {row['latency_high_us']:.1f})",
-            f"time, × {reference}": f"{row['latency_ratio']:.2f}",
+            f"invoke, µs {_WITH_INTERVAL}": f"{row['latency_us']:.1f} ({low:.1f} to {high:.1f})",
+            f"time, × {comparison.reference}": f"{row['latency_ratio']:.2f}",
             "float ops": f"{row['float_operators']:.0f}",
             _NEEDS: row["needs"],
         }
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–").rename_axis("scheme")
 
 
+def _judged(comparison, name):
+    """Return the cells on accuracy, or on the metric in its place; none without labels."""
+    if name not in comparison.accuracies:
+        return {}
+    found, against = comparison.accuracies[name], comparison.paired[name]
+    to = f"against {comparison.reference}"
+    if isinstance(found, Score):
+        said, change = found.metric.said, (against.difference, *against.interval)
+        cells = {
+            f"{found.metric.name} {_WITH_INTERVAL}": "{} ({} to {})".format(
+                *map(said, (found.value, *found.interval))
+            ),
+            f"{to} {_WITH_INTERVAL}": "{} ({} to {})".format(
+                *(said(value, signed=True) for value in change)
+            ),
+        }
+    else:
+        cells = {
+            f"accuracy, % {_WITH_INTERVAL}": _percent(found),
+            f"{to}, points {_WITH_INTERVAL}": _difference(against),
+            "p": _p_value(against.p_value),
+        }
+    if name == comparison.reference:  # against itself
+        cells |= dict.fromkeys(list(cells)[1:], "–")
+    return cells
+
+
 def notes(comparison):
-    """Return what a comparison was measured with and what it does not show, a sentence each.
-
-    Parameters
-    ----------
-    comparison : Comparison
-
-    Returns
-    -------
-    list of str
-    """
-    reference, times = comparison.reference, comparison.latency
-    found = [
-        f"{comparison.accuracies[reference].n:,} test images of {comparison.data_name}; p from "
-        f"McNemar's exact test against {reference}, not corrected for the number of rows.",
+    """Return what a comparison was measured with and what it does not show, a sentence each."""
+    reference, times, missing = comparison.reference, comparison.latency, comparison.not_measured
+    if not comparison.accuracies:
+        first = f"Accuracy {missing[reference]}."
+        missing = {name: said for name, said in missing.items() if name not in comparison.models}
+    else:
+        found = comparison.accuracies[reference]
+        how = (
+            f"intervals from a bootstrap over them, of differences from {reference} on the same "
+            "samples."
+            if isinstance(found, Score)
+            else f"p from McNemar's exact test against {reference}, not corrected for the number "
+            "of rows."
+        )
+        first = f"{found.n:,} test images of {comparison.data_name}; {how}"
+    return [
+        first,
         f"Latency of invoke() alone, {times.threads} thread(s) of {times.cpu}; "
         f"kernels: {_delegates(times.delegates)}.",
+        *(f"{name}: {reason}." for name, reason in missing.items()),
     ]
-    return found + [f"{name}: {reason}." for name, reason in comparison.not_measured.items()]
+
+
+def summary(comparison):
+    """Say in a few sentences what the schemes save, at what price, and what QAT adds."""
+    text = _qualities(comparison) if comparison.accuracies else _savings(comparison)
+    refused = [k for k, why in comparison.not_measured.items() if why.startswith("not possible")]
+    if refused:
+        text += f" Not possible: {', '.join(refused)}."
+    return text
+
+
+def _savings(comparison):
+    """Say size and time of each file, where there are no labels to judge them by."""
+    sizes, times = comparison.sizes, comparison.latency
+    first, *others = comparison.models
+    parts = [f"{first} {sizes[first].size_kib:,.1f} KiB, {times.median_us[first]:,.1f} µs"]
+    for name in others:
+        low, high = times.ratio_interval[name]
+        parts.append(
+            f"{name} {sizes[first].size_bytes / sizes[name].size_bytes:.2f} times smaller, "
+            f"{times.ratio[name]:.2f} times the time ({low:.2f} to {high:.2f})"
+        )
+    return f"{'; '.join(parts)}."
+
+
+def _qualities(comparison):
+    reference, accuracies = comparison.reference, comparison.accuracies
+    others = [k for k in accuracies if k not in (reference, *CONTROLS.values())]
+    worse = [name for name in others if comparison.paired[name].worse]
+    kept = [name for name in others if name not in worse]
+    first = accuracies[reference]
+    lose = f"nothing in {first.metric.name}" if isinstance(first, Score) else "no accuracy"
+    text = (
+        f"{len(kept)} of {len(others)} schemes lose {lose} against {reference} that {first.n:,} "
+        "images could show"
+    )
+    if worse:
+        text += f" ({', '.join(worse)} do)"
+    if kept:
+        sizes, times = comparison.sizes, comparison.latency
+        small = min(kept, key=lambda name: sizes[name].size_bytes)
+        packed = min(kept, key=lambda name: sizes[name].deflated_bytes)
+        fast = min(kept, key=lambda name: times.median_us[name])
+        smaller = sizes[reference].size_bytes / sizes[small].size_bytes
+        deflated = sizes[reference].deflated_bytes / sizes[packed].deflated_bytes
+        text += (
+            f"; of these {small} is the smallest file ({smaller:.2f} times smaller), {packed} the "
+            f"smallest deflated ({deflated:.2f} times) and {fast} the fastest "
+            f"({times.ratio[fast]:.2f} times the time)"
+        )
+    return f"{text}.{_on_training(accuracies)}"
+
+
+def _on_training(accuracies):
+    """Hold QAT against the float model of equal epochs, both in int8."""
+    if "qat" not in accuracies:
+        return ""
+    if CONTROL not in accuracies:
+        return " qat has no control here: what it gains may be its extra training."
+    against = paired(accuracies[CONTROL], accuracies["qat"]).summary()
+    return f" qat against {CONTROL}, which had the same epochs: {against}."
 
 
 def markdown_table(comparison):
-    """Return a comparison as a Markdown table that fits a page.
-
-    Parameters
-    ----------
-    comparison : Comparison
-
-    Returns
-    -------
-    str
-    """
+    """Return a comparison as a Markdown table that fits a page."""
     table = display_table(comparison).drop(columns=_WIDE_ONLY).reset_index()
     rows = [[text.replace("|", r"\|") for text in row] for row in table.to_numpy().tolist()]
     lines = [list(table.columns), ["---"] * len(table.columns), *rows]
@@ -95,16 +168,7 @@ def markdown_table(comparison):
 
 
 def html_table(comparison):
-    """Return a comparison as an HTML table with its notes.
-
-    Parameters
-    ----------
-    comparison : Comparison
-
-    Returns
-    -------
-    str
-    """
+    """Return a comparison as an HTML table with its notes."""
     table = display_table(comparison).reset_index()
     for column in table:
         table[column] = table[column].map(html.escape)
@@ -116,17 +180,8 @@ def html_table(comparison):
 
 
 def html_page(comparison):
-    """Return a comparison as a whole page, with what it was measured on; it loads nothing.
-
-    Parameters
-    ----------
-    comparison : Comparison
-
-    Returns
-    -------
-    str
-    """
-    title = f"Quantization schemes on {html.escape(comparison.data_name)}"
+    """Return a comparison as a whole page, with what it was measured on; it loads nothing."""
+    title = f"Quantization schemes on {html.escape(comparison.data_name or 'one model')}"
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
         f"<style>{_STYLE}</style><h1>{title}</h1><p>{html.escape(comparison.summary())}</p>"
@@ -135,34 +190,32 @@ def html_page(comparison):
 
 
 def sentence(comparison, name):
-    """Say what was measured of one scheme.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    name : str
-        A row that was measured.
-
-    Returns
-    -------
-    str
-    """
-    row = comparison.to_frame().loc[name]
-    against = ""
-    if name != comparison.reference:
-        p_value = _p_value(row["p_value"], False)
-        against = (
-            f"{row['difference_pp']:+.2f} points against {comparison.reference} "
-            f"(p {p_value if p_value.startswith('<') else f'= {p_value}'}: "
-            f"{comparison.paired[name].verdict}), "
-        )
-    count = int(row["float_operators"])
+    """Say what was measured of one scheme."""
+    sizes, times = comparison.sizes, comparison.latency
+    smaller = sizes[comparison.reference].size_bytes / sizes[name].size_bytes
+    count = comparison.float_operators[name]
     return (
-        f"{name}: {_percent(row).replace(' (', ' % right (95 % interval ')}, {against}"
-        f"{row['size_bytes'] / 1024:.1f} KiB ({row['size_ratio']:.2f} times smaller; deflated "
-        f"{row['deflated_bytes'] / 1024:.1f}), {row['latency_us']:.1f} µs an inference "
-        f"({row['latency_ratio']:.2f} times the time), {count or 'no'} float "
-        f"operator{'s'[: count != 1]}; {NEEDED.get(row['needs'], 'made elsewhere')}."
+        f"{name}: {_quality(comparison, name)}, {sizes[name].size_kib:.1f} KiB ({smaller:.2f} "
+        f"times smaller; deflated {sizes[name].deflated_bytes / 1024:.1f}), "
+        f"{times.median_us[name]:.1f} µs an inference ({times.ratio[name]:.2f} times the time), "
+        f"{count or 'no'} float operator{'s'[: count != 1]}; "
+        f"{NEEDED.get(comparison.needs[name], 'made elsewhere')}."
+    )
+
+
+def _quality(comparison, name):
+    if name not in comparison.accuracies:
+        return "accuracy not measured"
+    found, against = comparison.accuracies[name], comparison.paired[name]
+    if isinstance(found, Score):
+        return f"{found}, {against} against {comparison.reference}"
+    right = _percent(found).replace(" (", " % right (95 % interval ")
+    if name == comparison.reference:
+        return right
+    p_value = _p_value(against.p_value)
+    return (
+        f"{right}, {against.difference_pp:+.2f} points against {comparison.reference} "
+        f"(p {p_value if p_value.startswith('<') else f'= {p_value}'}: {against.verdict})"
     )
 
 
@@ -172,21 +225,17 @@ def _two_lines(text):
     return f"{value}<br><small style='white-space:nowrap'>({interval}</small>" if bracket else value
 
 
-def _percent(row):
-    low, high = row["accuracy_low"], row["accuracy_high"]
-    return f"{row['accuracy']:.2%} ({low:.2%} to {high:.2%})".replace("%", "")
+def _percent(found):
+    low, high = found.interval
+    return f"{found.accuracy:.2%} ({low:.2%} to {high:.2%})".replace("%", "")
 
 
-def _difference(row, is_reference):
-    if is_reference:
-        return "–"
-    low, high = row["difference_low_pp"], row["difference_high_pp"]
-    return f"{row['difference_pp']:+.2f} ({low:+.2f} to {high:+.2f})"
+def _difference(found):
+    low, high = found.interval_pp
+    return f"{found.difference_pp:+.2f} ({low:+.2f} to {high:+.2f})"
 
 
-def _p_value(p, is_reference):
-    if is_reference:
-        return "–"
+def _p_value(p):
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 

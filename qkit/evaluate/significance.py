@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qkit.evaluate.accuracy import Accuracy
+from qkit.evaluate.accuracy import Accuracy, Score
 from qkit.result import Result
 
 
@@ -45,6 +45,16 @@ class Paired(Result):
         """Whether the difference is more than noise, in words."""
         return "more than noise" if self.p_value < 0.05 else "within the noise"
 
+    @property
+    def better(self):
+        """Whether b is measurably more accurate than a."""
+        return self.p_value < 0.05 and self.difference_pp > 0
+
+    @property
+    def worse(self):
+        """Whether b is measurably less accurate than a."""
+        return self.p_value < 0.05 and self.difference_pp < 0
+
     def to_frame(self):
         """Return a DataFrame of one row."""
         import pandas as pd
@@ -74,30 +84,73 @@ class Paired(Result):
         return f"Accuracy {self.b.summary()}; against {name} {self.summary()}"
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class PairedScores(Result):
+    """Two models by one metric on the same items: the difference in score, b minus a.
+
+    Attributes
+    ----------
+    a, b : Score
+    difference : float
+        Score of b minus score of a, in the metric's unit.
+    interval : (float, float)
+        Its 95 % bootstrap interval: both are scored on the same items drawn.
+    """
+
+    a: Score
+    b: Score
+    difference: float
+    interval: tuple
+
+    @property
+    def better(self):
+        """Whether b is measurably better than a."""
+        low, high = self.interval
+        return low > 0 if self.a.metric.higher_is_better else high < 0
+
+    @property
+    def worse(self):
+        """Whether b is measurably worse than a."""
+        low, high = self.interval
+        return high < 0 if self.a.metric.higher_is_better else low > 0
+
+    def to_frame(self):
+        """Return a DataFrame of one row."""
+        import pandas as pd
+
+        low, high = self.interval
+        row = {"difference": self.difference, "difference_low": low, "difference_high": high}
+        return pd.DataFrame([row])
+
+    def summary(self):
+        """Say in one line how large the difference is."""
+        change, low, high = (
+            self.a.metric.said(value, signed=True) for value in (self.difference, *self.interval)
+        )
+        return f"{change} (95 % interval {low} to {high}, n = {self.a.n:,})"
+
+
 def paired(a, b):
     """Compare two models on the same images.
 
     Two models of 98 % agree on nearly all images, so their two intervals overlap even where one is
-    surely better. What counts is the images on which only one of them is right.
+    surely better. What counts is the images on which only one of them is right. Of two scores, the
+    interval is that of the difference on the same bootstrap samples: what is hard for both of them
+    does not widen it.
 
     Parameters
     ----------
-    a, b : Accuracy
+    a, b : Accuracy, or Score of one metric
         Of the same images, in the same order. The difference is b minus a.
 
     Returns
     -------
-    Paired
-
-    Raises
-    ------
-    ValueError
-        If the two were measured on different labels.
+    Paired or PairedScores
 
     Notes
     -----
-    The interval is that of Bonett and Price, an adjusted Wald interval; the p-value is exact. Close
-    to 0.05 they may disagree on whether 0 is excluded.
+    The interval of two accuracies is that of Bonett and Price, an adjusted Wald interval; the
+    p-value is exact. Close to 0.05 they may disagree on whether 0 is excluded.
 
     References
     ----------
@@ -107,14 +160,16 @@ def paired(a, b):
 
     Examples
     --------
-    >>> from qkit.evaluate.accuracy import from_predictions
+    >>> from qkit.evaluate.accuracy import accuracy_of
     >>> y = np.zeros(8, int)
-    >>> a, b = from_predictions(y, y), from_predictions(np.array([1, 1, 0, 0, 0, 0, 0, 0]), y)
+    >>> a, b = accuracy_of(y, y), accuracy_of(np.array([1, 1, 0, 0, 0, 0, 0, 0]), y)
     >>> paired(a, b).difference_pp
     -25.0
     >>> paired(a, b).p_value
     0.5
     """
+    if isinstance(a, Score):
+        return _paired_scores(a, b)
     from scipy.stats import binomtest, norm
 
     if a.labels.shape != b.labels.shape or (a.labels != b.labels).any():
@@ -136,3 +191,13 @@ def paired(a, b):
         lost=lost,
         gained=gained,
     )
+
+
+def _paired_scores(a, b):
+    if (a.metric, a.n) != (b.metric, b.n):
+        raise ValueError(
+            f"paired: {a.metric.name} of {a.n:,} items and {b.metric.name} of {b.n:,} cannot be "
+            "paired: score both files with one metric on the same items."
+        )
+    low, high = np.percentile(b.draws - a.draws, [2.5, 97.5])
+    return PairedScores(a, b, b.value - a.value, (float(low), float(high)))

@@ -87,11 +87,6 @@ class Size(Result):
             text += f", {self.entropy_coded_bytes:,} entropy floor"
         return text
 
-    def _repr_html_(self):
-        return self.to_frame().to_html(
-            formatters={"size_bytes": "{:,}".format, "share": "{:.1%}".format}
-        )
-
 
 def size(tflite):
     """Take stock of the bytes of a .tflite file.
@@ -103,11 +98,6 @@ def size(tflite):
     Returns
     -------
     Size
-
-    Raises
-    ------
-    TypeError, TfliteError
-        If these are no bytes of a .tflite file that can be run.
 
     Examples
     --------

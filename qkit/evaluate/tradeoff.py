@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from qkit import validate
 from qkit.result import Result
 
 _DIRECTIONS = ("smaller", "larger")
@@ -11,21 +12,11 @@ _DIRECTIONS = ("smaller", "larger")
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something that schemes are compared by.
+    """Something that schemes are compared by."""
 
-    Attributes
-    ----------
-    name : str
-        With its unit behind a comma.
-    better : {"smaller", "larger"}
-    of : callable
-        Takes a `Comparison` and a scheme's name; returns the value and the ends of its 95 %
-        interval, three times the same where nothing is uncertain.
-    """
-
-    name: str
-    better: str
-    of: Callable
+    name: str  # with its unit behind a comma
+    better: str  # "smaller" or "larger"
+    of: Callable  # from a comparison and a scheme's name to the value and its interval's ends
 
     @property
     def short(self):
@@ -150,11 +141,6 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
     -------
     Tradeoff
 
-    Raises
-    ------
-    ValueError
-        If a quantity or a scheme is not known, or none is left.
-
     Examples
     --------
     >>> import qkit as qk
@@ -163,23 +149,18 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
     >>> tradeoff(compared, "deflated size, KiB", "file size, KiB").front
     ('dynamic_range',)
     """
-    for axis, name in (("x", x), ("y", y)):
-        if name not in QUANTITIES:
-            raise ValueError(
-                f"tradeoff: {axis}={name!r} is no quantity. There are: "
-                f"{', '.join(map(repr, QUANTITIES))}."
-            )
+    x = QUANTITIES[validate.choice(x, QUANTITIES, name="tradeoff: x")]
+    y = QUANTITIES[validate.choice(y, QUANTITIES, name="tradeoff: y")]
     measured = tuple(comparison.models)
+    if {x.of, y.of} & {_accuracy, _drop}:
+        measured = tuple(name for name in measured if name in comparison.accuracies)
     chosen = measured if schemes is None else tuple(schemes)
     for name in chosen:
-        if name not in measured:
-            raise ValueError(
-                f"tradeoff: the comparison has no values for {name!r}. There are: "
-                f"{', '.join(measured)}."
-            )
+        validate.choice(name, measured, name="tradeoff: a scheme")
     if not chosen:
-        raise ValueError("tradeoff: schemes is empty; give one or more, or leave it out for all.")
-    x, y = QUANTITIES[x], QUANTITIES[y]
+        raise ValueError(
+            "tradeoff: no scheme is left: schemes is empty, or the comparison has no accuracies."
+        )
     points = {name: (x.of(comparison, name), y.of(comparison, name)) for name in chosen}
     front = pareto_front(
         {name: (point[0][0], point[1][0]) for name, point in points.items()}, (x.better, y.better)
@@ -188,41 +169,13 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
 
 
 def pareto_front(points, better=("smaller", "larger")):
-    """Return the names of the points that no other one beats.
+    """Return the names of the points that no other one beats in both, from the best x on.
 
-    One point beats another where it is as good in both coordinates and better in one. So of two
-    points in the same place both stay. Intervals play no part: a front says what to look at first.
-
-    Parameters
-    ----------
-    points : dict of str to (float, float)
-        Finite x and y by name.
-    better : (str, str)
-        "smaller" or "larger", for x and for y.
-
-    Returns
-    -------
-    list of str
-        From the best x on.
-
-    Raises
-    ------
-    ValueError
-        If a direction is another word.
-
-    Examples
-    --------
-    >>> points = {"small": (24, 98.0), "large": (85, 98.2), "beaten": (44, 97.9)}
-    >>> pareto_front(points)
-    ['small', 'large']
-    >>> pareto_front(points, better=("smaller", "smaller"))
-    ['small', 'beaten']
+    Of two points in the same place both stay. Intervals play no part: a front says what to look at
+    first.
     """
     for direction in better:
-        if direction not in _DIRECTIONS:
-            raise ValueError(
-                f"pareto_front: better has {direction!r}; it takes {' or '.join(_DIRECTIONS)}"
-            )
+        validate.choice(direction, _DIRECTIONS, name="pareto_front: better")
     costs = {name: _costs(values, better) for name, values in points.items()}
     front = [
         name

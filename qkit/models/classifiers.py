@@ -4,15 +4,15 @@ from qkit._tensorflow import tensorflow
 
 
 def walkthrough_cnn(*, seed=0):
-    """Return the network of the TensorFlow MNIST walkthrough, with seeded weights.
+    """Return the network of the TensorFlow MNIST walkthrough, with 20,410 parameters.
 
-    Reshape → 12 convolutions of 3×3 with ReLU → 2×2 maximum → dense layer of 10 logits; 20,410
-    parameters. The layers bear fixed names, so that equal models convert to equal bytes.
+    Reshape → 12 convolutions of 3×3 with ReLU → 2×2 maximum → dense layer of 10 logits. Layers bear
+    fixed names, so that equal models convert to equal bytes.
 
     Parameters
     ----------
     seed : int
-        Of the initial weights. Different seeds give independent training runs.
+        Of the initial weights; another seed gives an independent training.
 
     Returns
     -------
@@ -42,6 +42,9 @@ def walkthrough_cnn(*, seed=0):
 def depthwise_cnn(*, seed=0):
     """Return a small relative of MobileNet: depthwise-separable blocks, BatchNorm, ReLU6.
 
+    After Howard et al., "MobileNets" (2017): a full convolution of stride 2, then four blocks of a
+    3×3 depthwise and a 1×1 pointwise convolution.
+
     Parameters
     ----------
     seed : int
@@ -52,11 +55,6 @@ def depthwise_cnn(*, seed=0):
     tf.keras.Sequential
         Input float32 of shape (n, 28, 28); output logits of shape (n, 10). Not compiled.
 
-    Notes
-    -----
-    After Howard et al., "MobileNets" (2017): a full convolution of stride 2, then blocks of a 3×3
-    depthwise and a 1×1 pointwise convolution, each followed by BatchNorm and ReLU6.
-
     Examples
     --------
     >>> depthwise_cnn().output_shape
@@ -66,25 +64,21 @@ def depthwise_cnn(*, seed=0):
     layers = keras.layers
     seeds = iter(range(seed * 100, seed * 100 + 100))
 
-    def initializer():
+    def glorot():
         return keras.initializers.GlorotUniform(next(seeds))
 
-    def norm_relu6(name):
-        return [layers.BatchNormalization(name=f"{name}_bn"), layers.ReLU(6, name=f"{name}_relu6")]
+    def normed(conv):
+        norm, relu6 = f"{conv.name}_bn", f"{conv.name}_relu6"
+        return [conv, layers.BatchNormalization(name=norm), layers.ReLU(6, name=relu6)]
 
     def full(channels, size, stride, name):
-        conv = layers.Conv2D(
-            channels, size, stride, "same", use_bias=False,
-            kernel_initializer=initializer(), name=name,
-        )  # fmt: skip
-        return [conv, *norm_relu6(name)]
+        how = {"use_bias": False, "kernel_initializer": glorot(), "name": name}
+        return normed(layers.Conv2D(channels, size, stride, "same", **how))
 
     def separable(channels, stride, name):
-        depthwise = layers.DepthwiseConv2D(
-            3, stride, "same", use_bias=False,
-            depthwise_initializer=initializer(), name=f"{name}_dw",
-        )  # fmt: skip
-        return [depthwise, *norm_relu6(f"{name}_dw"), *full(channels, 1, 1, f"{name}_pw")]
+        how = {"use_bias": False, "depthwise_initializer": glorot(), "name": f"{name}_dw"}
+        depthwise = normed(layers.DepthwiseConv2D(3, stride, "same", **how))
+        return [*depthwise, *full(channels, 1, 1, f"{name}_pw")]
 
     return keras.Sequential(
         [
@@ -96,7 +90,7 @@ def depthwise_cnn(*, seed=0):
             *separable(128, 1, "block3"),
             *separable(128, 1, "block4"),
             layers.GlobalAveragePooling2D(name="mean"),
-            layers.Dense(10, kernel_initializer=initializer(), name="logits"),
+            layers.Dense(10, kernel_initializer=glorot(), name="logits"),
         ],
         name="depthwise_cnn",
     )

@@ -12,10 +12,9 @@ _SIDE = 28 // _PATCH
 def masked_transformer(*, mask=-10_000.0, seed=0):
     """Return a small relative of MobileBert: a transformer encoder over the patches of an image.
 
-    16 patches of 7×7 take the place of words, and blank ones that of padding: no patch shall attend
-    to them. As in BERT, that is done by adding a large negative constant to their attention scores
-    before the softmax; `block1_masked` and `block2_masked` are the layers that add it. Two blocks
-    of width 48 with four heads, 60,204 parameters.
+    16 patches of 7×7 take the place of words, and blank ones that of padding. No patch shall attend
+    to them, so `block1_masked` and `block2_masked` add a large negative constant to their scores
+    before the softmax. Two blocks of width 48 with four heads, 60,204 parameters.
 
     Parameters
     ----------
@@ -33,8 +32,8 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
     Notes
     -----
     After Devlin et al., "BERT" (2019), whose code adds ``(1 - mask) * -10000.0``. All operators
-    have kernels for int16 activations too: which patches are blank is found by a maximum and a
-    ReLU, without comparison or cast, and the variance of a normalisation by d·d.
+    have kernels for int16 activations too; that is why blank patches are found by a maximum and a
+    ReLU, and the variance of a normalisation by d·d.
 
     Examples
     --------
@@ -49,7 +48,7 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
         return keras.initializers.GlorotUniform(next(seeds))
 
     def linear(width, name, activation=None, size=1):
-        """Return a layer that sees each patch alone: a convolution of 1×1 over the grid of them."""
+        # a convolution of 1×1 over the grid of patches sees each of them alone
         return layers.Conv2D(
             width, size, size, activation=activation, kernel_initializer=glorot(), name=name
         )
@@ -98,7 +97,7 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
 
 @functools.cache
 def _own_layers():
-    """Return the layers that Keras lacks; defined here, as TensorFlow loads when it is needed."""
+    """Return the layers that Keras lacks; TensorFlow loads when they are needed."""
     tf = tensorflow()
 
     class Product(tf.keras.layers.Layer):

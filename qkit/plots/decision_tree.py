@@ -3,8 +3,7 @@
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.markers import CARETDOWN, CARETRIGHT
 
-from qkit.evaluate.decision_tree import TREE
-from qkit.evaluate.disagreements import size_cut
+from qkit.evaluate.decision_tree import TREE, size_cut
 from qkit.evaluate.report import NEEDED
 from qkit.plots.style import FLOAT, picture
 from qkit.toolchain.schemes import SCHEMES

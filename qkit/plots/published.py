@@ -53,16 +53,16 @@ def plot_int16_effects(effects, *, ax=None):
     """
     figures = []
     for effect in effects:
-        name, task = effect.relative.name, effect.scores.task
-        if task.unit:
+        name, metric = effect.relative.name, effect.relative.metric
+        if metric.unit:
             raise ValueError(
-                f"plot_int16_effects: {name!r} is measured in {task.unit}, which has no place on "
+                f"plot_int16_effects: {name!r} is measured in {metric.unit}, which has no place on "
                 "an axis of points. Leave it out."
             )
         model = f"\n({effect.relative.published[0]})" if effect.relative.published else ""
         for kind in ("int8", "int16"):
             published = effect.published_lost.get(kind, np.nan)
-            figures.append((f"{name}, {task.metric}{model}", kind, effect.lost[kind], published))
+            figures.append((f"{name}, {metric.name}{model}", kind, effect.lost[kind], published))
     label = "lost against float32, points of each row's metric,\nwith 95 % interval"
     ax = _beside_published(ax, figures, 0, label)
     lowest, highest = ax.dataLim.intervalx

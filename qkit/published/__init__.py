@@ -6,10 +6,6 @@ from qkit.published.architectures import (
     architecture,
     settle_batch_norm,
 )
-from qkit.published.denoiser import denoiser
-from qkit.published.detector import detector
-from qkit.published.mobilenets import mobilenet_v1, mobilenet_v2
-from qkit.published.readers import strip_cnn, unrolled_rnn
 from qkit.published.relatives import (
     RELATIVES,
     Int16Effect,
@@ -18,9 +14,6 @@ from qkit.published.relatives import (
     int16_table,
 )
 from qkit.published.tables import (
-    ARCHITECTURES_SOURCE,
-    COMPRESSION_SOURCE,
-    WALKTHROUGH,
     architectures,
     beside_architectures,
     beside_walkthrough,
@@ -31,10 +24,7 @@ from qkit.published.tables import (
 
 __all__ = [
     "ARCHITECTURES",
-    "ARCHITECTURES_SOURCE",
-    "COMPRESSION_SOURCE",
     "RELATIVES",
-    "WALKTHROUGH",
     "Architecture",
     "Int16Effect",
     "Relative",
@@ -43,15 +33,9 @@ __all__ = [
     "beside_architectures",
     "beside_walkthrough",
     "compression",
-    "denoiser",
-    "detector",
     "int16_activations",
     "int16_effect",
     "int16_table",
-    "mobilenet_v1",
-    "mobilenet_v2",
     "settle_batch_norm",
-    "strip_cnn",
     "techniques",
-    "unrolled_rnn",
 ]

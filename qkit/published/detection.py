@@ -1,72 +1,102 @@
-"""Finding digits in scenes, in the manner of YOLO: a grid of cells, each with a box and scores."""
+"""Finding digits in scenes, in the manner of YOLO: scenes, a network, its loss, its mAP."""
+
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import zoom
 
 from qkit._tensorflow import tensorflow
-from qkit.evaluate.task import Task, TaskData
-from qkit.published.average_precision import Detections, match, mean_average_precision
-from qkit.published.scenes import CANVAS, NOTHING, scenes
+from qkit.data import Dataset
+from qkit.evaluate.accuracy import Metric
+
+CANVAS = 56  # pixels, height and width
+MOST_DIGITS = 5
+NOTHING = -1  # in place of a class, where a scene holds fewer digits than the most
+_SCALES = (0.5, 0.9)
+_INK = 0.2  # fainter pixels do not widen a box
+_MOST_OVERLAP = 0.1  # of the smaller of two boxes
+_TRIES = 20
+_TRAIN_SCENES, _TEST_SCENES = 16_000, 2000
 
 CLASSES = 10
 CELLS = 7  # a side
 OUTPUTS = 4 + 1 + CLASSES  # of a cell: box, objectness, classes
 _CELL = CANVAS // CELLS  # pixels
 _ANCHOR = np.float32([14, 10])  # pixels, height and width: about the mean box
-_TRAIN_SCENES, _TEST_SCENES = 16_000, 2000
+_CHANNELS = ((16, 2), (32, 2), (64, 2), (64, 1))  # and stride, of each 3×3 convolution
 _BOX_WEIGHT = 5  # of the box's squares in the loss, as in the first YOLO
 _LEAST_SCORE = 0.05  # fainter detections come last in the ranking and cost time
 _LARGEST_IOU = 0.5  # of two boxes of a class: of closer ones the surer stays
 _MOST_DETECTIONS = 20  # in a scene
+# COCO's points of recall, https://github.com/cocodataset/cocoapi (Params.recThrs).
+_RECALLS = np.linspace(0, 1, 101)
 
 
 def data(images):
-    """Return scenes with the digits of a data set.
+    """Return scenes with the digits of a data set, each part with its own images alone.
 
-    Training scenes hold training images alone, test scenes test images alone.
-
-    Parameters
-    ----------
-    images : Dataset
-        Of digits.
-
-    Returns
-    -------
-    TaskData
-        16,000 scenes to train on, whose targets are what each cell has to say, see `cell_targets`;
-        and 2,000 to test on, whose targets are the digits themselves, see `scenes`.
-
-    Examples
-    --------
-    >>> import qkit as qk
-    >>> data(qk.load_data("digits")).x_test.shape
-    (2000, 56, 56)
+    Training targets are what each cell has to say, test targets the digits themselves.
     """
     rng = np.random.default_rng(0)
     x_train, digits = scenes(images.x_train, images.y_train, _TRAIN_SCENES, rng)
     x_test, y_test = scenes(images.x_test, images.y_test, _TEST_SCENES, rng)
     name = f"digits of {images.name} scattered over canvases"
-    return TaskData(x_train, cell_targets(digits), x_test, y_test, name)
+    return Dataset(x_train, cell_targets(digits), x_test, y_test, name, images.source)
+
+
+def scenes(x, y, count, rng):
+    """Scatter images over `count` canvases; digits are rows of class, top, left, bottom, right.
+
+    One that finds no place in 20 tries is left out; no image comes again before all have been.
+    """
+    canvases = np.zeros((count, CANVAS, CANVAS), np.float32)
+    digits = np.zeros((count, MOST_DIGITS, 5), np.float32)
+    digits[:, :, 0] = NOTHING
+    images = _each_before_any_twice(len(x), rng)
+    for canvas, rows in zip(canvases, digits, strict=True):
+        placed = 0
+        for _ in range(rng.integers(1, MOST_DIGITS, endpoint=True)):
+            image = next(images)
+            ink = _ink(zoom(x[image], rng.uniform(*_SCALES), order=1))
+            box = _place(ink.shape, rows[:placed, 1:], rng)
+            if box is not None:
+                top, left, bottom, right = box
+                here = canvas[top:bottom, left:right]
+                np.maximum(here, ink, out=here)
+                rows[placed] = y[image], *box
+                placed += 1
+    return canvases, digits
+
+
+def _each_before_any_twice(n, rng):
+    while True:
+        yield from rng.permutation(n)
+
+
+def _ink(image):
+    """Return the part of an image that holds the ink."""
+    rows, columns = (np.flatnonzero((image > _INK).any(axis=axis)) for axis in (1, 0))
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _place(shape, others, rng):
+    """Return a box of a shape that hardly overlaps the others, or None where none was found."""
+    size = np.array(shape)
+    areas = np.prod(others[:, 2:] - others[:, :2], axis=1)
+    for _ in range(_TRIES):
+        start = rng.integers(CANVAS - size, endpoint=True)
+        end = start + size
+        shared = np.minimum(end, others[:, 2:]) - np.maximum(start, others[:, :2])
+        overlap = np.prod(shared.clip(0), axis=1) / np.minimum(areas, size.prod())
+        if (overlap <= _MOST_OVERLAP).all():
+            return *start, *end
+    return None
 
 
 def cell_targets(digits):
-    """Return what each cell should say: the one that holds the centre of a box speaks for it.
+    """Return whether each cell holds a centre, its class, where it lies, and the log of the size.
 
-    Parameters
-    ----------
-    digits : ndarray of shape (n, most, 5)
-        Class, top, left, bottom, right; see `scenes`.
-
-    Returns
-    -------
-    ndarray of shape (n, 7, 7, 6), float32
-        Whether there is a digit; its class; where its centre lies in the cell, down and across, in
-        [0, 1); and the logarithms of height and width over the anchor's. Where two centres share a
-        cell, the later digit has it.
-
-    Examples
-    --------
-    >>> cell_targets(np.array([[[3, 0, 5, 14, 15]]]))[0, 0, 1].tolist()  # centre at (7, 10)
-    [1.0, 3.0, 0.875, 0.25, 0.0, 0.0]
+    Of shape (n, 7, 7, 6); where two centres share a cell, the later digit has it.
     """
     targets = np.zeros((len(digits), CELLS, CELLS, 6), np.float32)
     scene, row = np.nonzero(digits[:, :, 0] != NOTHING)
@@ -77,6 +107,34 @@ def cell_targets(digits):
     told = [np.ones_like(category), category, centre - cell, size]
     targets[scene, cell[:, 0], cell[:, 1]] = np.concatenate(told, axis=1)
     return targets
+
+
+def detector(*, seed=0):
+    """Return a small relative of YoloV3 (Redmon and Farhadi, 2018), which sees a scene once.
+
+    One anchor and one resolution, where YoloV3 has three of each.
+    """
+    keras = tensorflow().keras
+    glorot, layers = keras.initializers.GlorotUniform, keras.layers
+    blocks = []
+    for number, (channels, stride) in enumerate(_CHANNELS, 1):
+        blocks += [
+            layers.Conv2D(
+                channels, 3, stride, "same", use_bias=False,
+                kernel_initializer=glorot(100 * seed + number), name=f"conv{number}",
+            ),
+            layers.BatchNormalization(name=f"conv{number}_bn"),
+            layers.LeakyReLU(0.1, name=f"conv{number}_leaky"),
+        ]  # fmt: skip
+    return keras.Sequential(
+        [
+            layers.InputLayer((CANVAS, CANVAS), name="scene"),
+            layers.Reshape((CANVAS, CANVAS, 1), name="reshape"),
+            *blocks,
+            layers.Conv2D(OUTPUTS, 1, kernel_initializer=glorot(100 * seed), name="cells"),
+        ],
+        name="detector",
+    )
 
 
 def loss(targets, outputs):
@@ -111,28 +169,9 @@ def loss(targets, outputs):
 
 
 def decode(outputs):
-    """Return the digits that a detector's outputs tell of, each once.
+    """Return the digits that outputs tell of: of boxes of a class that overlap by half, the surest.
 
-    Parameters
-    ----------
-    outputs : ndarray of shape (n, 7, 7, 15), float32
-        Of each cell: the logits of where the box's centre lies in it, down and across; the
-        logarithms of the box's height and width over the anchor's; the logit of its objectness;
-        and those of the classes.
-
-    Returns
-    -------
-    Detections
-        With boxes in pixels, and scores that are the product of objectness and class; of boxes of a
-        class that overlap by half or more, the surest.
-
-    Examples
-    --------
-    >>> outputs = np.full((1, 7, 7, 15), -9, np.float32)
-    >>> outputs[0, 2, 1, [0, 1, 2, 3, 4, 5 + 3]] = 0, 0, 0, 0, 9, 9  # a 3 in the middle of a cell
-    >>> found = decode(outputs)
-    >>> found.category.tolist(), found.box.tolist()
-    ([3], [[13.0, 7.0, 27.0, 17.0]])
+    A cell says where its centre lies, how much larger than the anchor it is, and its scores.
     """
     from scipy.special import expit
 
@@ -158,35 +197,97 @@ def decode(outputs):
     return Detections(scene, category[scene, row].astype(int), box[scene, row], score[scene, row])
 
 
-def tallies(outputs, digits, *, least_iou=0.5):
-    """Return which detections find a digit that is there.
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What was found: its scene, its class, its box (top, left, bottom, right) and how sure."""
 
-    Parameters
-    ----------
-    outputs : ndarray of shape (n, 7, 7, 15), float32
-    digits : ndarray of shape (n, most, 5)
-        See `scenes`.
-    least_iou : float
-        Intersection over union at which a digit counts as found.
+    scene: np.ndarray
+    category: np.ndarray
+    box: np.ndarray
+    score: np.ndarray
 
-    Returns
-    -------
-    Matches
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Detections held against the truth: all that average precision depends on.
+
+    A row of `scene` and `right` has the detections of a class, the surest first, filled up with a
+    scene that is not there; `objects` counts, by scene and class, what there is to be found.
     """
+
+    scene: np.ndarray
+    right: np.ndarray
+    objects: np.ndarray
+
+
+def match(detections, scene, category, box, *, scenes, classes, least_iou=0.5):
+    """Match detections to objects, as COCO does, https://github.com/cocodataset/cocoapi.
+
+    The surest chooses first: of the objects still free, the one that it overlaps most.
+    """
+    order = np.argsort(-detections.score, kind="stable")
+    right = np.zeros(len(order), bool)
+    objects = {}
+    for i in range(len(scene)):
+        objects.setdefault((scene[i], category[i]), []).append(i)
+    for i in order:
+        free = objects.get((detections.scene[i], detections.category[i]))
+        if free:
+            overlaps = iou(detections.box[i], box[free])
+            if overlaps.max() >= least_iou:
+                right[i] = True
+                free.pop(overlaps.argmax())
+    ranked = [order[detections.category[order] == c] for c in range(classes)]
+    most = max(map(len, ranked))
+    rows = np.full((classes, most), scenes), np.zeros((classes, most), bool)
+    for c, found in enumerate(ranked):
+        rows[0][c, : len(found)] = detections.scene[found]
+        rows[1][c, : len(found)] = right[found]
+    count = np.zeros((scenes, classes), np.int64)
+    np.add.at(count, (scene, category), 1)
+    return Matches(*rows, count)
+
+
+def mean_average_precision(matches, weights):
+    """Return the mean over the classes of COCO's average precision, of weighted scenes.
+
+    A precision is the largest at its recall or above; classes without an object do not count.
+    """
+    weights = np.asarray(weights, float)
+    there = weights @ matches.objects
+    of_detection = np.append(weights, 0)[matches.scene]
+    right = np.cumsum(of_detection * matches.right, axis=1)
+    claimed = np.cumsum(of_detection, axis=1)
+    precision = np.divide(right, claimed, out=np.zeros_like(right), where=claimed > 0)
+    precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    averages = []
+    for c in np.flatnonzero(there):
+        reached = np.searchsorted(right[c] / there[c], _RECALLS)
+        averages.append(np.append(precision[c], 0)[reached].mean())
+    return float(np.mean(averages)) if averages else float("nan")
+
+
+def iou(box, others):
+    """Return the intersection over the union of a box and each of several others."""
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    shared = np.prod(sides.clip(0), axis=1)
+    area, areas = np.prod(box[2:] - box[:2]), np.prod(others[:, 2:] - others[:, :2], axis=1)
+    return shared / (area + areas - shared)
+
+
+def tallies(outputs, digits, *, least_iou=0.5):
+    """Return which detections find a digit that is there, by an overlap of `least_iou`."""
     scene, row = np.nonzero(digits[:, :, 0] != NOTHING)
     true = digits[scene, row]
     return match(
-        decode(outputs), scene, true[:, 0].astype(int), true[:, 1:],
-        scenes=len(digits), classes=CLASSES, least_iou=least_iou,
-    )  # fmt: skip
+        decode(outputs),
+        scene,
+        true[:, 0].astype(int),
+        true[:, 1:],
+        scenes=len(digits),
+        classes=CLASSES,
+        least_iou=least_iou,
+    )
 
 
-DETECTION = Task(
-    name="detection",
-    metric="mAP (IoU = 0.5)",
-    higher_is_better=True,
-    data=data,
-    loss=loss,
-    tallies=tallies,
-    score=mean_average_precision,
-)
+MEAN_AVERAGE_PRECISION = Metric("mAP (IoU = 0.5)", "", True, tallies, mean_average_precision)

@@ -1,10 +1,107 @@
-"""Reading strips of numbers: the loss of a network that aligns by itself, and two error rates."""
+"""Reading strips of handwritten numbers: the strips, two networks, their loss, two error rates."""
 
 import numpy as np
 
 from qkit._tensorflow import tensorflow
-from qkit.evaluate.task import Task, ratio
-from qkit.published.strips import SYMBOLS, data, text
+from qkit.data import Dataset
+from qkit.evaluate.accuracy import Metric, ratio
+from qkit.validate import choice
+
+COLUMNS = 96
+SYMBOLS = "0123456789 "
+_TRAIN_DIGITS = 60_000
+_MOST_DIGITS = 3  # of a number
+_DIGIT_GAPS = (0, 2)  # columns, smallest and largest
+_NUMBER_GAPS = (5, 8)
+_PADDING = -1
+
+
+def data(images):
+    """Return strips of numbers of one to three digits, and their targets: symbols, then −1.
+
+    Training strips hold training images alone, test strips test images alone, each of these once.
+    """
+    rng = np.random.default_rng(0)
+    rounds = -(-_TRAIN_DIGITS // len(images.x_train))  # a small data set is written more than once
+    order = np.concatenate([rng.permutation(len(images.x_train)) for _ in range(rounds)])
+    train = _written(images.x_train, images.y_train, order[:_TRAIN_DIGITS], rng)
+    test = _written(images.x_test, images.y_test, rng.permutation(len(images.x_test)), rng)
+    return Dataset(*train, *test, f"strips of numbers made from {images.name}", images.source)
+
+
+def text(symbols):
+    """Return a target as text, without its padding."""
+    return "".join(SYMBOLS[s] for s in symbols if s >= 0)
+
+
+def strip_cnn(*, seed=0):
+    """Return a small relative of Wav2letter (Collobert et al., 2016): convolutions along a strip.
+
+    Columns take the place of frames of sound, and their pixels that of frequencies.
+    """
+    keras = tensorflow().keras
+    layers = keras.layers
+
+    def convolution(number, channels, width, stride=1, activation="relu", name=None):
+        return layers.Conv1D(
+            channels, width, stride, "same", activation=activation,
+            kernel_initializer=keras.initializers.GlorotUniform(100 * seed + number),
+            name=name or f"conv{number}",
+        )  # fmt: skip
+
+    return keras.Sequential(
+        [
+            layers.InputLayer((96, 14), name="strip"),
+            convolution(1, 48, 7, stride=2),
+            convolution(2, 48, 5),
+            convolution(3, 48, 5),
+            convolution(4, 48, 5),
+            convolution(5, 96, 1),
+            convolution(6, 12, 1, activation=None, name="logits"),
+        ],
+        name="strip_cnn",
+    )
+
+
+def unrolled_rnn(*, cell="lstm", units=64, seed=0):
+    """Return a small relative of DeepSpeech 0.5.1 (Hannun et al., 2014), unrolled step by step.
+
+    The file holds the operators of the recurrent layer once for each of the 48 steps.
+    """
+    keras = tensorflow().keras
+    layers = keras.layers
+    cells = {"lstm": layers.LSTM, "gru": layers.GRU, "simple": layers.SimpleRNN}
+    choice(cell, cells, name="unrolled_rnn: cell")
+    seeds = iter(range(100 * seed, 100 * seed + 100))
+
+    def glorot():
+        return keras.initializers.GlorotUniform(next(seeds))
+
+    def dense(name, size=units, activation="relu"):
+        return layers.Dense(size, activation=activation, kernel_initializer=glorot(), name=name)
+
+    window = layers.Conv1D(  # a dense layer over nine columns, at every other one
+        units, 9, 2, "same", activation="relu", kernel_initializer=glorot(), name="window"
+    )
+    recurrent = cells[cell](
+        units,
+        return_sequences=True,
+        unroll=True,
+        kernel_initializer=glorot(),
+        recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
+        name=cell,
+    )
+    return keras.Sequential(
+        [
+            layers.InputLayer((96, 14), name="strip"),
+            window,
+            dense("dense1"),
+            recurrent,
+            dense("dense2"),
+            dense("logits", 12, None),
+        ],
+        name=f"unrolled_{cell}",
+    )
 
 
 def loss(targets, logits):
@@ -39,67 +136,19 @@ def loss(targets, logits):
 
 
 def read(logits):
-    """Return what a network reads: the best symbol of each step, once a run, without blanks.
-
-    Parameters
-    ----------
-    logits : ndarray of shape (n, steps, len(SYMBOLS) + 1)
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> steps = [1, 1, 11, 1, 10, 7, 11, 11]  # 11 stands for none, 10 for a space
-    >>> read(np.eye(12)[steps][None])
-    ['11 7']
-    """
+    """Return what a network reads: the best symbol of each step, once a run, without blanks."""
     best = logits.argmax(axis=2)
     begins = np.diff(best, axis=1, prepend=-1) != 0
     return [text(b[first & (b < len(SYMBOLS))]) for b, first in zip(best, begins, strict=True)]
 
 
 def characters(logits, targets):
-    """Return, for each strip, the edits from what is read to the target, and the target's length.
-
-    Parameters
-    ----------
-    logits : ndarray of shape (n, steps, len(SYMBOLS) + 1)
-    targets : ndarray of shape (n, symbols), integer
-        Positions in `SYMBOLS`, then −1.
-
-    Returns
-    -------
-    ndarray of shape (n, 2), int64
-        Insertions, deletions and substitutions of characters, spaces too; number of characters.
-
-    Examples
-    --------
-    >>> characters(np.eye(12)[[1, 10, 7, 11]][None], np.array([[1, 7, -1]])).tolist()
-    [[1, 2]]
-    """
+    """Return, for each strip, the edits from what is read to the target, and its length."""
     return _tallies(read(logits), [text(t) for t in targets], list)
 
 
 def words(logits, targets):
-    """Return, for each strip, the edits from the numbers that are read to those of the target.
-
-    Parameters
-    ----------
-    logits, targets
-        As for `characters`.
-
-    Returns
-    -------
-    ndarray of shape (n, 2), int64
-        Insertions, deletions and substitutions of whole numbers; how many numbers there are.
-
-    Examples
-    --------
-    >>> words(np.eye(12)[[1, 10, 7, 11]][None], np.array([[1, 7, -1]])).tolist()
-    [[2, 1]]
-    """
+    """Return, for each strip, the edits by whole numbers, and how many numbers there are."""
     return _tallies(read(logits), [text(t) for t in targets], str.split)
 
 
@@ -113,17 +162,43 @@ def _tallies(found, wanted, units):
     return np.stack([edits, wanted.row_lengths()], axis=1).astype(np.int64)
 
 
-def _task(name, metric, tallies):
-    return Task(
-        name=name,
-        metric=metric,
-        higher_is_better=False,
-        data=data,
-        loss=loss,
-        tallies=tallies,
-        score=ratio,
-    )
+def _written(x, y, order, rng):
+    """Return strips with their targets; the last number or two may find no strip to fill."""
+    small = x.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).transpose(0, 2, 1)  # columns first
+    strips, targets = [], []
+    strip, target, end, start = _empty(), [], 0, 0
+    while start < len(order):
+        digits = order[start : start + rng.integers(1, _MOST_DIGITS, endpoint=True)]
+        columns = _number([small[i] for i in digits], rng)
+        gap = rng.integers(*_NUMBER_GAPS, endpoint=True)
+        if end + gap + len(columns) > COLUMNS:
+            strips.append(strip)
+            targets.append(target)
+            strip, target, end = _empty(), [], 0
+        if target:
+            target.append(SYMBOLS.index(" "))
+        strip[end + gap : end + gap + len(columns)] = columns
+        target.extend(y[digits])
+        end += gap + len(columns)
+        start += len(digits)
+    padded = np.full((len(targets), max(map(len, targets))), _PADDING, np.int32)
+    for row, target in zip(padded, targets, strict=True):
+        row[: len(target)] = target
+    return np.stack(strips), padded
 
 
-CHARACTERS = _task("reading characters", "character error rate", characters)
-WORDS = _task("reading words", "word error rate", words)
+def _number(digits, rng):
+    parts = []
+    for digit in digits:
+        inked = np.flatnonzero(digit.any(axis=1))
+        gap = np.zeros((rng.integers(*_DIGIT_GAPS, endpoint=True), 14), np.float32)
+        parts += [gap, digit[inked[0] : inked[-1] + 1]]
+    return np.concatenate(parts[1:])
+
+
+def _empty():
+    return np.zeros((COLUMNS, 14), np.float32)
+
+
+CHARACTER_ERROR_RATE = Metric("character error rate", "", False, characters, ratio)
+WORD_ERROR_RATE = Metric("word error rate", "", False, words, ratio)

@@ -1,21 +1,18 @@
-"""What int8 activations cost a network, and what int16 ones give back, on a task of its own."""
+"""What int8 activations cost small relatives of published networks, and what int16 give back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
+from qkit import validate
 from qkit.data import drawn
-from qkit.evaluate.task import Task
-from qkit.evaluate.task_scores import TaskScores, task_scores
+from qkit.evaluate.accuracy import Metric, accuracy, ratio
+from qkit.evaluate.significance import paired
 from qkit.models import masked_transformer
-from qkit.published.classification import CLASSIFICATION
-from qkit.published.denoiser import denoiser
-from qkit.published.denoising import DENOISING
-from qkit.published.detection import DETECTION
-from qkit.published.detector import detector
-from qkit.published.mobilenets import mobilenet_v1, mobilenet_v2
-from qkit.published.readers import strip_cnn, unrolled_rnn
-from qkit.published.reading import CHARACTERS, WORDS
+from qkit.published import denoising, detection, reading
+from qkit.published.architectures import mobilenet_v1, mobilenet_v2
 from qkit.published.tables import int16_activations
 from qkit.result import Result
 from qkit.toolchain.convert import convert
@@ -24,9 +21,13 @@ from qkit.training import fit
 _CALIBRATION_ITEMS = 300
 
 
+def _as_they_are(images):
+    return images
+
+
 @dataclass(frozen=True)
 class Relative:
-    """A small network that does what a published one does, on data made from MNIST alone.
+    """A lesson for a small network that does what a published one does, on data made from MNIST.
 
     Attributes
     ----------
@@ -35,62 +36,64 @@ class Relative:
         Model and metric in `qk.published.int16_activations()` that it is a relative of.
     build : callable
         From a keyword `seed` to an untrained Keras 2 model.
-    task : Task
+    metric : Metric
+        By which its outputs are judged.
     epochs, batch_size : int
     learning_rate : float
+    data : callable
+        From a `Dataset` of images to that of the lesson; seeded. By default the images themselves.
+    loss : callable or None
+        For `qk.fit`; None for the cross-entropy of classes.
     """
 
     name: str
     published: tuple | None
     build: Callable
-    task: Task
+    metric: Metric
     epochs: int
     batch_size: int = 32
     learning_rate: float = 1e-3
+    data: Callable = _as_they_are
+    loss: Callable | None = None
 
 
-_READING = {"epochs": 8, "learning_rate": 3e-3}
+def right_classes(outputs, labels):
+    """Return, for each image, whether the largest score is the label's, and 1."""
+    right = outputs.argmax(axis=1) == labels
+    return np.stack([right, np.ones_like(right)], axis=1).astype(np.int64)
+
+
+TOP_1 = Metric("top-1", "", True, right_classes, ratio)
+_READING = {"data": reading.data, "loss": reading.loss, "epochs": 8, "learning_rate": 3e-3}
 _SMALL_MOBILENET = {"batch_size": 256, "learning_rate": 4e-3}
-_DEEPSPEECH = ("DeepSpeech 0.5.1 (unrolled)", "character error rate")
 
-RELATIVES = MappingProxyType(
-    {
-        name: Relative(name, published, build, task, **training)
-        for name, published, build, task, training in (
-            ("strip CNN", ("Wav2letter", "word error rate"), strip_cnn, WORDS, _READING),
-            ("unrolled LSTM", _DEEPSPEECH, unrolled_rnn, CHARACTERS, _READING | {"batch_size": 64}),
-            (
-                "detector",
-                ("YoloV3", "mAP (IoU = 0.5)"),
-                detector,
-                DETECTION,
-                {"epochs": 6, "learning_rate": 2e-3},
-            ),
-            (
-                "MobileNetV1 × 0.25",
-                ("MobileNetV1", "top-1"),
-                mobilenet_v1,
-                CLASSIFICATION,
-                {"epochs": 4, **_SMALL_MOBILENET},
-            ),
-            (
-                "MobileNetV2 × 0.25",
-                ("MobileNetV2", "top-1"),
-                mobilenet_v2,
-                CLASSIFICATION,
-                {"epochs": 3, **_SMALL_MOBILENET},
-            ),
-            (
-                "masked transformer",
-                ("MobileBert", "F1"),
-                masked_transformer,
-                CLASSIFICATION,
-                {"epochs": 2},
-            ),
-            ("denoiser", None, denoiser, DENOISING, {"epochs": 2, "learning_rate": 2e-3}),
-        )
-    }
-)
+_LESSONS = (
+    Relative(
+        "strip CNN", ("Wav2letter", "word error rate"),
+        reading.strip_cnn, reading.WORD_ERROR_RATE, **_READING,
+    ),
+    Relative(
+        "unrolled LSTM", ("DeepSpeech 0.5.1 (unrolled)", "character error rate"),
+        reading.unrolled_rnn, reading.CHARACTER_ERROR_RATE, **_READING, batch_size=64,
+    ),
+    Relative(
+        "detector", ("YoloV3", "mAP (IoU = 0.5)"),
+        detection.detector, detection.MEAN_AVERAGE_PRECISION, 6, learning_rate=2e-3,
+        data=detection.data, loss=detection.loss,
+    ),
+    Relative(
+        "MobileNetV1 × 0.25", ("MobileNetV1", "top-1"), mobilenet_v1, TOP_1, 4, **_SMALL_MOBILENET
+    ),
+    Relative(
+        "MobileNetV2 × 0.25", ("MobileNetV2", "top-1"), mobilenet_v2, TOP_1, 3, **_SMALL_MOBILENET
+    ),
+    Relative("masked transformer", ("MobileBert", "F1"), masked_transformer, TOP_1, 2),
+    Relative(
+        "denoiser", None, denoising.denoiser, denoising.SNR, 2, learning_rate=2e-3,
+        data=denoising.data, loss=denoising.loss,
+    ),
+)  # fmt: skip
+RELATIVES = MappingProxyType({relative.name: relative for relative in _LESSONS})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,25 +103,27 @@ class Int16Effect(Result):
     Attributes
     ----------
     relative : Relative
-    scores : TaskScores
+    scores : mapping of str to Score
         Of "float32", "int8" and "int16".
+    paired : mapping of str to PairedScores
+        Of "int8" and "int16", against "float32".
     models : mapping of str to bytes
         The .tflite files, by the same names.
     """
 
     relative: Relative
-    scores: TaskScores
+    scores: MappingProxyType
+    paired: MappingProxyType
     models: MappingProxyType
 
     @property
     def lost(self):
         """What "int8" and "int16" lose against float32: (value, low, high), in points or dB."""
-        task = self.scores.task
-        factor = (-1 if task.higher_is_better else 1) * (1 if task.unit else 100)
-        ends = self.scores.difference_interval
+        metric = self.relative.metric
+        factor = (-1 if metric.higher_is_better else 1) * (1 if metric.unit else 100)
         return {
-            name: (factor * difference, *sorted(factor * end for end in ends[name]))
-            for name, difference in self.scores.difference.items()
+            name: (factor * change.difference, *sorted(factor * end for end in change.interval))
+            for name, change in self.paired.items()
         }
 
     @property
@@ -127,16 +132,23 @@ class Int16Effect(Result):
         if self.relative.published is None:
             return {}
         row = int16_activations().loc[self.relative.published]
-        factor = -100 if self.scores.task.higher_is_better else 100
+        factor = -100 if self.relative.metric.higher_is_better else 100
         return {name: float(factor * (row[name] - row["float32"])) for name in ("int8", "int16")}
 
     def to_frame(self):
         """Return a DataFrame with one row per kind of activation."""
-        return self.scores.to_frame().rename_axis("activations")
+        import pandas as pd
+
+        scores, changes = (
+            pd.concat({name: result.to_frame() for name, result in results.items()}).droplevel(1)
+            for results in (self.scores, self.paired)
+        )
+        return scores.join(changes).rename_axis("activations")
 
     def summary(self):
         """Say in one line what int8 costs and int16 gives back."""
-        return f"{self.relative.name}, {self.scores.summary()}"
+        changes = (f"{name} {change.summary()}" for name, change in self.paired.items())
+        return f"{self.relative.name}, {'; '.join([self.scores['float32'].summary(), *changes])}"
 
 
 def int16_effect(relative, images, *, seed=0, cache=True):
@@ -145,9 +157,9 @@ def int16_effect(relative, images, *, seed=0, cache=True):
     Parameters
     ----------
     relative : str or Relative
-        A name in `RELATIVES`, or an entry of your own.
+        A name in `RELATIVES`, or a lesson of your own.
     images : Dataset
-        From which the task makes its data.
+        From which the lesson makes its data.
     seed : int
         Of the initial weights and the shuffling.
     cache : bool
@@ -157,21 +169,16 @@ def int16_effect(relative, images, *, seed=0, cache=True):
     -------
     Int16Effect
 
-    Raises
-    ------
-    ValueError
-        If there is no relative of that name; or from `fit` and `convert`.
-
     Examples
     --------
     >>> import qkit as qk
-    >>> from qkit.published.classification import CLASSIFICATION
-    >>> own = Relative("my own", None, qk.models.walkthrough_cnn, CLASSIFICATION, epochs=1)
-    >>> int16_effect(own, qk.load_data("digits"), cache=False).scores.n
+    >>> own = Relative("my own", None, qk.models.walkthrough_cnn, TOP_1, epochs=1)
+    >>> int16_effect(own, qk.load_data("digits"), cache=False).scores["int8"].n
     500
     """
-    relative = _find(relative)
-    data = relative.task.data(images)
+    if not isinstance(relative, Relative):
+        relative = RELATIVES[validate.choice(relative, RELATIVES, name="int16_effect: relative")]
+    data = relative.data(images)
     model = relative.build(seed=seed)
     fit(
         model,
@@ -179,7 +186,7 @@ def int16_effect(relative, images, *, seed=0, cache=True):
         epochs=relative.epochs,
         batch_size=relative.batch_size,
         learning_rate=relative.learning_rate,
-        loss=relative.task.loss,
+        loss=relative.loss,
         seed=seed,
         cache=cache,
     )
@@ -189,8 +196,12 @@ def int16_effect(relative, images, *, seed=0, cache=True):
         "int8": convert(model, "full_integer", calibration),
         "int16": convert(model, "int16_activations", calibration),
     }
-    scores = task_scores(models, relative.task, data.x_test, data.y_test)
-    return Int16Effect(relative, scores, MappingProxyType(models))
+    scores = {
+        name: accuracy(tflite, data.x_test, data.y_test, metric=relative.metric)
+        for name, tflite in models.items()
+    }
+    changes = {name: paired(scores["float32"], scores[name]) for name in ("int8", "int16")}
+    return Int16Effect(relative, *map(MappingProxyType, (scores, changes, models)))
 
 
 def int16_table(effects):
@@ -208,36 +219,30 @@ def int16_table(effects):
     """
     import pandas as pd
 
-    published = int16_activations()
     rows = {}
     for effect in effects:
-        task, score = effect.scores.task, effect.scores.score
-        shown = "{:.2f} dB" if task.unit else "{:.4f}"
-        lost = {
-            f"{name} loses": f"{value:+.2f} ({low:+.2f} to {high:+.2f}) {task.unit or 'points'}"
-            for name, (value, low, high) in effect.lost.items()
-        }
-        rows[(effect.relative.name, "here")] = {
-            "metric": task.metric, **{k: shown.format(v) for k, v in score.items()}, **lost
-        }  # fmt: skip
-        if effect.relative.published:
-            model, metric = effect.relative.published
-            row = published.loc[(model, metric)]
-            rows[(effect.relative.name, f"published: {model}")] = {
-                "metric": metric,
-                **{name: f"{value:.4f}" for name, value in row.items()},
-                **{f"{k} loses": f"{v:+.2f} points" for k, v in effect.published_lost.items()},
-            }
+        name, published = effect.relative.name, effect.relative.published
+        rows[name, "here"] = _row_here(effect)
+        if published:
+            rows[name, f"published: {published[0]}"] = _published_row(effect)
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.names = ["network", "figures"]
     return frame
 
 
-def _find(relative):
-    if isinstance(relative, Relative):
-        return relative
-    if relative not in RELATIVES:
-        raise ValueError(
-            f"int16_effect: unknown relative {relative!r}; there are {', '.join(RELATIVES)}."
-        )
-    return RELATIVES[relative]
+def _row_here(effect):
+    metric = effect.relative.metric
+    shown = "{:.2f} dB" if metric.unit else "{:.4f}"
+    lost = {
+        f"{name} loses": f"{value:+.2f} ({low:+.2f} to {high:+.2f}) {metric.unit or 'points'}"
+        for name, (value, low, high) in effect.lost.items()
+    }
+    scores = {name: shown.format(score.value) for name, score in effect.scores.items()}
+    return {"metric": metric.name, **scores, **lost}
+
+
+def _published_row(effect):
+    row = int16_activations().loc[effect.relative.published]
+    scores = {name: f"{value:.4f}" for name, value in row.items()}
+    lost = {f"{name} loses": f"{v:+.2f} points" for name, v in effect.published_lost.items()}
+    return {"metric": effect.relative.published[1], **scores, **lost}

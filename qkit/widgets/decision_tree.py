@@ -5,8 +5,7 @@ import functools
 import ipywidgets as ipw
 
 from qkit.evaluate.comparison import Comparison
-from qkit.evaluate.decision_tree import TREE, follow
-from qkit.evaluate.disagreements import disagreements
+from qkit.evaluate.decision_tree import TREE, disagreements, follow
 from qkit.evaluate.report import sentence
 from qkit.plots.decision_tree import plot_decision_tree
 from qkit.widgets.explorer import Explorer

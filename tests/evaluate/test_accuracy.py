@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.evaluate.accuracy import from_predictions
+from qkit.evaluate.accuracy import accuracy_of
 from qkit.interpreter.run import open_interpreter, scores
 from qkit.tflite.probe import probe
 
 
 def test_hand_worked():
-    found = from_predictions(np.array([0, 1, 2, 2, 1]), np.array([0, 1, 2, 0, 0]))
+    found = accuracy_of(np.array([0, 1, 2, 2, 1]), np.array([0, 1, 2, 0, 0]))
     assert (found.accuracy, found.n) == (0.6, 5)
     assert found.right.tolist() == [True, True, True, False, False]
     # by hand: (0.6 + 1.92/5 ± 1.96·√(0.24/5 + 0.9604/25)) / (1 + 3.8415/5)
@@ -29,7 +29,7 @@ def test_interval_is_wilsons(right, n):
     z, p = 1.959963984540054, right / n
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    found = from_predictions(predictions, labels)
+    found = accuracy_of(predictions, labels)
     assert found.accuracy == p
     assert found.interval == pytest.approx((middle - half, middle + half), abs=1e-9)
 
@@ -134,5 +134,5 @@ def test_measuring_is_silent(toy_tflite, toy_data, capfd):
 
 
 def test_the_first_images_alone():
-    found = from_predictions(np.array([0, 1, 2, 2, 1]), np.array([0, 1, 2, 0, 0])).first(3)
+    found = accuracy_of(np.array([0, 1, 2, 2, 1]), np.array([0, 1, 2, 0, 0])).first(3)
     assert (found.accuracy, found.n) == (1.0, 3)

@@ -32,6 +32,8 @@ COLUMNS = [
     "delegate",
     "float_operators",
     "needs",
+    "status",
+    "accuracy_status",
 ]
 
 
@@ -104,8 +106,8 @@ def test_control_rows_stand_even_where_they_were_not_measured(uncontrolled):
     frame = uncontrolled.to_frame()
     assert frame.index.tolist() == ["float32", "qat", "control_float32", "control_full_integer"]
     for name in ("control_float32", "control_full_integer"):
-        assert frame.loc[name].drop("needs").isna().all()
-        assert frame.loc[name, "needs"].startswith("not measured: pass trained={…, 'control'")
+        assert frame.loc[name].drop(["status", "accuracy_status"]).isna().all()
+        assert frame.loc[name, "status"].startswith("not measured: pass trained={…, 'control'")
         row = uncontrolled.to_display().loc[name]
         assert set(row.drop("needs beside the model")) == {"–"}
     assert sum("pass trained=" in note for note in uncontrolled.notes()) == 2
@@ -215,7 +217,7 @@ def test_html_that_cannot_be_written_leaves_the_old_one(compared, tmp_path, monk
 
 
 def test_all_schemes_that_need_no_training_are_the_default(toy_data, toy_model, monkeypatch):
-    from qkit.evaluate import comparison
+    from qkit.evaluate import candidates
 
     asked = []
 
@@ -223,11 +225,11 @@ def test_all_schemes_that_need_no_training_are_the_default(toy_data, toy_model, 
         asked.append((scheme.name, len(calibration)))
         raise ValueError("that will do")
 
-    monkeypatch.setattr(comparison, "convert", convert)
-    chosen = comparison._chosen(None, {})
+    monkeypatch.setattr(candidates, "convert", convert)
+    chosen = candidates.chosen(None, {})
     plain = [name for name, scheme in qk.SCHEMES.items() if not scheme.technique]
     assert [s.name for s in chosen] == plain
-    assert [s.name for s in comparison._chosen(None, {"pqat": toy_model()})] == [*plain, "pqat"]
+    assert [s.name for s in candidates.chosen(None, {"pqat": toy_model()})] == [*plain, "pqat"]
     with pytest.raises(ValueError, match="that will do"):
         qk.compare(toy_model(), toy_data)
     assert asked == [("float32", 100)], "calibration is drawn from the training images"

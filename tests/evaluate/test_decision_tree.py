@@ -64,7 +64,7 @@ def test_guide_is_quoted():
     [
         ({}, ValueError, "no answer to 'optimize': Optimize at all"),
         ({"optimize": True}, ValueError, "no answer to 'smaller'"),
-        ({"budget": True}, ValueError, "'budget' is no question. There are: optimize, smaller"),
+        ({"budget": True}, ValueError, "a question must be one of 'optimize', 'smaller'"),
         ({"optimize": "no"}, TypeError, "answer to 'optimize' must be True or False, got 'no'"),
     ],
 )

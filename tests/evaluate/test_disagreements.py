@@ -3,8 +3,7 @@
 import pytest
 
 import qkit as qk
-from qkit.evaluate.decision_tree import follow
-from qkit.evaluate.disagreements import size_cut
+from qkit.evaluate.decision_tree import follow, size_cut
 
 FULL_INTEGER = {
     "optimize": True, "smaller": True, "effort": True, "retrain": False, "calibration": True,

@@ -82,7 +82,7 @@ def test_all_requirements_together(comparison):
         ({}, "name a requirement"),
         ({"size_bytes": -1}, "size_bytes must be 0 or more"),
         ({"drop_pp": float("nan")}, "drop_pp must be 0 or more, got nan"),
-        ({"data": "labels"}, "data must be one of nothing, unlabelled sample"),
+        ({"data": "labels"}, "data must be one of 'nothing', 'unlabelled sample'"),
     ],
 )
 def test_odd_requirements_are_refused(comparison, limits, said):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qkit as qk
-from qkit.evaluate.accuracy import from_predictions
+from qkit.evaluate.accuracy import accuracy_of
 
 Z = 1.959963984540054
 
@@ -16,7 +16,7 @@ Z = 1.959963984540054
 def measured(right):
     """Return an Accuracy whose predictions are right where told."""
     right = np.asarray(right, bool)
-    return from_predictions(np.where(right, 3, 4), np.full(len(right), 3))
+    return accuracy_of(np.where(right, 3, 4), np.full(len(right), 3))
 
 
 def pair(both, lost, gained, neither):
@@ -70,8 +70,8 @@ def test_verdict_and_table():
 
 def test_disagreements_count_two_different_wrong_answers():
     labels = np.array([0, 0, 0, 0])
-    a = from_predictions(np.array([0, 1, 1, 2]), labels)
-    b = from_predictions(np.array([0, 0, 2, 2]), labels)
+    a = accuracy_of(np.array([0, 1, 1, 2]), labels)
+    b = accuracy_of(np.array([0, 0, 2, 2]), labels)
     found = qk.paired(a, b)
     assert found.disagreements.tolist() == [1, 2]
     assert found.gained.tolist() == [1]
@@ -80,8 +80,8 @@ def test_disagreements_count_two_different_wrong_answers():
 
 @pytest.mark.parametrize("labels", [[0, 1, 1], [0, 1, 2, 2]], ids=["others", "more"])
 def test_other_images_cannot_be_paired(labels):
-    a = from_predictions(np.array([0, 1, 2]), np.array([0, 1, 2]))
-    b = from_predictions(np.array(labels), np.array(labels))
+    a = accuracy_of(np.array([0, 1, 2]), np.array([0, 1, 2]))
+    b = accuracy_of(np.array(labels), np.array(labels))
     with pytest.raises(ValueError, match=r"different images \(3 and .*same labels in the same"):
         qk.paired(a, b)
 

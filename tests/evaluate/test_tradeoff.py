@@ -56,7 +56,7 @@ def test_front_is_what_no_other_point_beats(points, better):
 
 
 def test_direction_must_be_one_of_two_words():
-    with pytest.raises(ValueError, match="better has 'up'; it takes smaller or larger"):
+    with pytest.raises(ValueError, match="better must be one of 'smaller', 'larger'; got 'up'"):
         pareto_front({"a": (1, 2)}, better=("up", "smaller"))
 
 
@@ -114,11 +114,11 @@ def test_table_and_line(compared):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"x": "size"}, "x='size' is no quantity. There are: 'accuracy, %'"),
-        ({"y": "speed"}, "y='speed' is no quantity"),
-        ({"schemes": ["int4"]}, "no values for 'int4'. There are: float32, float16"),
-        ({"schemes": ["control_float32"]}, "no values for 'control_float32'"),
-        ({"schemes": []}, "schemes is empty; give one or more"),
+        ({"x": "size"}, "tradeoff: x must be one of 'accuracy, %', 'drop against"),
+        ({"y": "speed"}, "tradeoff: y must be one of 'accuracy, %'"),
+        ({"schemes": ["int4"]}, "a scheme must be one of 'float32', 'float16'"),
+        ({"schemes": ["control_float32"]}, "got 'control_float32'"),
+        ({"schemes": []}, "no scheme is left: schemes is empty"),
     ],
 )
 def test_what_is_not_there_is_told(compared, arguments, message):

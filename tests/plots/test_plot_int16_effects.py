@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.evaluate.task_scores import TaskScores
-from qkit.published.classification import CLASSIFICATION
-from qkit.published.relatives import Int16Effect, Relative
+from qkit.evaluate.accuracy import Score
+from qkit.evaluate.significance import PairedScores
+from qkit.published.relatives import TOP_1, Int16Effect, Relative
 
 
 @pytest.fixture(autouse=True)
@@ -17,19 +17,20 @@ def closed(figures):
     """Close all figures after a test."""
 
 
-def effect(name, published, values, *, half=0.01, **changes):
+def effect(relative, published, values, *, half=0.01, **changes):
     """Return an effect of plain numbers: scores, and intervals that reach `half` to either side."""
-    task = dataclasses.replace(CLASSIFICATION, **changes)
-    differences = {name: values[name] - values["float32"] for name in ("int8", "int16")}
+    metric = dataclasses.replace(TOP_1, **changes)
 
-    def around(numbers):
-        return MappingProxyType({k: (v - half, v + half) for k, v in numbers.items()})
+    def around(value):
+        return value - half, value + half
 
-    scores = TaskScores(
-        task, 100, MappingProxyType(values), around(values), MappingProxyType(differences),
-        around(differences),
-    )  # fmt: skip
-    return Int16Effect(Relative(name, published, None, task, 1), scores, MappingProxyType({}))
+    scores = {k: Score(metric, None, 100, value, around(value)) for k, value in values.items()}
+    paired = {
+        k: PairedScores(scores["float32"], scores[k], difference, around(difference))
+        for k, difference in ((k, values[k] - values["float32"]) for k in ("int8", "int16"))
+    }
+    relative = Relative(relative, published, None, metric, 1)
+    return Int16Effect(relative, *map(MappingProxyType, (scores, paired, {})))
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def effects():
             "reader",
             ("Wav2letter", "word error rate"),
             {"float32": 0.05, "int8": 0.07, "int16": 0.045},
-            metric="word error rate",
+            name="word error rate",
             higher_is_better=False,
         ),
         effect("transformer", ("MobileBert", "F1"), {"float32": 0.93, "int8": 0.23, "int16": 0.92}),
@@ -82,7 +83,7 @@ def test_a_network_without_a_published_one_has_two_marks(effects):
 
 
 def test_table_has_published_figures_below_ours(effects):
-    table = qk.int16_table(effects)
+    table = qk.published.int16_table(effects)
     assert list(table.index.get_level_values("figures")) == [
         "here",
         "published: Wav2letter",
@@ -96,10 +97,10 @@ def test_table_has_published_figures_below_ours(effects):
 
 def test_decibels_are_neither_shares_nor_points():
     denoiser = effect(
-        "denoiser", None, {"float32": 17.0, "int8": 14.0, "int16": 16.9}, metric="SNR", unit="dB"
+        "denoiser", None, {"float32": 17.0, "int8": 14.0, "int16": 16.9}, name="SNR", unit="dB"
     )
     assert denoiser.lost["int8"] == pytest.approx((3, 2.99, 3.01))
-    table = qk.int16_table([denoiser])
+    table = qk.published.int16_table([denoiser])
     assert table.loc[("denoiser", "here"), "float32"] == "17.00 dB"
     assert table.loc[("denoiser", "here"), "int8 loses"].endswith("(+2.99 to +3.01) dB")
     with pytest.raises(ValueError, match="'denoiser' is measured in dB"):

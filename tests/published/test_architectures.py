@@ -9,6 +9,7 @@ import pytest
 import qkit as qk
 from qkit.data import DataNotFoundError
 from qkit.published import ARCHITECTURES, architecture, settle_batch_norm
+from qkit.published.architectures import mobilenet_v1, mobilenet_v2
 
 SMALL = {"name": "MobileNet", "image_size": 32}
 
@@ -85,7 +86,7 @@ def test_weights_from_a_file(mobilenet, tmp_path):
 
 
 def test_what_is_not_there_is_told():
-    with pytest.raises(ValueError, match=r"unknown network 'mobilenet'; there are MobileNet, "):
+    with pytest.raises(ValueError, match=r"must be one of 'MobileNet', .* got 'mobilenet'"):
         architecture("mobilenet")
     with pytest.raises(DataNotFoundError, match=r"no file there_is_none.h5"):
         architecture("MobileNet", weights="there_is_none.h5")
@@ -159,3 +160,18 @@ def test_momentum_comes_back_after_a_failure(noise, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         settle_batch_norm(model, noise)
     assert [getattr(layer, "momentum", None) for layer in model.layers] == momenta
+
+
+@pytest.mark.parametrize(
+    ("build", "blocks", "additions"),
+    # at full width V2 adds in 10 blocks; here the first has 8 channels before and after, and adds
+    [(mobilenet_v1, 13, 0), (mobilenet_v2, 17, 11)],
+)
+def test_narrow_mobilenets_have_all_their_blocks(build, blocks, additions):
+    model = build()
+    types = [type(layer).__name__ for layer in model.layers]
+    assert types.count("DepthwiseConv2D") == blocks
+    assert types.count("Add") == additions
+    assert (model.input_shape, model.output_shape) == ((None, 28, 28), (None, 10))
+    norms = [layer for layer in model.layers if hasattr(layer, "momentum")]
+    assert {layer.momentum for layer in norms} == {0.99}

@@ -3,9 +3,18 @@
 import numpy as np
 import pytest
 
-from qkit.published.average_precision import mean_average_precision
-from qkit.published.detection import CELLS, CLASSES, DETECTION, cell_targets, decode, loss, tallies
-from qkit.published.scenes import NOTHING, scenes
+from qkit.published.detection import (
+    CELLS,
+    CLASSES,
+    NOTHING,
+    cell_targets,
+    decode,
+    detector,
+    loss,
+    mean_average_precision,
+    scenes,
+    tallies,
+)
 
 SURE, NEVER = 9.0, -9.0
 
@@ -136,5 +145,17 @@ def test_a_strict_overlap_asks_for_exact_boxes():
         assert tallies(outputs, digits, least_iou=least_iou).right[3].tolist() == [right]
 
 
-def test_task_names_its_measure():
-    assert (DETECTION.metric, DETECTION.higher_is_better) == ("mAP (IoU = 0.5)", True)
+def test_detector_is_built_like_yolo():
+    model = detector()
+    assert (model.input_shape, model.output_shape) == ((None, 56, 56), (None, 7, 7, 15))
+    types = [type(layer).__name__ for layer in model.layers]
+    assert {"Dense", "Flatten", "MaxPooling2D"}.isdisjoint(types)
+    assert types.count("BatchNormalization") == types.count("LeakyReLU") == 4
+    assert model.get_layer("conv1_leaky").alpha == pytest.approx(0.1)
+
+
+def test_targets_and_boxes_by_hand():
+    centred = cell_targets(np.array([[[3, 0, 5, 14, 15]]]))[0, 0, 1]  # centre at (7, 10)
+    assert centred.tolist() == [1.0, 3.0, 0.875, 0.25, 0.0, 0.0]
+    found = decode(say(silent(), (2, 1), 3))  # in the middle of a cell
+    assert (found.category.tolist(), found.box.tolist()) == ([3], [[13.0, 7.0, 27.0, 17.0]])

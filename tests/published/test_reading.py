@@ -5,7 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from qkit.published.reading import CHARACTERS, WORDS, characters, loss, read, words
+from qkit.published.reading import (
+    CHARACTER_ERROR_RATE,
+    WORD_ERROR_RATE,
+    characters,
+    loss,
+    read,
+    words,
+)
 
 SPACE, BLANK = 10, 11
 
@@ -116,7 +123,6 @@ def test_nothing_read_at_all(tallies):
 def test_rates_are_over_all_strips_together():
     logits, y = logits_of("1", "22 3 4 5"), targets("7", "22 3 4 5")
     once = np.ones(2)
-    assert CHARACTERS.score(CHARACTERS.tallies(logits, y), once) == 1 / 9
-    assert WORDS.score(WORDS.tallies(logits, y), once) == 1 / 5
-    assert not CHARACTERS.higher_is_better
-    assert not WORDS.higher_is_better
+    for metric, rate in ((CHARACTER_ERROR_RATE, 1 / 9), (WORD_ERROR_RATE, 1 / 5)):
+        assert metric.score(metric.tallies(logits, y), once) == rate
+        assert not metric.higher_is_better

@@ -1,13 +1,12 @@
 """Scenes: seeded, images with their own classes, and boxes that hold the ink and no more."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from qkit.published.detection import data
-from qkit.published.scenes import CANVAS, NOTHING, scenes
+from qkit.data import Dataset
+from qkit.published.detection import CANVAS, NOTHING, data, scenes
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +79,7 @@ def test_training_and_test_scenes_are_of_their_own_images():
     block = np.zeros((20, 28, 28), np.float32)
     block[:, 6:22, 10:18] = 1
     y = np.arange(20) % 10
-    made = data(
-        SimpleNamespace(x_train=block, y_train=y, x_test=block / 2, y_test=y, name="blocks")
-    )
+    made = data(Dataset(block, y, block / 2, y, "blocks", "made here"))
     assert set(np.unique(made.x_train.max(axis=(1, 2)).round(5))) == {1}
     assert set(np.unique(made.x_test.max(axis=(1, 2)).round(5))) == {0.5}
 

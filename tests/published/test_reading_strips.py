@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from qkit.published.strips import COLUMNS, SYMBOLS, data, text
+from qkit.published.reading import COLUMNS, SYMBOLS, data, text
 
 
 @pytest.fixture(scope="module")

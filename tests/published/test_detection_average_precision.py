@@ -8,7 +8,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from qkit.published.average_precision import Detections, Matches, iou, match, mean_average_precision
+from qkit.published.detection import Detections, Matches, iou, match, mean_average_precision
 
 SCENES, CLASSES = 12, 3
 BOX = np.array([[10, 10, 20, 20]])

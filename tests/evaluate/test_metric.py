@@ -1,0 +1,116 @@
+"""Scores by a metric: intervals that cover, differences paired on the same items."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+
+import qkit as qk
+from qkit.evaluate.accuracy import Metric, Score, _scored, ratio
+
+
+def right_and_one(outputs, labels):
+    right = outputs.argmax(axis=1) == labels
+    return np.stack([right, np.ones_like(right)], axis=1).astype(np.int64)
+
+
+TOP_1 = Metric("top-1", "", True, right_and_one, ratio)
+
+
+@pytest.fixture(scope="module")
+def scored(tflite, digits):
+    return {
+        name: qk.accuracy(tflite(name), digits.x_test, digits.y_test, metric=TOP_1)
+        for name in ("float32", "float16", "full_integer")
+    }
+
+
+def test_classes_scored_by_a_metric_agree_with_their_accuracy(scored, tflite, digits):
+    for name in ("float32", "full_integer"):
+        found = qk.accuracy(tflite(name), digits.x_test, digits.y_test)
+        assert (scored[name].value, scored[name].n) == (found.accuracy, 500)
+        assert scored[name].interval == pytest.approx(found.interval, abs=0.006)
+
+
+def test_a_keras_model_scores_as_its_float_file(scored, trained, digits):
+    keras = qk.accuracy(trained, digits.x_test, digits.y_test, metric=TOP_1)
+    assert keras.value == scored["float32"].value
+    assert keras.interval == scored["float32"].interval
+
+
+def test_differences_are_paired(scored, tflite, digits):
+    same = qk.paired(scored["float32"], scored["float16"])
+    assert same.interval == (0, 0)  # the same answers: no doubt at all
+    accuracies = [
+        qk.accuracy(tflite(n), digits.x_test, digits.y_test) for n in ("float32", "full_integer")
+    ]
+    expected = qk.paired(*accuracies)
+    found = qk.paired(scored["float32"], scored["full_integer"])
+    assert 100 * found.difference == pytest.approx(expected.difference_pp)
+    assert 100 * np.array(found.interval) == pytest.approx(expected.interval_pp, abs=0.5)
+
+
+def test_intervals_are_those_of_scipys_bootstrap(scored):
+    a, b = scored["float32"], scored["full_integer"]
+
+    def interval(statistic):
+        drawn = bootstrap(
+            (np.arange(a.n),),
+            lambda items: statistic(np.bincount(items, minlength=a.n)),
+            vectorized=False,
+            batch=1,
+            n_resamples=2000,
+            method="percentile",
+            rng=0,
+        )
+        return tuple(drawn.confidence_interval)
+
+    assert a.interval == pytest.approx(interval(lambda w: ratio(a.tallies, w)), abs=1e-12)
+    difference = interval(lambda w: ratio(b.tallies, w) - ratio(a.tallies, w))
+    assert qk.paired(a, b).interval == pytest.approx(difference, abs=1e-12)
+
+
+def test_frame_and_words(scored):
+    found = scored["float32"]
+    row = found.to_frame().iloc[0]
+    assert (row["top-1"], row["n"]) == (found.value, 500)
+    assert (row["low"], row["high"]) == found.interval
+    assert str(found).startswith(f"top-1 {found.value:.2%} (95 % interval ".replace("%", " %", 1))
+    change = qk.paired(found, scored["full_integer"])
+    assert change.to_frame().iloc[0]["difference"] == change.difference
+    assert str(change).startswith(f"{100 * change.difference:+.2f} points (95 % interval ")
+    assert str(change).endswith(" points, n = 500)")
+
+
+def test_words_for_decibels(scored):
+    in_db = dataclasses.replace(scored["float32"], metric=Metric("SNR", "dB", True, None, ratio))
+    assert str(in_db).startswith(f"SNR {in_db.value:.2f} dB (95 % interval ")
+
+
+def test_weight_two_is_the_item_twice():
+    tallies = np.array([[1, 3], [2, 4], [0, 5]])
+    assert ratio(tallies, np.array([2, 0, 1])) == ratio(tallies[[0, 0, 2]], np.ones(3))
+
+
+def test_interval_covers_at_about_its_level():
+    """Of 60 samples of 200 coin throws, the intervals miss the truth in about one of twenty."""
+    rng = np.random.default_rng(1)
+    missed = 0
+    for _ in range(60):
+        tallies = np.stack([rng.random(200) < 0.8, np.ones(200)], axis=1)
+        low, high = _scored(TOP_1, tallies, 200).interval
+        missed += not low <= 0.8 <= high
+    assert missed <= 8
+
+
+def test_targets_must_be_as_many(tflite, digits):
+    with pytest.raises(ValueError, match=r"one entry for each of 500 inputs, got \(3,\)"):
+        qk.accuracy(tflite("float32"), digits.x_test, digits.y_test[:3], metric=TOP_1)
+
+
+def test_scores_of_other_items_or_metrics_cannot_be_paired(scored):
+    found = scored["float32"]
+    fewer = Score(TOP_1, found.tallies[:9], 9, 1.0, (1.0, 1.0))
+    with pytest.raises(ValueError, match="top-1 of 500 items and top-1 of 9 cannot be paired"):
+        qk.paired(found, fewer)
