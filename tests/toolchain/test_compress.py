@@ -1,11 +1,11 @@
-"""Pruning reaches its sparsity and pattern, leaves the model alone, and is stripped."""
+"""Pruning reaches its sparsity, clustering its number of values; the model is left alone."""
 
 import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.quantize.coding import sparsity
-from qkit.toolchain.kernels import kernels
+from qkit.networks import network
+from qkit.quantize.coding import distinct_values, sparsity
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +20,15 @@ def short(model, data, **options):
     return qk.prune(model, data, **{"epochs": 1, "cache": False, **options})
 
 
+def clustered(model, data, **options):
+    return qk.cluster(model, data, **{"cache": False, **options})
+
+
 @pytest.mark.parametrize("schedule", ["polynomial", "constant"])
 @pytest.mark.parametrize("share", [0.5, 0.9])
 def test_sparsity_is_reached(schedule, share, trained, digits):
     model, history = short(trained, digits, sparsity=share, schedule=schedule)
-    for name, kernel in kernels(model).items():
+    for name, kernel in network(model).kernels.items():
         assert sparsity(kernel) == pytest.approx(share, abs=0.5 / min(kernel.size, 1000) + 1e-3)
         assert history.sparsity[name][-1] == sparsity(kernel)
         assert history.distinct_values[name][-1] == np.unique(kernel).size
@@ -50,7 +54,7 @@ def test_history_counts_steps_and_ends_with_the_model_returned(trained, digits):
     assert history.accuracy[0] == pytest.approx(qk.accuracy(trained, x, y).accuracy, abs=1e-9)
     frame = history.to_frame()
     assert frame["sparsity", "logits"].iloc[-1] == history.sparsity["logits"][-1]
-    assert f"logits 0.0% → {sparsity(kernels(model)['logits']):.1%} zeros" in str(history)
+    assert f"logits 0.0% → {sparsity(network(model).kernels['logits']):.1%} zeros" in str(history)
 
 
 @pytest.mark.parametrize("train", [qk.prune, qk.cluster])
@@ -108,7 +112,7 @@ def test_depthwise_kernels_are_named_and_not_skipped_in_silence(digits):
     model, history = short(qk.models.depthwise_cnn(), digits)
     assert set(history.left_alone) == {f"block{i}_dw" for i in (1, 2, 3, 4)}
     assert "DepthwiseConv2D" in history.left_alone["block1_dw"]
-    for name, kernel in kernels(model).items():
+    for name, kernel in network(model).kernels.items():
         assert (sparsity(kernel) > 0.7) == (not name.endswith("_dw"))
 
 
@@ -149,15 +153,15 @@ def test_forgetting_to_strip_is_found_and_explained(tf, tfmot, trained, digits):
     wrapped = tfmot.sparsity.keras.prune_low_magnitude(tf.keras.models.clone_model(trained))
     with pytest.raises(ValueError, match=r"still wrapped for pruning.*strip_pruning\(model\)"):
         qk.convert(wrapped, "float32")
-    clustered = tfmot.clustering.keras.cluster_weights(
+    tied = tfmot.clustering.keras.cluster_weights(
         tf.keras.models.clone_model(trained),
         number_of_clusters=4,
         cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.LINEAR,
     )
     for refuse in (
-        lambda: qk.convert(clustered, "full_integer", digits.x_train[:9]),
-        lambda: qk.quantization_aware(clustered),
-        lambda: qk.prune(clustered, digits),
+        lambda: qk.convert(tied, "full_integer", digits.x_train[:9]),
+        lambda: qk.quantization_aware(tied),
+        lambda: qk.prune(tied, digits),
     ):
         with pytest.raises(ValueError, match="strip_clustering"):
             refuse()
@@ -168,7 +172,7 @@ def test_forgetting_to_strip_is_found_and_explained(tf, tfmot, trained, digits):
 def test_zeros_have_no_sign(tfmot, tf, compressed, trained, digits):
     """The library leaves −0.0 behind, in which a compressor sees another value."""
     for name in ("pruned", "pruned_clustered"):
-        for kernel in kernels(compressed[name][0]).values():
+        for kernel in network(compressed[name][0]).kernels.values():
             assert not np.signbit(kernel[kernel == 0]).any()
     model, other = compressed["pruned"][0], tf.keras.models.clone_model(trained)
     signs = np.sign(trained.get_layer("logits").get_weights()[0]).astype(np.float32)
@@ -185,3 +189,62 @@ def test_zeros_shrink_the_deflated_file_alone(trained, compressed):
     )
     assert pruned.size_bytes == dense.size_bytes
     assert pruned.deflated_bytes < 0.45 * dense.deflated_bytes
+
+
+@pytest.mark.parametrize("init", ["kmeans++", "linear", "random", "density"])
+def test_no_more_values_than_clusters(init, trained, digits):
+    model, history = clustered(trained, digits, clusters=5, init=init)
+    for name, kernel in network(model).kernels.items():
+        assert 2 <= distinct_values(kernel) <= 5
+        assert history.distinct_values[name][-1] == distinct_values(kernel)
+        assert history.distinct_values[name][0] <= 5
+    assert history.left_alone == {}
+
+
+def test_each_channel_has_its_own_values(trained, digits):
+    model, _ = clustered(trained, digits, clusters=3, per_channel=True)
+    conv = model.get_layer("conv").kernel.numpy()
+    assert max(distinct_values(conv[..., c]) for c in range(12)) <= 3
+    assert 3 < distinct_values(conv) <= 36
+    assert distinct_values(model.get_layer("logits").kernel.numpy()) <= 3
+
+
+def test_centroids_are_trained(trained, digits):
+    still, _ = clustered(trained, digits, clusters=4, learning_rate=0.0)
+    moved, _ = clustered(trained, digits, clusters=4, learning_rate=1e-3)
+    assert not np.array_equal(
+        np.unique(network(still).kernels["logits"]), np.unique(network(moved).kernels["logits"])
+    )
+
+
+def test_layers_with_too_few_weights_and_depthwise_ones_are_named(trained, digits):
+    _, history = clustered(trained, digits, clusters=16, per_channel=True)
+    assert history.left_alone == {"conv": "9 weights are no more than 16 clusters"}
+    _, history = clustered(qk.models.depthwise_cnn(), digits, clusters=8)
+    assert set(history.left_alone) == {f"block{i}_dw" for i in (1, 2, 3, 4)}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_drawn_centroids_are_seeded_to_the_bit(seed, trained, digits):
+    first, second = (
+        clustered(trained, digits, clusters=4, init="random", seed=seed)[0] for _ in range(2)
+    )
+    for weight, again in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, again)
+
+
+def test_zeros_survive_where_asked_for_and_only_there(compressed, digits):
+    pruned = compressed["pruned"][0]
+    kept = compressed["pruned_clustered"][0]
+    lost, _ = clustered(pruned, digits)
+    for name, before in network(pruned).kernels.items():
+        assert sparsity(network(kept).kernels[name]) >= sparsity(before) > 0.75
+        assert distinct_values(network(kept).kernels[name]) <= 16
+        assert sparsity(network(lost).kernels[name]) < 0.01
+
+
+def test_the_other_way_round_pruning_unties_the_clusters(compressed, digits):
+    before = compressed["clustered"][0]
+    pruned, _ = qk.prune(before, digits, epochs=1, cache=False)
+    assert distinct_values(network(before).kernels["logits"]) <= 16
+    assert distinct_values(network(pruned).kernels["logits"]) > 1_000
