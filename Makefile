@@ -5,7 +5,7 @@ READY := .venv/.ready
 # In a container one is often root, and Jupyter then wants to hear that this is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-slow bench notebooks published lint format clean
+.PHONY: lab test test-slow mutants test-files bench notebooks published lint format clean
 
 lab: $(READY)
 	$(PY) -m jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb $(AS_ROOT)
@@ -16,6 +16,14 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(PY) -m pytest -m slow
+
+# One line of the package changed at a time: does a quick test see it? `make mutants ONLY=Wilson`.
+mutants: $(READY)
+	$(PY) tests/mutants.py $(ONLY)
+
+# The small networks and files that tests read; a slow test makes them anew and compares.
+test-files: $(READY)
+	$(PY) tools/test_files.py
 
 bench: $(READY)
 	$(PY) tests/benchmarks/bench.py

@@ -110,7 +110,7 @@ def conv1d(keras):
 
 
 def concat(keras):
-    """Build two branches of which one is a thousand times as large, on one grid after they are joined."""
+    """Build two branches, one a thousand times as large, on one grid once they are joined."""
     layers = keras.layers
     x = keras.Input((16,))
     fine, coarse = layers.Dense(8, name="fine")(x), layers.Dense(8, name="coarse")(x)
@@ -131,12 +131,12 @@ def embedding(keras):
 
 
 def lstm(keras):
-    """Build a recurrent layer, unrolled."""
+    """Build a recurrent layer, which the converter makes one operator with variable tensors."""
     layers = keras.layers
     return keras.Sequential(
         [
-            layers.InputLayer((6, 4)),
-            layers.LSTM(8, unroll=True, name="lstm"),
+            layers.InputLayer((6, 4), batch_size=1),
+            layers.LSTM(8, name="lstm"),
             layers.Dense(3, name="head"),
         ]
     )
