@@ -1,6 +1,6 @@
 """Make tests/files: small networks, their .tflite files and what they answer.
 
-    python tools/test_files.py [FOLDER]
+    python tools/test_files.py [zoo trained depthwise toy] [--folder FOLDER]
 
 Tests read these files, so that they load no TensorFlow and train nothing. Weights of the zoo are
 drawn by NumPy, so that every machine draws the same; those of the trained networks are kept where
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+import qkit as qk
 from qkit._tensorflow import quiet, tensorflow
 
 FOLDER = Path(__file__).parent.parent / "tests" / "files"
@@ -304,13 +305,112 @@ def _answers(model, x):
     return np.array(answers)
 
 
+def kept_weights(path, train):
+    """Return the weights in a file; where there is none, those of a training, and keep them."""
+    if path.exists():
+        with np.load(path) as arrays:
+            return [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
+    weights = train().get_weights()
+    np.savez_compressed(path, *weights)
+    return weights
+
+
+def with_kept_weights(build, path, train):
+    """Return a model with the weights of a file, or of a training that is then kept there."""
+    model = build()
+    model.set_weights(kept_weights(path, train))
+    return model
+
+
+def trained_models(folder):
+    """Return the walkthrough's network trained on digits, by what it went through; "" for float."""
+    data, build, short = qk.load_data("digits"), qk.models.walkthrough_cnn, {"epochs": 1}
+
+    def fitted():
+        model = build()
+        qk.fit(model, data, epochs=3, cache=False)
+        return model
+
+    models = {"": with_kept_weights(build, folder / "trained.npz", fitted)}
+    ways = {
+        "pruned": lambda: qk.prune(models[""], data, cache=False, **short),
+        "clustered": lambda: qk.cluster(models[""], data, cache=False, **short),
+        "pruned_clustered": lambda: qk.cluster(
+            models["pruned"], data, preserve_sparsity=True, cache=False, **short
+        ),
+    }
+    for name, way in ways.items():
+        path = folder / f"trained_{name}.npz"
+        models[name] = with_kept_weights(build, path, lambda way=way: way()[0])
+    aware = {"qat": ("", None), "pqat": ("pruned", "sparsity"), "cqat": ("clustered", "clusters")}
+    aware["pcqat"] = ("pruned_clustered", "both")
+    for name, (start, preserve) in aware.items():
+        more = {"preserve": preserve} if preserve else {}
+        x = data.x_train[:300]
+        models[name] = qk.quantization_aware(models[start], calibration=x, **more)
+    return models
+
+
+def make_trained(folder):
+    """Write the files of the trained network under every scheme."""
+    models, data = trained_models(folder), qk.load_data("digits")
+    for name, scheme in qk.SCHEMES.items():
+        tflite = qk.convert(models[scheme.technique], scheme, data.x_train[:60])
+        (folder / f"trained_{name}.tflite").write_bytes(tflite)
+
+
+def make_depthwise(folder):
+    """Write the files of a network of depthwise convolutions and batch normalisation, trained."""
+    data, build = qk.load_data("digits"), qk.models.depthwise_cnn
+
+    def fitted():
+        model = build()
+        qk.fit(model, data, epochs=1, cache=False)
+        return model
+
+    model = with_kept_weights(build, folder / "depthwise.npz", fitted)
+    for scheme in ("float32", "full_integer"):
+        tflite = qk.convert(model, scheme, data.x_train[:60])
+        (folder / f"depthwise_{scheme}.tflite").write_bytes(tflite)
+
+
+def toy(*, activation="relu", seed=0, classes=3):
+    """Build a network of two dense layers for images of 4×4, the same weights each time."""
+    keras = tensorflow().keras
+    glorot, layers = keras.initializers.GlorotUniform, keras.layers
+    return keras.Sequential(
+        [
+            layers.InputLayer((4, 4), name="image"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(5, activation=activation, kernel_initializer=glorot(seed), name="hidden"),
+            layers.Dense(classes, kernel_initializer=glorot(seed + 1), name="logits"),
+        ],
+        name="toy",
+    )
+
+
+def make_toy(folder):
+    """Write the file of the toy."""
+    (folder / "toy_float32.tflite").write_bytes(qk.convert(toy(), "float32"))
+
+
+MAKERS = {"zoo": make_zoo, "trained": make_trained, "depthwise": make_depthwise, "toy": make_toy}
+
+
+def make_all(folder, kinds=MAKERS):
+    """Write the files of all kinds, or of some, into a folder."""
+    for kind in kinds:
+        MAKERS[kind](folder)
+
+
 def main():
-    """Make all files."""
+    """Make the files that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
-    folder = parser.parse_args().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    make_zoo(folder)
+    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(MAKERS)}; all where none is named")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    make_all(asked.folder, asked.kinds or MAKERS)
 
 
 if __name__ == "__main__":

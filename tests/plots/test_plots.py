@@ -12,6 +12,9 @@ from qkit.evaluate.accuracy import from_predictions
 from qkit.plots import style
 
 
+pytestmark = pytest.mark.tensorflow  # a comparison, and a history of ranges
+
+
 @pytest.fixture(scope="module")
 def compared(trained, digits, tflite, converted_once):
     with converted_once():
@@ -125,9 +128,11 @@ def test_latencies_with_intervals_ratios_and_pythons_share(compared):
     assert ax.get_xlim()[0] == 0
 
 
-def test_latencies_far_apart_get_a_logarithmic_axis(tflite, digits):
-    files = {"int8": tflite("full_integer"), "int16": tflite("int16_activations")}
-    assert qk.plot_latencies(qk.latency(files, digits.x_test, instances=2)).get_xscale() == "log"
+def test_latencies_far_apart_get_a_logarithmic_axis(hand_made):
+    near = {"float32": ((), 80, 10.0), "near": ((), 24, 20.0)}
+    far = near | {"far": ((), 24, 900.0)}
+    axes = [qk.plot_latencies(hand_made(rows).latency) for rows in (near, far)]
+    assert [ax.get_xscale() for ax in axes] == ["linear", "log"]
 
 
 def test_bars_of_a_file_add_up_to_it(compared):

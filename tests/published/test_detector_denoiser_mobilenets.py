@@ -52,7 +52,8 @@ def test_denoiser_keeps_the_length_and_sees_a_row_before_and_after():
     wave[1] = wave[0]
     wave[1, 400] += 1
     first, second = model(wave).numpy()
-    assert np.flatnonzero(first != second)[[0, -1]] == pytest.approx([372, 428])
+    # two equal rows of a batch may differ in the last bit, by the kernels of a processor
+    assert np.flatnonzero(~np.isclose(first, second, atol=1e-5))[[0, -1]].tolist() == [372, 428]
 
 
 @pytest.mark.parametrize(
