@@ -18,10 +18,9 @@ class KerasVersionError(RuntimeError):
 
 
 def prefer_keras_2():
-    """Ask TensorFlow for Keras 2 (tf-keras), which it decides when its Keras is first touched.
+    """Ask TensorFlow for Keras 2, the only one that tensorflow-model-optimization works with.
 
-    tensorflow-model-optimization works on Keras 2 only; under Keras 3 it fails with messages that
-    do not say so. Called by ``import qkit``; warns where TensorFlow came first, with Keras 3.
+    TensorFlow decides when its Keras is first touched; warn where that was before, and Keras 3.
     """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     tf = sys.modules.get("tensorflow")
@@ -34,13 +33,7 @@ def prefer_keras_2():
 
 
 def tensorflow():
-    """Return the module ``tensorflow`` with Keras 2, imported without its banner.
-
-    Raises
-    ------
-    KerasVersionError
-        If TensorFlow has already bound ``tf.keras`` to Keras 3.
-    """
+    """Return the module ``tensorflow`` with Keras 2, imported without its banner."""
     if "tensorflow" not in sys.modules:
         with quiet():
             import tensorflow
@@ -63,24 +56,7 @@ def _keras_3(tf):
 
 
 def require_keras_2_model(model, *, what):
-    """Refuse anything but a built Keras 2 model, naming what was got and the way out.
-
-    Parameters
-    ----------
-    model : object
-        What the caller was given.
-    what : str
-        The caller's name, for the message.
-
-    Raises
-    ------
-    KerasVersionError
-        For a Keras 3 model.
-    TypeError
-        For anything else that is no Keras model.
-    ValueError
-        For a model that has not been built.
-    """
+    """Refuse anything but a built Keras 2 model, naming what was got and the way out."""
     homes = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
     if "tf_keras" in homes and hasattr(model, "layers"):
         if not model.built:
@@ -101,23 +77,7 @@ def require_keras_2_model(model, *, what):
 
 
 def single_shapes(model, *, what):
-    """Return the shapes of one input and of one output of a Keras model that has one of each.
-
-    Parameters
-    ----------
-    model : tf.keras.Model
-    what : str
-        The caller's name, for the message.
-
-    Returns
-    -------
-    (tuple, tuple)
-
-    Raises
-    ------
-    ValueError
-        If it has more than one input or output, or shows none.
-    """
+    """Return the shapes of the one input and the one output of a Keras model, without the batch."""
     inputs, outputs = model.inputs or (), model.outputs or ()  # None in subclassed models
     if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
@@ -128,23 +88,7 @@ def single_shapes(model, *, what):
 
 
 def classifier_shape(model, *, what):
-    """Return the image shape and the number of classes of a Keras classifier.
-
-    Parameters
-    ----------
-    model : tf.keras.Model
-    what : str
-        The caller's name, for the message.
-
-    Returns
-    -------
-    (tuple of int, int)
-
-    Raises
-    ------
-    ValueError
-        If it has more than one input or output, or no scores for two or more classes.
-    """
+    """Return the image shape and the number of classes of a Keras classifier."""
     image, shape = single_shapes(model, what=what)
     if len(shape) != 1 or shape[0] is None or shape[0] < 2:
         raise ValueError(

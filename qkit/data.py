@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from qkit import validate
 from qkit._tensorflow import quiet, tensorflow
 
-# MD5 of the four files in idx form, as published with the data sets. MNIST's are of the unpacked
-# files, so that the same pixels are recognised in an .npz; Fashion-MNIST's are of the .gz files
-# (https://github.com/zalandoresearch/fashion-mnist).
+_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+_DOWNLOAD_TIMEOUT_S = 20
+# Published MD5 sums. MNIST's are of the unpacked idx files, so that the same pixels are recognised
+# in an .npz; Fashion-MNIST's are of the .gz files (https://github.com/zalandoresearch/fashion-mnist).
 _MNIST_MD5 = {
     "x_train": "6bbc9ace898e44ae57da46a324031adb",
     "y_train": "a25bea736e30d166cdddb491f175f624",
@@ -28,10 +30,6 @@ _FASHION_MD5 = {
     "x_test": ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),
     "y_test": ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
 }
-_MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
-_FASHION_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-_DOWNLOAD_TIMEOUT_S = 20
-_NAMES = ("mnist", "fashion_mnist", "digits")
 
 
 class DataError(ValueError):
@@ -81,7 +79,7 @@ class Dataset:
 def load_data(name="mnist", *, fallback=None):
     """Load a data set, checked to be the genuine one.
 
-    MNIST is looked for in the folder that the environment variable ``QKIT_DATA`` names, then in
+    It is looked for in the folder that the environment variable ``QKIT_DATA`` names, then in
     Keras's own cache, and is then downloaded by Keras. Whatever file it comes in, its content is
     held against the published MD5 sums.
 
@@ -102,21 +100,19 @@ def load_data(name="mnist", *, fallback=None):
     DataError
         If a file is damaged, half-written, or holds other data.
     DataNotFoundError
-        If the data set can neither be found nor downloaded, and there is no fallback.
+        If the data set can neither be found nor downloaded, and there is no fallback. It is a
+        FileNotFoundError.
 
     Examples
     --------
     >>> load_data("digits").x_train.shape
     (1297, 28, 28)
     """
-    if name not in _NAMES:
-        raise ValueError(f"load_data: unknown data set {name!r}; choose one of {', '.join(_NAMES)}")
-    if fallback not in (None, "digits"):
-        raise ValueError(f"load_data: fallback must be None or 'digits', got {fallback!r}")
-    if name == "digits":
-        return _digits()
+    loaders = {"mnist": _mnist, "fashion_mnist": _fashion_mnist, "digits": _digits}
+    validate.choice(name, tuple(loaders), name="load_data: name")
+    validate.choice(fallback, (None, "digits"), name="load_data: fallback")
     try:
-        return _mnist() if name == "mnist" else _fashion_mnist()
+        return loaders[name]()
     except DataNotFoundError as error:
         if fallback is None:
             raise
@@ -129,49 +125,24 @@ def load_data(name="mnist", *, fallback=None):
 
 
 def drawn(x, count):
-    """Return some images drawn at random, always the same ones, for the choice of ranges.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n, *image)
-    count : int
-
-    Returns
-    -------
-    ndarray of shape (min(count, n), *image)
-
-    Examples
-    --------
-    >>> drawn(np.arange(5), 3).shape
-    (3,)
-    """
+    """Return at most `count` items at random, always the same ones, for the choice of ranges."""
     return x[np.random.default_rng(0).permutation(len(x))[:count]]
 
 
 def _mnist():
-    path = _find("mnist.npz") or _download("mnist.npz", _MNIST_URL)
+    path = _located("mnist.npz")
     arrays = {key: _npz_member(path, key) for key in _MNIST_MD5}
     for key, published in _MNIST_MD5.items():
-        if hashlib.md5(_as_idx(arrays[key])).hexdigest() != published:
-            raise DataError(
-                f"{path}: {key} is not MNIST's: its MD5 sum differs from the published one. "
-                "Delete the file, so that it is downloaded again, or put the genuine one there."
-            )
+        _verify(f"{path}: {key} is not MNIST's", _as_idx(arrays[key]), published)
     return _dataset("mnist", arrays, f"MD5 verified, from {path.name}")
 
 
 def _fashion_mnist():
     arrays = {}
     for key, (filename, published) in _FASHION_MD5.items():
-        path = _find(filename, "fashion-mnist") or _download(
-            filename, _FASHION_URL + filename, "fashion-mnist"
-        )
+        path = _located(filename, "fashion-mnist")
         packed = path.read_bytes()
-        if hashlib.md5(packed).hexdigest() != published:
-            raise DataError(
-                f"{path}: the MD5 sum differs from Fashion-MNIST's published one; the file is "
-                "damaged, half-written or another one. Delete it, so that it is downloaded again."
-            )
+        _verify(f"{path} is not Fashion-MNIST's", packed, published)
         arrays[key] = _from_idx(gzip.decompress(packed))
     return _dataset("fashion_mnist", arrays, "MD5 verified, from four .gz files")
 
@@ -181,49 +152,58 @@ def _digits():
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
-    images, labels = load_digits(return_X_y=True)
+    images, y = load_digits(return_X_y=True)
     # 16 is the largest value of these images; linear interpolation stays inside [0, 1]
     x = zoom(images.reshape(-1, 8, 8) / 16, (1, 3.5, 3.5), order=1).astype(np.float32)
     x_train, x_test, y_train, y_test = train_test_split(
-        x, labels.astype(np.int64), test_size=500, random_state=0, stratify=labels
+        x, y.astype(np.int64), test_size=500, random_state=0, stratify=y
     )
     source = "scikit-learn's load_digits, 8×8 enlarged to 28×28"
     return Dataset(x_train, y_train, x_test, y_test, "digits", source)
 
 
 def _dataset(name, arrays, source):
-    x_train, x_test = (
-        arrays[k].astype(np.float32) / np.float32(255) for k in ("x_train", "x_test")
-    )
-    y_train, y_test = (arrays[k].astype(np.int64) for k in ("y_train", "y_test"))
-    return Dataset(x_train, y_train, x_test, y_test, name, source)
+    x = {key: arrays[key].astype(np.float32) / np.float32(255) for key in ("x_train", "x_test")}
+    y = {key: arrays[key].astype(np.int64) for key in ("y_train", "y_test")}
+    return Dataset(**x, **y, name=name, source=source)
 
 
-def _find(filename, folder=""):
-    """Return the first file of that name in QKIT_DATA and in Keras's cache, or None."""
+def _located(filename, folder=""):
+    """Return the path of a file in QKIT_DATA or in Keras's cache, downloaded if in neither."""
     keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
     places = [keras_home / folder]
     if os.environ.get("QKIT_DATA"):
         root = Path(os.environ["QKIT_DATA"]).expanduser()
         places = [root, root / folder, *places]
-    return next((p / filename for p in places if (p / filename).is_file()), None)
+    found = (place / filename for place in places if (place / filename).is_file())
+    return next(found, None) or _downloaded(filename, folder)
 
 
-def _download(filename, url, folder=""):
+def _downloaded(filename, folder):
     patience = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT_S)  # Keras would wait for ever
     try:
         with quiet():
             get_file = tensorflow().keras.utils.get_file
-            return Path(get_file(filename, url, cache_subdir=str(Path("datasets") / folder)))
+            subfolder = str(Path("datasets") / folder)
+            return Path(get_file(filename, _URL + filename, cache_subdir=subfolder))
     except Exception as error:
         raise DataNotFoundError(
             f"{filename} is neither in $QKIT_DATA ({os.environ.get('QKIT_DATA') or 'not set'}) nor "
-            f"in Keras's cache, and the download from {url} failed ({_first_line(error)}). "
-            f"Put {filename} into a folder and set QKIT_DATA to it, or use fallback='digits'."
+            f"in Keras's cache, and the download from {_URL + filename} failed "
+            f"({_first_line(error)}). Put {filename} into a folder and set QKIT_DATA to it, or use "
+            "fallback='digits'."
         ) from error
     finally:
         socket.setdefaulttimeout(patience)
+
+
+def _verify(otherwise, content, published):
+    if hashlib.md5(content).hexdigest() != published:
+        raise DataError(
+            f"{otherwise}: the MD5 sum differs from the published one; the file is damaged, "
+            "half-written or another one. Delete it, so that it is downloaded again, or replace it."
+        )
 
 
 def _npz_member(path, key):
@@ -243,9 +223,8 @@ def _as_idx(array):
 
 
 def _from_idx(raw):
-    ndim = raw[3]
-    shape = struct.unpack(f">{ndim}i", raw[4 : 4 + 4 * ndim])
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape)
+    shape = np.frombuffer(raw, ">i4", count=raw[3], offset=4)
+    return np.frombuffer(raw, np.uint8, offset=4 + shape.nbytes).reshape(shape)
 
 
 def _first_line(error):

@@ -6,73 +6,35 @@ from pathlib import Path
 
 import numpy as np
 
+from qkit import validate
 from qkit.data import DataError, DataNotFoundError, drawn
 from qkit.result import Result
 
 _SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".tif", ".tiff"))
-_CROP = 0.875  # 224 of 256: https://github.com/google-research/tf-slim's evaluation, and AlexNet's
+_BORDER = 1 / 16  # cut off on each side: the central 224 of 256, as tf-slim and AlexNet evaluate
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageFolder(Result):
-    """Paths and labels of images; the pixels are read when they are asked for.
+    """Paths and labels of images; the pixels are read when they are asked for."""
 
-    Attributes
-    ----------
-    paths : tuple of Path
-    labels : ndarray of shape (n,), int64
-        Positions in `class_names`.
-    class_names : tuple of str
-        Names of the sub-folders, or those that were given.
-    image_size : int
-        Height and width of what comes out, in pixels.
-    preprocess : callable
-        From pixels of 0 to 255, float32 of shape (n, image_size, image_size, 3), to what the model
-        takes.
-    """
-
-    paths: tuple
-    labels: np.ndarray
-    class_names: tuple
-    image_size: int
-    preprocess: Callable
+    paths: tuple[Path, ...]
+    labels: np.ndarray  # of shape (n,), int64: positions in `class_names`
+    class_names: tuple[str, ...]
+    image_size: int  # height and width of what comes out, in pixels
+    preprocess: Callable  # from pixels of 0 to 255 to what the model takes
 
     def __len__(self):
         return len(self.paths)
 
     def batches(self, size=100):
-        """Yield all images in order, some at a time.
-
-        Parameters
-        ----------
-        size : int
-            Images in memory at once; the last batch may hold fewer.
-
-        Yields
-        ------
-        (ndarray of shape (n, image_size, image_size, 3), float32; ndarray of shape (n,), int64)
-
-        Raises
-        ------
-        DataError
-            If a file cannot be read as an image, and the message names it.
-        """
+        """Yield (images, labels) in order, `size` at a time; the last batch may hold fewer."""
         for start in range(0, len(self), size):
-            chosen = np.arange(start, min(start + size, len(self)))
+            chosen = np.arange(len(self))[start : start + size]
             yield self._read(chosen), self.labels[chosen]
 
     def sample(self, n):
-        """Return some images drawn at random, always the same ones, for the choice of ranges.
-
-        Parameters
-        ----------
-        n : int
-            All of them where there are fewer.
-
-        Returns
-        -------
-        ndarray of shape (n, image_size, image_size, 3), float32
-        """
+        """Return at most `n` images at random, always the same ones, for the choice of ranges."""
         return self._read(drawn(np.arange(len(self)), n))
 
     def _read(self, chosen):
@@ -100,9 +62,8 @@ class ImageFolder(Result):
 def load_image_folder(path, size, preprocess, *, class_names=None):
     """List the images of a folder that has a sub-folder for each class, as ImageNet's do.
 
-    Each image is made RGB, scaled until its shorter side is 8/7 of `size`, and cut to the square in
-    its middle: the usual way to evaluate on ImageNet. Rotation marks of cameras are not followed,
-    as usual.
+    Each image is made RGB, cut to the square in its middle, of 7/8 of its shorter side, and scaled:
+    the usual way to evaluate on ImageNet [1]_. Rotation marks of cameras are not followed.
 
     Parameters
     ----------
@@ -119,18 +80,20 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
     Returns
     -------
     ImageFolder
+        With ``batches(size)``, all images and labels, some at a time, and ``sample(n)``.
 
     Raises
     ------
     DataNotFoundError
         If there is no such folder, or it holds no sub-folders or no images.
     DataError
-        If a sub-folder is not among the class names, or their order is a matter of taste.
+        If a sub-folder is not among the class names, or their order is a matter of taste; later,
+        if a file cannot be read as an image.
 
     References
     ----------
-    A. Krizhevsky et al., "ImageNet classification with deep convolutional neural networks" (2012):
-    the shorter side to 256, the central 224.
+    .. [1] A. Krizhevsky et al., "ImageNet classification with deep convolutional neural networks"
+       (2012): the shorter side to 256, the central 224.
 
     Examples
     --------
@@ -146,26 +109,9 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
     >>> [x.shape for x, y in images.batches()]
     [(2, 16, 16, 3)]
     """
-    path = Path(path)
-    if size < 1:
-        raise ValueError(f"load_image_folder: size must be 1 pixel or more, got {size!r}.")
-    if not path.is_dir():
-        raise DataNotFoundError(f"load_image_folder: there is no folder {path}.")
-    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if not folders:
-        raise DataNotFoundError(
-            f"load_image_folder: {path} holds no sub-folders; it needs one for each class, with "
-            "the images in it."
-        )
-    names = tuple(class_names) if class_names is not None else _sorted_names(path, folders)
-    unknown = [folder.name for folder in folders if folder.name not in names]
-    if unknown:
-        raise DataError(
-            f"load_image_folder: the sub-folder {unknown[0]!r} of {path} is not among the "
-            f"{len(names):,} class_names. Pass the names of the sub-folders in the model's order."
-        )
-    if len(set(names)) != len(names):
-        raise DataError("load_image_folder: class_names holds a name twice.")
+    path, size = Path(path), validate.whole(size, name="load_image_folder: size")
+    folders = _class_folders(path)
+    names = _checked_names(path, [folder.name for folder in folders], class_names)
     numbers = {name: number for number, name in enumerate(names)}
     found = [
         (file, numbers[folder.name])
@@ -179,12 +125,33 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
             f"({', '.join(sorted(_SUFFIXES))})."
         )
     paths, labels = zip(*found, strict=True)
-    return ImageFolder(paths, np.array(labels, np.int64), names, int(size), preprocess)
+    return ImageFolder(paths, np.array(labels, np.int64), names, size, preprocess)
 
 
-def _sorted_names(path, folders):
-    names = tuple(folder.name for folder in folders)
-    if all(name.isdigit() for name in names) and list(names) != sorted(names, key=int):
+def _class_folders(path):
+    if not path.is_dir():
+        raise DataNotFoundError(f"load_image_folder: there is no folder {path}.")
+    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not folders:
+        raise DataNotFoundError(
+            f"load_image_folder: {path} holds no sub-folders; it needs one for each class, with "
+            "the images in it."
+        )
+    return folders
+
+
+def _checked_names(path, present, class_names):
+    """Return the names of the classes in the order of their numbers."""
+    names = tuple(present if class_names is None else class_names)
+    unknown = [name for name in present if name not in names]
+    if unknown:
+        raise DataError(
+            f"load_image_folder: the sub-folder {unknown[0]!r} of {path} is not among the "
+            f"{len(names):,} class_names. Pass the names of the sub-folders in the model's order."
+        )
+    if len(set(names)) != len(names):
+        raise DataError("load_image_folder: class_names holds a name twice.")
+    if class_names is None and all(map(str.isdigit, names)) and present != sorted(names, key=int):
         raise DataError(
             f"load_image_folder: the sub-folders of {path} are numbers, and sorted as text "
             f"{names[1]!r} follows {names[0]!r}. Pass class_names in the model's order."
@@ -194,7 +161,7 @@ def _sorted_names(path, folders):
 
 def _pixels(path, size):
     """Return one image as pixels of 0 to 255, float32 of shape (size, size, 3)."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
@@ -205,8 +172,5 @@ def _pixels(path, size):
         raise DataError(
             f"{path}: cannot be read as an image ({error}). Replace the file or take it out."
         ) from error
-    scale = round(size / _CROP) / min(image.size)
-    width, height = (max(size, round(n * scale)) for n in image.size)
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = (width - size) // 2, (height - size) // 2
-    return np.asarray(image.crop((left, top, left + size, top + size)), np.float32)
+    square = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR, bleed=_BORDER)
+    return np.asarray(square, np.float32)

@@ -5,50 +5,29 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit.result import Result
 
 _PACKAGES = (
-    "tensorflow",
-    "tf-keras",
-    "tensorflow-model-optimization",
-    "ai-edge-litert",
-    "numpy",
-    "scipy",
-    "pandas",
-    "matplotlib",
-    "ipywidgets",
-    "jupyterlab",
-    "scikit-learn",
+    *("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy"),
+    *("scipy", "pandas", "matplotlib", "ipywidgets", "jupyterlab", "scikit-learn"),
 )
+_VECTOR = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Environment(Result):
-    """Where a measurement was made.
-
-    Attributes
-    ----------
-    python : str
-    system : str
-    cpu : str
-        As the processor names itself.
-    cores : int
-        Logical ones.
-    vector_instructions : tuple of str
-        Of the processor, as far as they matter to integer kernels; empty where not known.
-    versions : mapping of str to str
-        Package to installed version; "missing" where it is not installed.
-    """
+    """Where a measurement was made."""
 
     python: str
     system: str
-    cpu: str
-    cores: int
-    vector_instructions: tuple
-    versions: MappingProxyType
+    cpu: str  # as the processor names itself
+    cores: int  # logical ones
+    vector_instructions: tuple[str, ...]  # that matter to integer kernels; empty if not known
+    versions: Mapping[str, str]  # by package; "missing" where it is not installed
 
     @property
     def missing(self):
@@ -59,9 +38,13 @@ class Environment(Result):
         """Return a DataFrame with one row per fact."""
         import pandas as pd
 
-        facts = {"Python": self.python, "system": self.system, "processor": self.cpu}
-        facts |= {"cores": str(self.cores)}
-        facts |= {"vector instructions": ", ".join(self.vector_instructions) or "not known"}
+        facts = {
+            "Python": self.python,
+            "system": self.system,
+            "processor": self.cpu,
+            "cores": str(self.cores),
+            "vector instructions": ", ".join(self.vector_instructions) or "not known",
+        }
         return pd.DataFrame({"found": facts | dict(self.versions)})
 
     def summary(self):
@@ -84,39 +67,16 @@ def environment():
     >>> environment().missing
     ()
     """
+    processor = _cpuinfo()
+    flags = (processor.get("flags") or processor.get("Features") or "").split()
     return Environment(
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
-        cpu=_cpu(),
+        cpu=_cpu_name(processor),
         cores=os.cpu_count() or 1,
-        vector_instructions=_vector_instructions(),
+        vector_instructions=tuple(name for name in _VECTOR if name in flags),
         versions=MappingProxyType({name: _version(name) for name in _PACKAGES}),
     )
-
-
-def _version(name):
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "missing"
-
-
-def _cpu():
-    fields = _cpuinfo()
-    for key in ("model name", "Model", "Processor"):
-        if fields.get(key):
-            return fields[key]
-    if sys.platform == "darwin":
-        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    return platform.processor() or platform.machine()
-
-
-def _vector_instructions():
-    wanted = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
-    flags = _cpuinfo()
-    present = (flags.get("flags") or flags.get("Features") or "").split()
-    return tuple(name for name in wanted if name in present)
 
 
 def _cpuinfo():
@@ -128,3 +88,20 @@ def _cpuinfo():
         return {}
     pairs = (line.partition(":") for line in first.splitlines())
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _cpu_name(processor):
+    named = [processor[key] for key in ("model name", "Model", "Processor") if processor.get(key)]
+    if named:
+        return named[0]
+    if sys.platform == "darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"

@@ -5,21 +5,29 @@ import warnings
 
 from qkit._tensorflow import tensorflow
 
+# Okabe and Ito, "Color universal design" (2008), without the yellow that is lost on white.
+# matplotlib 3.10, the last for Python 3.10, does not know them by name.
+COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
+
 
 def setup_notebook():
     """Load TensorFlow with Keras 2 and without its chatter, and make figures and tables legible.
 
-    Call it in the first cell, before TensorFlow is imported.
+    Call it in the first cell, before TensorFlow is imported. Colours of lines follow one another as
+    in qkit's own pictures, which colour-blind readers can tell apart; give each a marker too.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow loads
     tensorflow().get_logger().setLevel("ERROR")
-    warnings.filterwarnings("ignore", module="tensorflow")
-    warnings.filterwarnings("ignore", module="tf_keras")
+    for module in ("tensorflow", "tf_keras"):
+        warnings.filterwarnings("ignore", module=module)
 
     import matplotlib as mpl
     import pandas as pd
 
-    mpl.rcParams.update({"figure.dpi": 110, "figure.constrained_layout.use": True, "font.size": 10})
+    mpl.rc("figure", dpi=110)
+    mpl.rc("figure.constrained_layout", use=True)
+    mpl.rc("font", size=10)
+    mpl.rc("axes", prop_cycle=mpl.cycler(color=COLOURS))
     pd.set_option("display.max_columns", 20, "display.max_colwidth", 60, "display.precision", 4)
 
 

@@ -4,33 +4,7 @@ import numpy as np
 
 
 def images(x, shape, *, what):
-    """Return `x` as a float32 array of images, or say why it is none.
-
-    Parameters
-    ----------
-    x : array_like of shape (n, *shape)
-        Floating point; integers are refused, as they are nearly always unscaled pixels.
-    shape : tuple of int or None
-        Of one image; None where it is not known yet.
-    what : str
-        The caller and the argument, for the message.
-
-    Returns
-    -------
-    ndarray of shape (n, *shape), float32
-
-    Raises
-    ------
-    TypeError
-        If the values are not floating point.
-    ValueError
-        If the shape is wrong, there are no images, or a value is NaN or infinite.
-
-    Examples
-    --------
-    >>> images(np.zeros((2, 3)), (3,), what="f: x").dtype
-    dtype('float32')
-    """
+    """Return `x` as float32 images of a shape, which is None where it is not known yet."""
     x = np.asarray(x)
     if not np.issubdtype(x.dtype, np.floating):
         hint = " Divide unscaled pixels by 255." if np.issubdtype(x.dtype, np.integer) else ""
@@ -39,14 +13,10 @@ def images(x, shape, *, what):
             f"got {x.dtype}.{hint}"
         )
     if shape is not None and x.shape[1:] != tuple(shape):
-        hint = ""
-        if x.shape == tuple(shape):
-            hint = " That is a single image: pass x[None]."
-        elif x.shape[1:] == (*shape, 1):
-            hint = " Drop the last axis: x[..., 0]."
-        elif (*x.shape[1:], 1) == tuple(shape):
-            hint = " Add a last axis: x[..., None]."
-        raise ValueError(f"{what} must have the shape (n, {_commas(shape)}), got {x.shape}.{hint}")
+        raise ValueError(
+            f"{what} must have the shape (n, {', '.join(map(str, shape))}), got {x.shape}."
+            f"{_shape_hint(x.shape, tuple(shape))}"
+        )
     if x.ndim < 2 or len(x) == 0:
         raise ValueError(f"{what} is empty or no stack of images: its shape is {x.shape}.")
     x = np.ascontiguousarray(x, np.float32)
@@ -59,31 +29,18 @@ def images(x, shape, *, what):
     return x
 
 
+def _shape_hint(got, image):
+    if got == image:
+        return " That is a single image: pass x[None]."
+    if got[1:] == (*image, 1):
+        return " Drop the last axis: x[..., 0]."
+    if (*got[1:], 1) == image:
+        return " Add a last axis: x[..., None]."
+    return ""
+
+
 def values(x, *, what):
-    """Return `x` as a float32 array of finite values, or say what is wrong with it.
-
-    Parameters
-    ----------
-    x : array_like of floating point
-    what : str
-        The caller's name, for the message.
-
-    Returns
-    -------
-    ndarray of the shape of `x`, float32
-
-    Raises
-    ------
-    TypeError
-        If the values are not floating point.
-    ValueError
-        If a value is NaN or infinite.
-
-    Examples
-    --------
-    >>> values([0.5], what="f")
-    array([0.5], dtype=float32)
-    """
+    """Return `x` as a float32 array of finite values, in C order."""
     x = floating(x, what=what)
     with np.errstate(over="ignore"):  # beyond float32's range is told below
         x = np.asarray(x, np.float32, order="C")
@@ -97,34 +54,10 @@ def values(x, *, what):
 
 
 def floating(x, *, what):
-    """Return `x` as an array, of the dtype it has, or say that it is not floating point.
-
-    Parameters
-    ----------
-    x : array_like of floating point
-    what : str
-        The caller's name, for the message.
-
-    Returns
-    -------
-    ndarray of the shape of `x`
-
-    Raises
-    ------
-    TypeError
-        If the values are not floating point.
-
-    Examples
-    --------
-    >>> floating(np.float16([0.5]), what="f")
-    array([0.5], dtype=float16)
-    """
+    """Return `x` as an array of the floating-point dtype that it has, bfloat16 and its like too."""
     x = np.asarray(x)
-    if (
-        not np.can_cast(x.dtype, np.float64)
-        or np.issubdtype(x.dtype, np.integer)
-        or x.dtype == bool
-    ):
+    whole = np.issubdtype(x.dtype, np.integer) or x.dtype == bool
+    if whole or not np.can_cast(x.dtype, np.float64):
         raise TypeError(
             f"{what}: the values must be floating point, got {x.dtype}. Integers are on a grid "
             "already: dequantize them first."
@@ -133,34 +66,7 @@ def floating(x, *, what):
 
 
 def labels(y, *, count, classes, what):
-    """Return `y` as an int64 array of class numbers, or say why it is none.
-
-    Parameters
-    ----------
-    y : array_like of shape (count,), integer
-    count : int
-        How many images there are.
-    classes : int
-        How many classes the model knows; labels run from 0 to classes − 1.
-    what : str
-        The caller and the argument, for the message.
-
-    Returns
-    -------
-    ndarray of shape (count,), int64
-
-    Raises
-    ------
-    TypeError
-        If the labels are no integers.
-    ValueError
-        If their number or a value is wrong.
-
-    Examples
-    --------
-    >>> labels([0, 9], count=2, classes=10, what="f: y")
-    array([0, 9])
-    """
+    """Return `y` as int64 class numbers from 0 to classes − 1, one for each of `count` images."""
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == classes:
         raise ValueError(f"{what} looks one-hot, shape {y.shape}: pass y.argmax(axis=1).")
@@ -178,33 +84,7 @@ def labels(y, *, count, classes, what):
 
 
 def targets(y, *, count, what):
-    """Return `y` as an array with an entry for each item, or say why it is none.
-
-    Parameters
-    ----------
-    y : array_like of shape (count, ...)
-        Numbers; what they mean is the loss's affair.
-    count : int
-        How many inputs there are.
-    what : str
-        The caller and the argument, for the message.
-
-    Returns
-    -------
-    ndarray
-
-    Raises
-    ------
-    TypeError
-        If it holds no numbers.
-    ValueError
-        If their number is wrong, or one is NaN or infinite.
-
-    Examples
-    --------
-    >>> targets([[1, -1], [2, 3]], count=2, what="f: y").shape
-    (2, 2)
-    """
+    """Return `y` as numbers, an entry for each of `count` inputs; a loss knows what they mean."""
     y = np.asarray(y)
     if not (np.issubdtype(y.dtype, np.integer) or np.issubdtype(y.dtype, np.floating)):
         raise TypeError(f"{what} must hold numbers, got {y.dtype}.")
@@ -233,7 +113,3 @@ def _all_finite(x):
     # unless they are huge, the sum of finite values is finite: a tenth of looking at each
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(x.sum())) or bool(np.isfinite(x).all())
-
-
-def _commas(shape):
-    return ", ".join(str(n) for n in shape)

@@ -197,7 +197,7 @@ ARGUMENTS = [
     case("latency of nothing", lambda g: qk.latency({}, g.x), TypeError, "one entry or more", "{'float32': tflite}"),
     case("latency of a list", lambda g: qk.latency([g.tflite], g.x), TypeError, "must be a dict", "got list"),
     case("latency of one instance", lambda g: qk.latency({"a": g.tflite}, g.x, instances=1), ValueError, "2 instances or more, got 1"),
-    case("unknown data set", lambda g: qk.load_data("MNIST"), ValueError, "unknown data set 'MNIST'", "choose one of mnist"),
+    case("unknown data set", lambda g: qk.load_data("MNIST"), ValueError, "load_data: name must be one of 'mnist'", "got 'MNIST'"),
     case("paired with others", lambda g: qk.paired(qk.accuracy(g.tflite, g.x, g.y), qk.accuracy(g.tflite, g.x[:5], g.y[:5])), ValueError, "different images (20 and 5)", "same labels"),
     case("ranges of a plain model", lambda g: qk.range_history(g.model, g.data, steps=1), ValueError, "has no ranges to follow", "qk.quantization_aware"),
     case("aware twice", lambda g: qk.quantization_aware(g.aware), ValueError, "is quantization-aware already", "wrap the float model"),

@@ -128,7 +128,7 @@ def test_what_is_wrong_with_a_folder_is_told(folder, tmp_path_factory):
         qk.load_image_folder(folder, 16, unchanged, class_names=["red", "blue"])
     with pytest.raises(DataError, match="a name twice"):
         qk.load_image_folder(folder, 16, unchanged, class_names=["red", "blue", "green", "red"])
-    with pytest.raises(ValueError, match="size must be 1 pixel or more, got 0"):
+    with pytest.raises(ValueError, match="size must be a whole number of 1 or more, got 0"):
         qk.load_image_folder(folder, 0, unchanged)
 
 

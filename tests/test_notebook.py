@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import qkit as qk
+from qkit.plots.style import mark
 from qkit.progress import progress_line
 
 
@@ -41,6 +42,9 @@ def test_setup_notebook_makes_figures_and_tables_legible(tf, monkeypatch):
     with mpl.rc_context(), pd.option_context("display.precision", 6), warnings.catch_warnings():
         qk.setup_notebook()
         assert mpl.rcParams["figure.constrained_layout.use"]
+        assert (mpl.rcParams["figure.dpi"], mpl.rcParams["font.size"]) == (110, 10)
+        colours = [entry["color"] for entry in mpl.rcParams["axes.prop_cycle"]]
+        assert colours == [mark(row)[0] for row in range(len(colours))], "as in qkit's pictures"
         assert pd.get_option("display.precision") == 4
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
 

@@ -89,6 +89,35 @@ def test_the_hash_is_of_the_code_alone():
     assert digest(cell("ab")) != base
 
 
+def test_a_lesson_says_how_long_its_first_run_takes_and_a_later_one(tmp_path):
+    folder, cache = tmp_path / "notebooks", tmp_path / "cache"
+    folder.mkdir()
+    path = folder / "00_small.ipynb"
+    first = v4.new_markdown_cell("# 00 · Small\n~5 min · runs in a blink · needs nothing\n\nProse.")
+    code = "import os, pathlib\nseen = pathlib.Path(os.environ['QKIT_CACHE'])\n"
+    code += "import time\nif not seen.exists():\n    seen.mkdir()\n    time.sleep(6)"
+    nbformat.write(v4.new_notebook(cells=[first, cell(code)]), path)
+    times = render.render_twice(path, cache).metadata.qkit
+    assert times.first_run_s - times.later_run_s >= 3
+    lines = nbformat.read(path, 4).cells[0].source.splitlines()
+    said = [render.said(times[name]) for name in ("first_run_s", "later_run_s")]
+    assert lines[1] == (
+        f"~5 min · first run {said[0]} on two cores, later {said[1]} · needs nothing"
+    )
+    assert lines[0::3] == ["# 00 · Small", "Prose."]
+
+
+def test_times_near_the_stored_ones_leave_the_file_as_it_is(tmp_path):
+    path = tmp_path / "00_small.ipynb"
+    first = v4.new_markdown_cell("# 00 · Small\n~5 min · … · needs nothing")
+    stored = {"first_run_s": 3, "later_run_s": 1000}
+    nbformat.write(v4.new_notebook(cells=[first, cell("1")], metadata={"qkit": stored}), path)
+    times = render.render_twice(path, tmp_path / "cache").metadata.qkit
+    assert times.later_run_s < 100, "measured anew"
+    again = render.render_twice(path, tmp_path / "cache").metadata.qkit
+    assert times.code_sha256 == again.code_sha256
+
+
 def test_the_readme_gets_table_and_picture(tmp_path):
     (tmp_path / "docs").mkdir()
     readme = tmp_path / "README.md"
