@@ -23,10 +23,26 @@ FILES = Path(__file__).parent / "files"  # made by tools/test_files.py
 LIGHT = ("tflite", "quantize", "interpreter", "evaluate", "plots", "widgets")
 
 
+# Networks of which one of a kind is the quick witness; the rest of the kind is for slow runs.
+# By the start of a test's name: what its parameters hold where it takes long.
+HEAVY = {
+    "test_equal_models_convert_to_equal_bytes": ("mobilenet", "MobileNet", "LSTM", "detector"),
+    "test_networks_and_their_data_fit_together": ("mobilenet", "MobileNet", "LSTM"),
+    "test_untrained_ones_convert_and_give_what_keras_gives": ("int16_activations",),
+    "test_seed_decides_every_weight": ("mobilenet_v2",),
+    "test_interrupted_and_taken_up_again": ("",),
+    "test_data_are_the_same_each_time": ("",),
+    "test_two_of_four_survives_conversion": ("float16", "dynamic_range"),
+}
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if "tf" in getattr(item, "fixturenames", ()):
             item.add_marker("tensorflow")
+        name, _, parameters = item.name.partition("[")
+        if any(part in parameters for part in HEAVY.get(name, ())):
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ import qkit as qk
 from qkit.evaluate.accuracy import from_predictions
 from qkit.plots import style
 
-
 pytestmark = pytest.mark.tensorflow  # a comparison, and a history of ranges
 
 
