@@ -36,11 +36,20 @@ HEAVY = {
 }
 
 
+# Tests that load TensorFlow through a fixture that they find by its name, or build a model.
+BY_THE_WAY = {
+    "test_weights_of_the_converter",
+    "test_two_of_four_is_that_of_the_library",
+    "test_names_and_zeros_survive_conversion",
+    "test_two_of_four_survives_conversion",
+}
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "tf" in getattr(item, "fixturenames", ()):
-            item.add_marker("tensorflow")
         name, _, parameters = item.name.partition("[")
+        if "tf" in getattr(item, "fixturenames", ()) or name in BY_THE_WAY:
+            item.add_marker("tensorflow")
         if any(part in parameters for part in HEAVY.get(name, ())):
             item.add_marker("slow")
 

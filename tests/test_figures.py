@@ -289,12 +289,11 @@ def test_gain_is_no_loss_in_the_summary(hand_made):
 def test_readout_of_an_explorer_is_escaped(figures):
     """Layers and schemes are named by the reader, and a name may hold what a browser takes up."""
     bad = "<img src=x onerror=alert(1)>"
-    figure = plt.figure()
     explorer = Explorer(
-        figure, {}, lambda: bad, compute=lambda: 1, settle=lambda found: bad, alt=bad
+        {}, plt.figure(), lambda: bad, compute=lambda: 1, settle=lambda found: bad, alt=bad
     )
     explorer.tell(bad)
-    boxes = explorer.children
-    shown = "".join(box.value for box in boxes if hasattr(box, "value"))
+    explorer.wait()
+    shown = "".join(box.value for box in explorer.children if hasattr(box, "value"))
     assert shown.count("&lt;img") >= 3
     assert bad not in shown
