@@ -32,6 +32,7 @@ HEAVY = {
     "test_seed_decides_every_weight": ("mobilenet_v2",),
     "test_interrupted_and_taken_up_again": ("",),
     "test_data_are_the_same_each_time": ("",),
+    "test_interval_covers_at_about_its_level": ("",),
     "test_two_of_four_survives_conversion": ("float16", "dynamic_range"),
 }
 
