@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 
 NAME = "explorers.ipynb"
 FILES = ROOT / "tests" / "files"
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 ANSWER_S = 30
 # What takes the focus, and the keys that may move it away from where it is
 CONTROLS = {
@@ -81,7 +82,8 @@ def move_by_keyboard(box):
 
 def test_explorers_follow_the_keyboard(page, lab, lab_folder):
     cells = [v4.new_code_cell(source) for source in (SET_UP, *CALLS)]
-    nbformat.write(v4.new_notebook(cells=cells), lab_folder / "notebooks" / NAME)
+    notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    nbformat.write(notebook, lab_folder / "notebooks" / NAME)
     try:
         open_notebook(page, f"{lab}/workspaces/explorers/tree/{NAME}")
         assert not errors_of(run_all_cells(page))
