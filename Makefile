@@ -5,17 +5,37 @@ READY := .venv/.ready
 # In a container one is often root, and Jupyter then wants to hear that this is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test test-slow bench notebooks published lint format clean
+# Workers that share the tests out, whole files at a time.
+WORKERS ?= 2
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
+
+.PHONY: lab test units browser nbval test-slow mutants test-files bench notebooks published lint format clean
 
 lab: $(READY)
 	$(PY) -m jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb $(AS_ROOT)
 
-test: $(READY)
-	$(PY) -m pytest -m "not slow"
-	$(PY) -m pytest --nbval-lax --nbval-current-env --no-header notebooks solutions
+test: units browser nbval
+
+units: $(READY)
+	$(PYTEST) -m "not slow and not browser"
+
+browser: $(READY)
+	$(PY) -m pytest -m "browser and not slow" tests/browser
+
+# Runs every notebook; a line for each says how long it took, and what memory its kernel held.
+nbval: $(READY)
+	$(PYTEST) --nbval-lax --nbval-current-env --no-header notebooks solutions
 
 test-slow: $(READY)
-	$(PY) -m pytest -m slow
+	$(PYTEST) -m slow
+
+# One line of the package changed at a time: does a quick test see it? `make mutants ONLY=Wilson`.
+mutants: $(READY)
+	$(PY) tests/mutants.py $(ONLY)
+
+# The small networks and files that tests read; a slow test makes them anew and compares.
+test-files: $(READY)
+	$(PY) tools/test_files.py
 
 bench: $(READY)
 	$(PY) tests/benchmarks/bench.py

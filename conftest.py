@@ -1,9 +1,20 @@
-"""What tests and doctests share: no window opens, and the user's cache is left alone."""
+"""What tests, doctests and notebooks share: no window opens, and the user's cache is left alone."""
+
+import os
 
 import matplotlib
 import pytest
 
 matplotlib.use("Agg")
+
+pytest_plugins = ["tools.notebook_lines"]
+
+
+def pytest_configure(config):
+    """Let workers that share the cores not wait for each other's threads."""
+    if hasattr(config, "workerinput") and not config.getoption("nbval_lax", False):
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
 
 
 @pytest.fixture(scope="session")

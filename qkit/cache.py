@@ -1,8 +1,13 @@
-"""Trained weights on disk: written atomically, checked when read, shared between kernels."""
+"""Trained weights on disk, under a digest of all that they depend on; whole, or not there."""
 
+import contextlib
+import hashlib
+import importlib.metadata
+import inspect
 import io
 import json
 import os
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -10,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from qkit.files import write_atomically
+_SHIPPED = Path(__file__).parent / "weights"  # read only, and need not be there
+_VERSIONS_OF = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
 
 
 def cache_folder():
@@ -19,13 +25,7 @@ def cache_folder():
 
 
 def require_writable():
-    """Make the cache folder, or say why nothing can be written there.
-
-    Raises
-    ------
-    PermissionError
-        If a file cannot be created in it.
-    """
+    """Make the cache folder, or say why nothing can be written there."""
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,48 +39,31 @@ def require_writable():
 
 
 def load(key, shapes):
-    """Return the weights and the record stored under `key`, or None.
+    """Return weights of these shapes and their record, of one's own or shipped ones; else None.
 
-    Parameters
-    ----------
-    key : str
-        Hexadecimal digest of all that the weights depend on.
-    shapes : list of tuple
-        Of the weights that are expected.
-
-    Returns
-    -------
-    (list of ndarray, dict) or None
-        None where there is no entry, or, with a warning, where it is damaged.
+    A record of shipped weights says so under "shipped".
     """
-    path = cache_folder() / f"{key}.npz"
-    if not path.exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as entry:  # zip members carry a CRC each
-            record = json.loads(str(entry["record"]))
-            weights = [entry[f"w{i}"] for i in range(len(shapes))]
-        if [w.shape for w in weights] != shapes:
-            raise ValueError("its weights have other shapes")
-        return weights, record
-    except Exception as error:  # archive, header and record each fail in ways of their own
-        warnings.warn(
-            f"The cache entry {path} is damaged ({error}); training again and replacing it.",
-            stacklevel=3,
-        )
-        return None
+    for folder, origin in ((cache_folder(), {}), (_SHIPPED, {"shipped": True})):
+        path = folder / f"{key}.npz"
+        if not path.exists():
+            continue
+        try:
+            with np.load(path, allow_pickle=False) as entry:  # zip members carry a CRC each
+                record = json.loads(str(entry["record"]))
+                weights = [entry[f"w{i}"] for i in range(len(shapes))]
+            if [w.shape for w in weights] != shapes:
+                raise ValueError("its weights have other shapes")
+            return weights, {**record, **origin}
+        except Exception as error:  # archive, header and record each fail in ways of their own
+            warnings.warn(
+                f"The cache entry {path} is damaged ({error}); training again and replacing it.",
+                stacklevel=3,
+            )
+    return None
 
 
 def store(key, weights, record):
-    """Write an entry in one step, so that a reader sees the whole of it or nothing.
-
-    Parameters
-    ----------
-    key : str
-    weights : list of ndarray
-    record : dict
-        Anything that JSON can hold.
-    """
+    """Write weights and a record for JSON in one step."""
     path = cache_folder() / f"{key}.npz"
     arrays = {f"w{i}": w for i, w in enumerate(weights)}
     packed = io.BytesIO()
@@ -89,3 +72,58 @@ def store(key, weights, record):
         write_atomically(path, packed.getvalue())
     except OSError as error:  # the training is done: keep its result, and say what was not kept
         warnings.warn(f"The training could not be cached in {path}: {error}", stacklevel=3)
+
+
+def write_atomically(path, content):
+    """Write bytes by way of a file beside: a reader sees the old or the new, never half."""
+    path = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)  # temporary files are private, this one need not be
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def training_key(model, x, y, depends_on):
+    """Return the hexadecimal digest under which a training is kept: equal ones, equal weights."""
+    digest = hashlib.sha256()
+    digest.update(_architecture(model).encode())
+    for array in (*model.get_weights(), x, y):
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array))
+    for quantizer, mask in _weight_quantizers(model):
+        digest.update(f"{type(quantizer).__name__} {sorted(vars(quantizer).items())}".encode())
+        digest.update(b"" if mask is None else np.ascontiguousarray(mask))
+    versions = [importlib.metadata.version(name) for name in _VERSIONS_OF]
+    digest.update(repr((depends_on, versions)).encode())
+    return digest.hexdigest()
+
+
+def described(loss):
+    """Return what tells one loss from another: its name, and its text where there is one."""
+    name = f"{loss.__module__}.{loss.__qualname__}"
+    with contextlib.suppress(OSError):  # typed into a plain interpreter
+        name += inspect.getsource(loss)
+    return name
+
+
+def _architecture(model):
+    """Return a model's JSON without the numbers that Keras gives to names, as dense_1, dense_2.
+
+    They depend on what the process has built before. Layers go by position: the graph still shows.
+    """
+    text = model.to_json()
+    for position, layer in enumerate(model.layers):
+        text = text.replace(f'"{layer.name}"', f'"layer {position}"')
+    return re.sub(r'_\d+(?=")', "", text)
+
+
+def _weight_quantizers(model):
+    """Yield what rounds weights, and its mask of zeros, if any: the JSON says no word of it."""
+    for layer in model.layers:
+        for _, quantizer, state in getattr(layer, "_weight_vars", ()):
+            yield quantizer, state.get("sparsity_mask")

@@ -10,19 +10,14 @@ import numpy as np
 
 from qkit import cache as _cache
 from qkit import validate
-from qkit._tensorflow import (
-    classifier_shape,
-    quiet,
-    require_keras_2_model,
-    single_shapes,
-    tensorflow,
-)
+from qkit._tensorflow import quiet, tensorflow
+from qkit.networks import network
 from qkit.progress import progress_line
 from qkit.result import Result
-from qkit.training_key import described, training_key
 
 # Batches that run in one call of the compiled graph: the same weights to the bit, 1.6 times faster.
 _STEPS_PER_EXECUTION = 100
+_CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,8 +32,8 @@ class History(Result):
         On the images held out by `validation_split`, at the end of each epoch.
     seconds : float
         What the training took when it was run.
-    from_cache : bool
-        Whether the weights came from the cache.
+    from_cache, shipped : bool
+        Whether the weights were looked up; and among those that come with qkit.
     """
 
     loss: tuple
@@ -47,34 +42,27 @@ class History(Result):
     val_accuracy: tuple
     seconds: float
     from_cache: bool
+    shipped: bool = False
 
     def to_frame(self):
         """Return a DataFrame with one row per epoch, counted from 1."""
         import pandas as pd
 
-        columns = ("loss", "accuracy", "val_loss", "val_accuracy")
-        frame = pd.DataFrame({c: getattr(self, c) for c in columns if getattr(self, c)})
+        frame = pd.DataFrame({name: getattr(self, name) for name in _CURVES if getattr(self, name)})
         frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
         return frame
 
     def summary(self):
         """Say in one line how the training ended."""
-        how = "from the cache" if self.from_cache else f"in {self.seconds:.1f} s"
+        looked_up = "shipped with qkit" if self.shipped else "from the cache"
+        how = looked_up if self.from_cache else f"in {self.seconds:.1f} s"
         return f"{_results(asdict(self))}, {how}"
 
 
 def fit(
-    model,
-    data,
-    *,
-    epochs,
-    batch_size=32,
-    seed=0,
-    cache=True,
-    validation_split=0.1,
-    learning_rate=1e-3,
-    loss=None,
-):
+    model, data, *, epochs, batch_size=32, seed=0, cache=True, validation_split=0.1,
+    learning_rate=1e-3, loss=None,
+):  # fmt: skip
     """Train a model in place: Adam, on the cross-entropy of its logits or on a loss of one's own.
 
     The optimizer starts anew at each call, so that the result depends on the arguments alone:
@@ -108,13 +96,6 @@ def fit(
     History
         Without accuracies where there is a `loss`.
 
-    Raises
-    ------
-    KerasVersionError, TypeError, ValueError
-        If the model or the data are not fit for it; before any training.
-    PermissionError
-        If the cache cannot be written to; before any training.
-
     Examples
     --------
     >>> import qkit as qk
@@ -124,59 +105,52 @@ def fit(
     1
     """
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
+    model = network(model, what="fit").model
     x, y = settings.checked(model, data, what="fit", classifier=loss is None)
 
     def train(show):
         started = time.perf_counter()
-        follow = [_progress_callback(model, epochs, show)]
-        run = run_epochs(model, x, y, settings, follow, loss=loss)
+        run = run_epochs(model, x, y, settings, [_shown(model, epochs, show)], loss=loss)
         return {**run, "seconds": time.perf_counter() - started}
 
-    depends_on = astuple(settings) if loss is None else (*astuple(settings), described(loss))
-    record, from_cache = once(model, x, y, depends_on, train, cache=cache, last=_last_line)
-    return History(**_tuples(record), from_cache=from_cache)
+    depends_on = astuple(settings) if loss is None else (*astuple(settings), _cache.described(loss))
+    # nothing that differs from run to run stays in a saved notebook
+    record, from_cache = once(
+        model, x, y, depends_on, train, cache=cache,
+        last=lambda record: f"{model.name}: {_results(record)}",
+    )  # fmt: skip
+    curves = {name: tuple(record[name]) for name in _CURVES}
+    return History(
+        **curves,
+        seconds=record["seconds"],
+        from_cache=from_cache,
+        shipped=record.get("shipped", False),
+    )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a model is trained, for `fit` and for all that trains as it does.
-
-    Attributes
-    ----------
-    epochs, batch_size, seed : int
-    validation_split : float
-        Share of the training images, from the end, that is held out; in [0, 1).
-    learning_rate : float
-        Of Adam.
-    """
+    """How a model is trained by Adam, for `fit` and for all that trains as it does."""
 
     epochs: int
     batch_size: int
     seed: int
-    validation_split: float
+    validation_split: float  # share of the training images, from the end, that is held out
     learning_rate: float
 
     def checked(self, model, data, *, what, classifier=True):
-        """Return inputs and targets that fit the model, or say what is wrong, with all settings.
-
-        Returns
-        -------
-        (ndarray of shape (n, *input), float32; ndarray of shape (n,), int64)
-            The targets of what is no classifier are as they were given.
-        """
-        require_keras_2_model(model, what=what)
+        """Return float32 inputs and targets that fit the model; int64 labels for a classifier."""
+        opened = network(model, what=what)
+        shape = opened.single_shapes(what=what)[0]
+        classes = opened.classifier_shape(what=what)[1] if classifier else None
+        x = validate.images(data.x_train, shape, what=f"{what}: data.x_train")
+        named = {"count": len(x), "what": f"{what}: data.y_train"}
         if classifier:
-            shape, classes = classifier_shape(model, what=what)
-            x = validate.images(data.x_train, shape, what=f"{what}: data.x_train")
-            y = validate.labels(
-                data.y_train, count=len(x), classes=classes, what=f"{what}: data.y_train"
-            )
+            y = validate.labels(data.y_train, classes=classes, **named)
         else:
-            shape = single_shapes(model, what=what)[0]
-            x = validate.images(data.x_train, shape, what=f"{what}: data.x_train")
-            y = validate.targets(data.y_train, count=len(x), what=f"{what}: data.y_train")
-        _require_whole(self.epochs, "epochs", what=what)
-        _require_whole(self.batch_size, "batch_size", what=what)
+            y = validate.targets(data.y_train, **named)
+        validate.whole(self.epochs, name=f"{what}: epochs")
+        validate.whole(self.batch_size, name=f"{what}: batch_size")
         if not 0 <= self.validation_split < 1:
             raise ValueError(
                 f"{what}: validation_split must be in [0, 1), got {self.validation_split!r}"
@@ -192,65 +166,35 @@ class Settings:
         return math.ceil(self.trained_on(count) / self.batch_size)
 
 
-def once(model, x, y, settings, train, *, cache, last):
-    """Do a training that leaves its weights in a model, or look them up where it was done before.
+def once(model, x, y, depends_on, train, *, cache, last):
+    """Train, or look up what the same training left in a model: the record, and whether it was.
 
-    Parameters
-    ----------
-    model : tf.keras.Model
-        Its architecture and weights, as they are now, are part of the cache's key.
-    x, y : ndarray
-    settings : tuple
-        All else that the result depends on.
-    train : callable
-        Called with a function that shows progress; returns the record, a dict for JSON.
-    cache : bool
-    last : callable
-        From model and record to the line that stays: nothing in it may differ from run to run.
-
-    Returns
-    -------
-    (dict, bool)
-        The record, and whether it came from the cache.
+    `train` takes a function that shows progress, and returns the record, a dict for JSON; `last`
+    makes of that the line that stays.
     """
+    key = found = None
     if cache:
         _cache.require_writable()
-        key = training_key(model, x, y, settings)
-        found = _cache.load(key, [w.shape for w in model.get_weights()])
+        key = _cache.training_key(model, x, y, depends_on)
+        found = _cache.load(key, [weight.shape for weight in model.get_weights()])
+    with progress_line() as show:
         if found:
             weights, record = found
             model.set_weights(weights)
-            with progress_line() as show:
-                show(last(model, record))
-            return record, True
-    with progress_line() as show:
-        record = train(show)
-        show(last(model, record))
-    if cache:
+        else:
+            record = train(show)
+        show(last(record))
+    if cache and not found:
         _cache.store(key, model.get_weights(), record)
-    return record, False
+    return record, bool(found)
 
 
 def run_epochs(
     model, x, y, settings, callbacks, steps_per_execution=_STEPS_PER_EXECUTION, *, loss=None
 ):
-    """Train a model by Adam on the cross-entropy of its logits or another loss, seeded and quiet.
+    """Train on the cross-entropy of logits or a loss, seeded and quiet; return curves by epoch.
 
-    Parameters
-    ----------
-    model : tf.keras.Model
-    x, y : ndarray
-    settings : Settings
-    callbacks : list of tf.keras.callbacks.Callback
-    steps_per_execution : int
-        Batches in one call of the compiled graph; callbacks see the last of each.
-    loss : callable, optional
-        In place of the cross-entropy.
-
-    Returns
-    -------
-    dict of str to list of float
-        loss, accuracy, val_loss and val_accuracy, by epoch; empty where there is none.
+    Callbacks see the last of each `steps_per_execution` batches.
     """
     keras = tensorflow().keras
     with quiet(), seeded(settings.seed):
@@ -269,11 +213,10 @@ def run_epochs(
             callbacks=callbacks,
             verbose=0,
         ).history
-    names = ("loss", "accuracy", "val_loss", "val_accuracy")
-    return {name: [float(v) for v in run.get(name, ())] for name in names}
+    return {name: [float(value) for value in run.get(name, ())] for name in _CURVES}
 
 
-def _progress_callback(model, epochs, show):
+def _shown(model, epochs, show):
     def on_epoch_end(epoch, logs):
         name = "accuracy" if "accuracy" in logs else "loss"
         show(f"{model.name}: epoch {epoch + 1} of {epochs}, training {name} {logs[name]:.4f}")
@@ -282,11 +225,6 @@ def _progress_callback(model, epochs, show):
         on_train_begin=lambda logs: show(f"{model.name}: epoch 1 of {epochs} …"),
         on_epoch_end=on_epoch_end,
     )
-
-
-def _last_line(model, record):
-    """Return what stays in a saved notebook: nothing that differs from run to run."""
-    return f"{model.name}: {_results(record)}"
 
 
 def _results(record):
@@ -310,12 +248,3 @@ def seeded(seed):
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
-
-
-def _tuples(record):
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in record.items()}
-
-
-def _require_whole(value, name, *, what):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{what}: {name} must be a whole number of 1 or more, got {value!r}")

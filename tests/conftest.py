@@ -6,13 +6,68 @@ import functools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import qkit as qk
+from qkit import _tensorflow
 from qkit.toolchain.schemes import find_scheme
+
+FILES = Path(__file__).parent / "files"  # made by tools/test_files.py
+
+# Tests of these folders load TensorFlow only where they ask for the fixture `tf`, or for one that
+# does, or bear the mark; what most need of a network is in `tests/files`.
+LIGHT = ("tflite", "quantize", "interpreter", "evaluate", "plots", "widgets")
+
+
+# Networks of which one of a kind is the quick witness; the rest of the kind is for slow runs.
+# By the start of a test's name: what its parameters hold where it takes long.
+HEAVY = {
+    "test_equal_models_convert_to_equal_bytes": ("mobilenet", "MobileNet", "LSTM", "detector"),
+    "test_networks_and_their_data_fit_together": ("mobilenet", "MobileNet", "LSTM"),
+    "test_untrained_ones_convert_and_give_what_keras_gives": ("int16_activations",),
+    "test_seed_decides_every_weight": ("mobilenet_v2",),
+    "test_interrupted_and_taken_up_again": ("",),
+    "test_data_are_the_same_each_time": ("",),
+    "test_interval_covers_at_about_its_level": ("",),
+    "test_two_of_four_survives_conversion": ("float16", "dynamic_range"),
+}
+
+
+# Tests that load TensorFlow through a fixture that they find by its name, or build a model.
+BY_THE_WAY = {
+    "test_weights_of_the_converter",
+    "test_two_of_four_is_that_of_the_library",
+    "test_names_and_zeros_survive_conversion",
+    "test_two_of_four_survives_conversion",
+}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        name, _, parameters = item.name.partition("[")
+        if "tf" in getattr(item, "fixturenames", ()) or name in BY_THE_WAY:
+            item.add_marker("tensorflow")
+        if any(part in parameters for part in HEAVY.get(name, ())):
+            item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True)
+def _door_to_tensorflow(request, monkeypatch):
+    """Shut the one door to TensorFlow for a test that should do without."""
+    folder = request.path.relative_to(Path(__file__).parent).parts[0]
+    if folder in LIGHT and not request.node.get_closest_marker("tensorflow"):
+        monkeypatch.setattr(_tensorflow.tensorflow, "__code__", _shut.__code__)
+
+
+def _shut():
+    raise AssertionError(
+        "this test loads TensorFlow without saying so: ask for the fixture `tf`, or read a file of "
+        "tests/files in place of building a model"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +84,21 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def trained(digits):
+def kept_weights():
+    """Return a function from a name to the weights of a trained network, from its file."""
+
+    def read(name):
+        with np.load(FILES / f"{name}.npz") as arrays:
+            return [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def trained(tf, kept_weights):
     """Return the walkthrough's network, trained to about 90 % on digits; not to be changed."""
     model = qk.models.walkthrough_cnn()
-    qk.fit(model, digits, epochs=3, cache=False)
+    model.set_weights(kept_weights("trained"))
     return model
 
 
@@ -74,14 +140,23 @@ def calibration(digits):
 
 
 @pytest.fixture(scope="session")
-def tflite(request, trained, calibration):
+def tflite():
     """Return a function from a scheme's name to the file of `trained` under it."""
 
     @functools.cache
     def file(name):
-        technique = find_scheme(name).technique
-        source = request.getfixturevalue("techniques")[technique] if technique else trained
-        return qk.convert(source, name, calibration)
+        return (FILES / f"trained_{name}.tflite").read_bytes()
+
+    return file
+
+
+@pytest.fixture(scope="session")
+def depthwise_tflite():
+    """Return a function from float32 or full_integer to a network of depthwise convolutions."""
+
+    @functools.cache
+    def file(name):
+        return (FILES / f"depthwise_{name}.tflite").read_bytes()
 
     return file
 
@@ -157,8 +232,9 @@ def toy_model(tf):
 
 
 @pytest.fixture(scope="session")
-def toy_tflite(toy_model):
-    return qk.convert(toy_model(), "float32")
+def toy_tflite():
+    """Return the float file of what `toy_model` builds."""
+    return (FILES / "toy_float32.tflite").read_bytes()
 
 
 @pytest.fixture

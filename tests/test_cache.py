@@ -1,5 +1,7 @@
 """Entries of the cache are whole, or are not there; two processes may write the same one."""
 
+import os
+import stat
 import subprocess
 import sys
 import warnings
@@ -115,3 +117,45 @@ def test_folder_that_cannot_be_made_is_an_error_with_the_remedy(monkeypatch, tmp
     monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "plain file" / "below"))
     with pytest.raises(PermissionError, match=r"plain file.*Set QKIT_CACHE .* cache=False"):
         cache.require_writable()
+
+
+def test_shipped_weights_are_found_after_ones_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_SHIPPED", tmp_path / "my cache")
+    cache.store("abc", WEIGHTS, RECORD)
+    assert "shipped" not in cache.load("abc", SHAPES)[1]
+    monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "another"))
+    weights, record = cache.load("abc", SHAPES)
+    assert record.pop("shipped") is True
+    assert_whole((weights, record))
+    assert cache.load("abd", SHAPES) is None
+
+
+def test_replaces_the_content_and_leaves_nothing_beside_it(tmp_path):
+    path = tmp_path / "a file"
+    for content in (b"first", b"second, longer"):
+        cache.write_atomically(path, content)
+        assert path.read_bytes() == content
+    assert {p.name for p in tmp_path.iterdir()} == {"a file", "my cache"}
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_failed_write_leaves_the_old_content(tmp_path, monkeypatch):
+    path = tmp_path / "a file"
+    cache.write_atomically(path, b"old")
+    with pytest.raises(TypeError):
+        cache.write_atomically(path, "text is not bytes")
+
+    def fail(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        cache.write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert {p.name for p in tmp_path.iterdir()} == {"a file", "my cache"}
+
+
+def test_missing_folder_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        cache.write_atomically(tmp_path / "nowhere" / "a file", b"content")

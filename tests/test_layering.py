@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up, no two on one floor; modules that are not named are the ground itself.
 ORDER = (
-    *("data", "image_folder", "network", "models", "training"),
+    *("data", "image_folder", "networks", "models", "training"),
     *("tflite", "quantize", "interpreter", "toolchain", "evaluate", "published"),
     *("plots", "widgets"),
 )
@@ -54,7 +54,7 @@ def breaches(name, source):
     for target in imported(source):
         top, _, rest = target.partition(".")
         if (
-            (top == "qkit" and floor(rest) > floor(name))
+            (top == "qkit" and name and floor(rest) > floor(name))  # the face itself may
             or (top in DRAWING and floor(name) < floor("plots") and name != "notebook")
             or (top in TENSORFLOW and name != "_tensorflow")
             or (

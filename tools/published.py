@@ -23,8 +23,8 @@ import pandas as pd
 import psutil
 
 import qkit as qk
+from qkit.cache import write_atomically
 from qkit.data import DataNotFoundError
-from qkit.files import write_atomically
 from qkit.published import ARCHITECTURES, architecture, settle_batch_norm
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 import qkit as qk
-from qkit.files import write_atomically
+from qkit.cache import write_atomically
 from qkit.published import RELATIVES
 from qkit.published.reading import unrolled_rnn
 

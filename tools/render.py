@@ -21,7 +21,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from qkit.files import write_atomically
+from qkit.cache import write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
 README_TABLE = re.compile(

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from qkit._tensorflow import require_keras_2_model
+from qkit.networks import network
 from qkit.quantize.coding import (
     distinct_values,
     entropy_bits,
@@ -14,7 +14,6 @@ from qkit.quantize.coding import (
 from qkit.result import Result
 from qkit.tflite.file import layer_name, read_tflite, require_tflite
 from qkit.tflite.values import real_values, stored_values
-from qkit.toolchain.kernels import kernels
 
 _UNPACKING = ("DEQUANTIZE", "DENSIFY")  # what may stand between a constant and its layer
 
@@ -153,11 +152,10 @@ def weight_census(model_or_tflite):
 
 
 def _of_model(model):
-    require_keras_2_model(model, what="weight_census")
-    inner = {getattr(layer, "layer", layer).name: layer for layer in model.layers}
+    opened = network(model, what="weight_census")
     found = []
-    for name, kernel in kernels(model).items():
-        layer = inner[name.partition("/")[0]] if name not in inner else inner[name]
+    for name, kernel in opened.kernels.items():
+        layer = opened.layers.get(name) or opened.layers[name.rpartition("/")[0]]
         kind = type(getattr(layer, "layer", layer)).__name__
         depthwise = kind.startswith("Depthwise") or "/depthwise" in name
         if depthwise:  # (height, width, channels, multiplier)
@@ -170,7 +168,7 @@ def _of_model(model):
         )
     few = [
         weight
-        for layer in inner.values()
+        for layer in opened.model.layers
         if type(layer).__name__ != "QuantizeLayer"  # the input's range
         for weight in getattr(layer, "layer", layer).weights
         if len(weight.shape) < 2

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from qkit.cache import write_atomically
 from qkit.evaluate import candidates, report
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.candidates import REFERENCE
 from qkit.evaluate.latency import Latency, latency, merged
 from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
-from qkit.files import write_atomically
 from qkit.progress import progress_line
 from qkit.result import Result
 from qkit.tflite.file import read_tflite

@@ -1,17 +1,19 @@
 """Quantization-aware training: rounding in the forward pass, and ranges that are learned."""
 
-import contextlib
 from dataclasses import dataclass
+from types import MappingProxyType
+from unittest import mock
+
+import numpy as np
 
 from qkit import validate
-from qkit._tensorflow import quiet, require_keras_2_model
-from qkit.toolchain.clustering import MOST_CLUSTERS, is_clustered
-from qkit.toolchain.pruning import is_pruned
-from qkit.toolchain.ranges import set_ranges
-from qkit.toolchain.structure import copy_of, require_plain
-from qkit.training import fit
+from qkit._tensorflow import quiet, tensorflow
+from qkit.networks import network
+from qkit.result import Result
+from qkit.toolchain.wrapping import copy_of, require_compressed, require_plain
+from qkit.training import Settings, fit, seeded
 
-_PRESERVE = ("sparsity", "clusters", "both")
+_PRESERVE = (None, "sparsity", "clusters", "both")
 
 
 def quantization_aware(model, *, calibration=None, preserve=None):
@@ -39,22 +41,23 @@ def quantization_aware(model, *, calibration=None, preserve=None):
         Not compiled; train it with `qk.fit`, or with `qk.weight_history` to see what it does to
         zeros and clusters.
 
-    Raises
-    ------
-    KerasVersionError, TypeError, ValueError
-        If the model is not one that can be wrapped, and the message names the layer and the ways
-        out; or if it has no zeros or no clusters to preserve.
-
     Examples
     --------
     >>> import qkit as qk
     >>> qk.quantization_aware(qk.models.walkthrough_cnn()).layers[2].name
     'quant_conv'
     """
-    require_keras_2_model(model, what="quantization_aware")
-    require_plain(model, what="quantization_aware")
-    if preserve is not None:
-        _check_preserved(model, preserve)
+    opened = network(model, what="quantization_aware")
+    require_plain(opened, what="quantization_aware")
+    validate.choice(preserve, _PRESERVE, name="quantization_aware: preserve")
+    # what is not there is trained by the library as a plain model
+    require_compressed(
+        opened,
+        zeros=preserve in ("sparsity", "both"),
+        clusters=preserve in ("clusters", "both"),
+        why=f"quantization_aware: preserve={preserve!r} was asked for",
+    )
+    model = opened.model
     if calibration is not None:
         calibration = validate.images(
             calibration, model.input_shape[1:], what="quantization_aware: calibration"
@@ -68,22 +71,13 @@ def quantization_aware(model, *, calibration=None, preserve=None):
     except (RuntimeError, ValueError) as error:
         raise ValueError(_explain(model, error)) from error
     if calibration is not None:
-        set_ranges(aware, calibration)
+        _set_ranges(aware, calibration)
     return aware
 
 
 @dataclass(frozen=True, eq=False)
 class FineTuned:
-    """A quantization-aware model and its control, trained alike from the same start.
-
-    Attributes
-    ----------
-    qat : tf.keras.Model
-        The quantization-aware one.
-    control : tf.keras.Model
-        A float copy trained for the same epochs on the same batches: what the training alone gives.
-    qat_history, control_history : History
-    """
+    """A quantization-aware model and its float control, trained alike from the same start."""
 
     qat: object
     control: object
@@ -121,7 +115,7 @@ def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
     True
     """
     aware = quantization_aware(model, calibration=calibration)
-    control = copy_of(model)
+    control = copy_of(network(model).model)
     return FineTuned(
         qat=aware,
         control=control,
@@ -130,32 +124,161 @@ def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
     )
 
 
-def _check_preserved(model, preserve):
-    """Refuse to preserve what a model does not have: the library would train it as a plain one."""
-    if preserve not in _PRESERVE:
-        raise ValueError(
-            "quantization_aware: preserve must be None, 'sparsity', 'clusters' or 'both', got "
-            f"{preserve!r}."
+@dataclass(frozen=True, eq=False, repr=False)
+class RangeHistory(Result):
+    """How activation ranges moved while a quantization-aware model was trained.
+
+    Attributes
+    ----------
+    steps : ndarray of shape (k,), int64
+        Training steps done; the first is 0.
+    ranges : mapping of str to ndarray of shape (k, 2), float64
+        For each grid, its smallest and largest value at those steps.
+    data_ranges : mapping of str to (float, float)
+        What a batch of the training images spans after the training: where the ranges are going.
+    """
+
+    steps: np.ndarray
+    ranges: MappingProxyType
+    data_ranges: MappingProxyType
+
+    def to_frame(self):
+        """Return a DataFrame with one row per step and two columns per grid."""
+        import pandas as pd
+
+        columns = {}
+        for layer, ends in self.ranges.items():
+            columns[layer, "min"], columns[layer, "max"] = ends.T
+        return pd.DataFrame(columns, index=pd.Index(self.steps, name="step"))
+
+    def summary(self):
+        """Say in one line how far the widest grid still is from the data at the last step."""
+        excess = {
+            layer: np.ptp(ends[-1]) / max(np.ptp(self.data_ranges[layer]), 1e-12)
+            for layer, ends in self.ranges.items()
+        }
+        layer = max(excess, key=excess.get)
+        return (
+            f"after {self.steps[-1]:,} steps the grid of {layer!r} spans "
+            f"{excess[layer]:.2f} times what the data do"
         )
-    if preserve != "clusters" and not is_pruned(model):
+
+
+def activation_ranges(model):
+    """Return the ranges that a quantization-aware model has learned for its activations.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+
+    Returns
+    -------
+    dict of str to (float, float)
+        For the input and each layer that has a grid of its own, by the float model's layer names:
+        smallest and largest value of its grid.
+    """
+    found = {}
+    for variable in model.variables:
+        path, _, kind = variable.name.partition(":")[0].rpartition("/")
+        layer = "input" if path.startswith("quantize_layer") else path.removeprefix("quant_")
+        for end, position in (("_min", 0), ("_max", 1)):
+            if kind.endswith(end) and "kernel" not in kind:
+                found.setdefault(layer, [np.nan, np.nan])[position] = float(variable.numpy())
+    return {layer: tuple(ends) for layer, ends in found.items()}
+
+
+def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
+    """Train a quantization-aware model and record its activation ranges on the way.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `qk.quantization_aware`; trained in place, by Adam as in `qk.fit`.
+    data : Dataset
+    steps : int
+        Training steps, of one batch each.
+    every : int
+        Steps between two records.
+    batch_size, seed : int
+
+    Returns
+    -------
+    RangeHistory
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> aware = qk.quantization_aware(qk.models.walkthrough_cnn())
+    >>> range_history(aware, qk.load_data("digits"), steps=4, every=2).steps
+    array([0, 2, 4])
+    """
+    model = network(model, what="range_history").model
+    if not activation_ranges(model):
         raise ValueError(
-            f"quantization_aware: preserve={preserve!r}, but {model.name!r} has no zero to "
-            "preserve. Prune it first: pruned, history = qk.prune(model, data)."
+            f"range_history: {model.name!r} has no ranges to follow; wrap it with "
+            "qk.quantization_aware first."
         )
-    if preserve != "sparsity" and not is_clustered(model):
-        raise ValueError(
-            f"quantization_aware: preserve={preserve!r}, but {model.name!r} holds more than "
-            f"{MOST_CLUSTERS} distinct values. Cluster it first: clustered, history = "
-            "qk.cluster(model, data)."
+    if steps < 1 or every < 1:
+        raise ValueError(f"range_history: steps and every must be 1 or more, got {steps}, {every}")
+    x, y = Settings(1, batch_size, seed, 0, 1e-3).checked(model, data, what="range_history")
+    draw = np.random.default_rng(seed).integers(len(x), size=steps * batch_size)
+    records = [(0, activation_ranges(model))]
+
+    def record(batch, logs):
+        records.append((batch + 1, activation_ranges(model)))
+
+    keras = tensorflow().keras
+    with quiet(), seeded(seed):
+        model.compile(
+            keras.optimizers.Adam(),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            steps_per_execution=every,
         )
+        follow = keras.callbacks.LambdaCallback(on_batch_end=record)
+        model.fit(
+            x[draw], y[draw], batch_size=batch_size, shuffle=False, callbacks=[follow], verbose=0
+        )
+    return RangeHistory(
+        steps=np.array([step for step, _ in records]),
+        ranges=MappingProxyType(
+            {layer: np.array([found[layer] for _, found in records]) for layer in records[0][1]}
+        ),
+        data_ranges=MappingProxyType(_data_ranges(model, x[draw[:500]])),
+    )
+
+
+def _data_ranges(aware, images):
+    """Return what a batch spans, without keeping it in the model's own ranges."""
+    kept = aware.get_weights()
+    _set_ranges(aware, images)
+    found = activation_ranges(aware)
+    aware.set_weights(kept)
+    return found
+
+
+def _set_ranges(aware, calibration):
+    """Set all ranges from one batch, in place; weights and BatchNorm statistics stay."""
+    from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
+
+    follow = quant_ops.MovingAvgQuantize
+
+    def adopt(*args, ema_decay, **kwargs):
+        # a decay of 0 adopts the batch's range, where the library has 0.999 built in
+        return follow(*args, ema_decay=0.0, **kwargs)
+
+    kept = [(v, v.numpy()) for v in aware.variables if not v.name.endswith(("_min:0", "_max:0"))]
+    with quiet(), mock.patch.object(quant_ops, "MovingAvgQuantize", adopt):
+        aware(calibration, training=True)
+    for variable, value in kept:
+        variable.assign(value)
 
 
 def _quantize_scheme(preserve):
     """Return the scheme to apply, in a list; empty for the library's default."""
-    if preserve is None:
-        return []
     from tensorflow_model_optimization.experimental import combine
 
+    if preserve is None:
+        return []
     if preserve == "sparsity":
         return [combine.Default8BitPrunePreserveQuantizeScheme()]
     return [combine.Default8BitClusterPreserveQuantizeScheme(preserve == "both")]
@@ -163,25 +286,17 @@ def _quantize_scheme(preserve):
 
 def _explain(model, error):
     """Return a message that names the layer for which the library has no QuantizeConfig."""
-    text = str(error)
-    named = [layer for layer in model.layers if _mentions(text, layer)]
-    if not named:  # a layer of one's own is named by its type alone
-        named = [layer for layer in model.layers if f"Layer {type(layer).__name__} " in text]
-    culprit = (
-        f"the layer {named[0].name!r} ({type(named[0]).__name__})"
-        if named
-        else f"a layer of {model.name!r}"
-    )
+    said = str(error)
+    culprit = f"a layer of {model.name!r}"
+    for layer in model.layers:  # one of one's own is named by its type alone
+        kind = type(layer)
+        if any(sign in said for sign in (f"{layer.name}:", f"{kind}", f"Layer {kind.__name__} ")):
+            culprit = f"the layer {layer.name!r} ({kind.__name__})"
+            break
     return (
         f"quantization_aware: {culprit} has no QuantizeConfig, so the library does not know how to "
         "put it on a grid. Ways out: replace it by a supported layer; or annotate the others with "
         "tfmot.quantization.keras.quantize_annotate_layer and leave it in float; or annotate it "
         "with a QuantizeConfig of your own and call quantize_apply. "
-        f"The library said: {text.splitlines()[0]}"
+        f"The library said: {said.splitlines()[0]}"
     )
-
-
-def _mentions(text, layer):
-    with contextlib.suppress(AttributeError):
-        return f"{layer.name}:" in text or f"{type(layer)}" in text
-    return False

@@ -1,19 +1,18 @@
 """From a Keras 2 model or a SavedModel to the bytes of a .tflite file that keeps its promise."""
 
 import contextlib
+import difflib
 from pathlib import Path
 
 import numpy as np
 
 from qkit import validate
-from qkit._tensorflow import quiet, require_keras_2_model, tensorflow
-from qkit.toolchain.clustering import MOST_CLUSTERS, is_clustered
-from qkit.toolchain.dead_channels import room_for_biases
-from qkit.toolchain.left_in_float import quantized_but, require_full_integer, require_known
-from qkit.toolchain.promise import check_promise
-from qkit.toolchain.pruning import is_pruned
+from qkit._tensorflow import quiet, tensorflow
+from qkit.networks import network
+from qkit.tflite.file import read_tflite
+from qkit.toolchain.promise import check_promise, room_for_biases
 from qkit.toolchain.schemes import find_scheme
-from qkit.toolchain.structure import is_quantization_aware, require_stripped
+from qkit.toolchain.wrapping import require_compressed, require_stripped
 
 
 def convert(model, scheme, calibration=None, *, left_in_float=()):
@@ -26,7 +25,7 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
 
     Parameters
     ----------
-    model : tf.keras.Model, str or Path
+    model : tf.keras.Model, Network, str or Path
         A Keras 2 model, or the folder of a SavedModel.
     scheme : str or Scheme
         A name in `qk.SCHEMES`, or a scheme of your own.
@@ -45,11 +44,9 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
 
     Raises
     ------
-    TypeError, ValueError
-        If the model, the scheme or the calibration images are not fit for it; before the
-        converter starts.
     PromiseError
-        If the file is not what the scheme promises, or cannot be run.
+        If the file is not what the scheme promises, or cannot be run. Whatever can be told from
+        the arguments is an error before the converter starts.
 
     Examples
     --------
@@ -68,36 +65,34 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
     if scheme.calibrated:
         calibration = _checked_calibration(calibration, scheme)
     if left_in_float:
-        require_full_integer(left_in_float, scheme)
-    source = _checked_model(model, scheme, calibration)
+        _require_full_integer(left_in_float, scheme)
+    source = _opened(model, scheme, calibration)
     if left_in_float:
-        require_known(left_in_float, convert(model, "float32"))
-    seen_through = scheme.through_grid and not isinstance(source, Path)
-    with quiet(), room_for_biases(source) if seen_through else contextlib.nullcontext():
+        _require_known(left_in_float, convert(model, "float32"))
+    from_folder = isinstance(source, Path)
+    with quiet(), contextlib.nullcontext() if from_folder else room_for_biases(source.model):
         converter = _converter(source, scheme, calibration)
-        tflite = quantized_but(converter, left_in_float) if left_in_float else converter.convert()
+        tflite = _quantized_but(converter, left_in_float) if left_in_float else converter.convert()
     check_promise(tflite, scheme, left_in_float)
     return tflite
 
 
 def _converter(source, scheme, calibration):
+    """Return TensorFlow's converter of a Network or a SavedModel's folder, set up for a scheme."""
     tf = tensorflow()
     lite = tf.lite.TFLiteConverter
     if isinstance(source, Path):
         converter = lite.from_saved_model(str(source))
-    elif scheme.activations == "int16" and any(getattr(n, "unroll", False) for n in source.layers):
-        converter = lite.from_concrete_functions([_of_one_input(tf, source)], source)
+    elif scheme.activations == "int16" and _unrolled(source):
+        converter = lite.from_concrete_functions([_of_one_input(source.model)], source.model)
     else:
-        converter = lite.from_keras_model(source)
+        converter = lite.from_keras_model(source.model)
+    target = converter.target_spec
     converter.optimizations = [getattr(tf.lite.Optimize, name) for name in scheme.optimizations]
     if scheme.supported_ops:
-        converter.target_spec.supported_ops = [
-            getattr(tf.lite.OpsSet, name) for name in scheme.supported_ops
-        ]
+        target.supported_ops = [getattr(tf.lite.OpsSet, name) for name in scheme.supported_ops]
     if scheme.supported_types:
-        converter.target_spec.supported_types = [
-            getattr(tf, name) for name in scheme.supported_types
-        ]
+        target.supported_types = [getattr(tf, name) for name in scheme.supported_types]
     if scheme.calibrated:
         converter.representative_dataset = lambda: ([image[None]] for image in calibration)
     if not scheme.per_channel:
@@ -107,16 +102,29 @@ def _converter(source, scheme, calibration):
     return converter
 
 
-def _of_one_input(tf, model):
-    """Return a model as a function of one input alone, so that zeros of its size are constants.
+def _unrolled(opened):
+    return any(getattr(layer, "unroll", False) for layer in opened.layers.values())
 
-    A recurrent layer starts from zeros, as many as there are inputs. Where that is not known before
-    the file runs, they are an activation whose int16 scale is 0; a GRU adds a bias to its product
-    with them, the bias takes its scale from the product's, and the weights, which all steps share,
-    end with the scale inf. Constants are gone before the converter looks for scales.
+
+def _of_one_input(model):
+    """Return a model as a function of one input, so that the zeros a GRU starts from are constant.
+
+    As an activation they have the int16 scale 0, and the weights of all steps get inf from it.
     """
+    tf = tensorflow()
     shape = tf.TensorSpec((1, *model.input_shape[1:]), model.inputs[0].dtype)
     return tf.function(lambda x: model(x)).get_concrete_function(shape)
+
+
+def _quantized_but(converter, names):
+    """Convert under full integer quantization, and leave in float what is on this denylist."""
+    lite = tensorflow().lite.experimental
+    debugger = lite.QuantizationDebugger(
+        converter=converter,
+        debug_dataset=converter.representative_dataset,
+        debug_options=lite.QuantizationDebugOptions(denylisted_nodes=list(names)),
+    )
+    return debugger.get_nondebug_quantized_model()
 
 
 def _checked_calibration(calibration, scheme):
@@ -137,7 +145,8 @@ def _checked_calibration(calibration, scheme):
     return calibration
 
 
-def _checked_model(model, scheme, calibration):
+def _opened(model, scheme, calibration):
+    """Return a Network, or the folder of a SavedModel; refuse what does not go with the scheme."""
     if isinstance(model, (str, Path)):
         path = Path(model)
         if not (path / "saved_model.pb").is_file():
@@ -148,17 +157,18 @@ def _checked_model(model, scheme, calibration):
         if scheme.calibrated:
             validate.images(calibration, _saved_input_shape(path), what="convert: calibration")
         return path
-    require_keras_2_model(model, what="convert")
-    require_stripped(model, what="convert")
+    opened = network(model, what="convert")
+    require_stripped(opened, what="convert")
     if scheme.calibrated:
-        if len(model.inputs or ()) != 1:
+        if len(opened.inputs) != 1:
             raise ValueError(
-                f"convert: {model.name!r} shows {len(model.inputs or ())} inputs, and calibration "
+                f"convert: {opened.name!r} shows {len(opened.inputs)} inputs, and calibration "
                 "images feed a single one. Use a scheme that needs no sample, or one input."
             )
-        validate.images(calibration, model.input_shape[1:], what="convert: calibration")
-    _refuse_combinations(model, scheme)
-    return model
+        (image,) = opened.inputs.values()
+        validate.images(calibration, image.shape, what="convert: calibration")
+    _refuse_combinations(opened, scheme)
+    return opened
 
 
 def _saved_input_shape(path):
@@ -174,39 +184,56 @@ def _saved_input_shape(path):
     return tuple(shapes[0][1:])
 
 
-def _refuse_combinations(model, scheme):
-    """Refuse what the converter accepts and gets wrong, where the Keras model shows it."""
-    aware = is_quantization_aware(model)
-    if scheme.through_grid and not aware:
+def _refuse_combinations(opened, scheme):
+    """Refuse what the converter gets wrong, and models that are not what the scheme says."""
+    if scheme.through_grid and not opened.aware:
         raise ValueError(
             f"convert: the scheme {scheme.name!r} wants a model trained through the grid, and "
-            f"{model.name!r} is a plain one: the file would hold float activations. Wrap it with "
+            f"{opened.name!r} is a plain one: the file would hold float activations. Wrap it with "
             "qk.quantization_aware(model), train that for an epoch or more, and convert it."
         )
-    if aware and scheme.activations == "int16":
+    if opened.aware and scheme.activations == "int16":
         raise ValueError(
             "convert: quantization-aware training is for int8 activations; with int16 the "
             "converter stops at \"not yet supported for op: 'DEQUANTIZE'\". Convert the float "
             "model with int16 activations, or this one with 'qat'."
         )
-    if aware and not scheme.through_grid:
+    if opened.aware and not scheme.through_grid:
         raise ValueError(
-            f"convert: {model.name!r} is quantization-aware, with ranges of its own; under "
+            f"convert: {opened.name!r} is quantization-aware, with ranges of its own; under "
             f"{scheme.name!r} the file would keep its fake quantization and grow. Use 'qat'."
         )
-    _require_technique(model, scheme)
+    require_compressed(
+        opened,
+        zeros=scheme.technique.startswith("pruned"),
+        clusters=scheme.technique.endswith("clustered"),
+        why=f"convert: {scheme.name!r} wants a model that went through it",
+    )
 
 
-def _require_technique(model, scheme):
-    """Refuse a model that did not go through what its row in a table would say it did."""
-    if scheme.technique.startswith("pruned") and not is_pruned(model):
-        raise ValueError(
-            f"convert: {scheme.name!r} wants a pruned model, and {model.name!r} has no zero among "
-            "its weights. Make one with pruned, history = qk.prune(model, data)."
+def _require_full_integer(names, scheme):
+    """Refuse names that are none, and schemes for which the converter has no denylist."""
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            "convert: left_in_float must be a tuple of names of tensors in the float file, got "
+            f"{names!r}. A single name is written (name,)."
         )
-    if scheme.technique.endswith("clustered") and not is_clustered(model):
+    if not scheme.calibrated or scheme.activations != "int8" or scheme.io != "float32":
         raise ValueError(
-            f"convert: {scheme.name!r} wants a clustered model, and {model.name!r} holds more "
-            f"than {MOST_CLUSTERS} distinct values. Make one with clustered, history = "
-            "qk.cluster(model, data)."
+            f"convert: left_in_float goes with 'full_integer' alone, got {scheme.name!r}. The "
+            "converter's list of operations to leave in float is that of its debugger, which "
+            "writes int8 activations between float ends."
         )
+
+
+def _require_known(names, float_tflite):
+    """Refuse names that no operation of the float file gives."""
+    known = [tensor.name for tensor in read_tflite(float_tflite).activations]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
+            hint = f" Nearest: {', '.join(map(repr, near))}." if near else ""
+            raise ValueError(
+                f"convert: left_in_float names {name!r}, and no operation of the float file gives "
+                f"a tensor of that name.{hint} qk.inspect(qk.convert(model, 'float32')) lists all."
+            )

@@ -7,12 +7,13 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit._tensorflow import quiet, tensorflow
+from qkit.networks import network
 from qkit.quantize.coding import distinct_values, sparsity
 from qkit.result import Result
-from qkit.toolchain.kernels import kernels
-from qkit.toolchain.structure import copy_of
+from qkit.toolchain.wrapping import copy_of
 from qkit.training import Settings, once, run_epochs, seeded
 
+_NOTED = ("steps", "sparsity", "distinct_values", "accuracy")
 _HELD_OUT_IMAGES = 2_000  # at each record: enough to see the accuracy dip, quick enough for thirty
 _RECORDS_PER_EPOCH = 10
 _MOST_STEPS_PER_EXECUTION = 100
@@ -98,6 +99,7 @@ def weight_history(
     (37, True)
     """
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
+    model = network(model, what="weight_history").model
     x, y = settings.checked(model, data, what="weight_history")
     return record_training(model, x, y, settings, cache=cache, kind=("weights",), what="training")
 
@@ -106,29 +108,9 @@ def record_training(
     target, x, y, settings, *, kind, what, cache, wrap=None, unwrap=None, callbacks=(),
     left_alone=MappingProxyType({}),
 ):  # fmt: skip
-    """Train and record, with wrappers around the layers or without; once, if it may be cached.
+    """Train a model in place and record it; once, under `kind` and all else, if it may be cached.
 
-    Parameters
-    ----------
-    target : tf.keras.Model
-        Where the training starts, and where its weights go in the end.
-    x, y : ndarray
-    settings : Settings
-    kind : tuple
-        What `wrap` depends on, for the cache's key.
-    what : str
-        For the line of progress.
-    cache : bool
-    wrap : callable, optional
-        From each layer to the one that is trained in its place.
-    unwrap : callable, optional
-        From the model of these to one with the weights of `target`.
-    callbacks : sequence of tf.keras.callbacks.Callback
-    left_alone : mapping of str to str
-
-    Returns
-    -------
-    WeightHistory
+    With `wrap` a copy of wrapped layers is trained, whose weights come back through `unwrap`.
     """
     per_epoch = settings.steps_per_epoch(len(x))
     at_once = int(np.clip(per_epoch // _RECORDS_PER_EPOCH, 1, _MOST_STEPS_PER_EXECUTION))
@@ -136,29 +118,32 @@ def record_training(
 
     def train(show):
         started = time.perf_counter()
-        trained = _wrapped(target, wrap, settings.seed) if wrap else target
-        recorder = _Recorder(x[held_out], y[held_out])
-        recorder.record(trained, 0)
-        steps = per_epoch * settings.epochs
+        opened = network(_wrapped(target, wrap, settings.seed) if wrap else target)
+        trained, steps = opened.model, per_epoch * settings.epochs
+        notes = [_noted(opened, 0, x[held_out], y[held_out])]
 
-        def note(batch, logs):
+        def follow(batch, logs):
             done = int(trained.optimizer.iterations)
-            recorder.record(trained, done)
-            show(f"{target.name}, {what}: step {done:,} of {steps:,}, {recorder.last()}")
+            notes.append(_noted(opened, done, x[held_out], y[held_out]))
+            show(f"{target.name}, {what}: step {done:,} of {steps:,}, {_line(notes[-1])}")
 
-        follow = tensorflow().keras.callbacks.LambdaCallback(on_train_batch_end=note)
-        run_epochs(trained, x, y, settings, [*callbacks, follow], at_once)
+        callback = tensorflow().keras.callbacks.LambdaCallback(on_train_batch_end=follow)
+        run_epochs(trained, x, y, settings, [*callbacks, callback], at_once)
         if unwrap:
             # masking leaves −0.0 where the weight was negative, which a compressor takes for
             # another value: 13 % more bytes in a pruned float32 file
             target.set_weights([weight + 0.0 for weight in unwrap(trained).get_weights()])
-        recorder.replace_last(target if unwrap else trained)
-        return {**recorder.found, "seconds": time.perf_counter() - started}
+        # once more, as the model is left: the last weights are masked after a step
+        notes[-1] = _noted(network(target), notes[-1]["steps"], x[held_out], y[held_out])
+        columns = {name: [note[name] for note in notes] for name in notes[0]}
+        return {**columns, "seconds": time.perf_counter() - started}
 
-    record, from_cache = once(
-        target, x, y, (kind, astuple(settings)), train, cache=cache,
-        last=lambda model, record: f"{model.name}, {what}: {_end(record)}{_left_alone(left_alone)}",
-    )  # fmt: skip
+    def last(record):
+        end = _line({name: record[name][-1] for name in _NOTED})
+        return f"{target.name}, {what}: {end}{_left_alone(left_alone)}"
+
+    depends_on = (kind, astuple(settings))
+    record, from_cache = once(target, x, y, depends_on, train, cache=cache, last=last)
     return WeightHistory(
         steps=np.array(record["steps"], np.int64),
         sparsity=_columns(record["sparsity"], np.float64),
@@ -176,42 +161,29 @@ def _wrapped(model, wrap, seed):
         return tensorflow().keras.models.clone_model(copy_of(model), clone_function=wrap)
 
 
-class _Recorder:
-    """What is noted of a model at some steps, as lists that JSON can hold."""
-
-    def __init__(self, x, y):
-        self.x, self.y = x, y
-        self.found = {"steps": [], "sparsity": [], "distinct_values": [], "accuracy": []}
-
-    def record(self, model, step):
-        used = kernels(model)
-        self.found["steps"].append(step)
-        self.found["sparsity"].append({name: sparsity(k) for name, k in used.items()})
-        self.found["distinct_values"].append({name: distinct_values(k) for name, k in used.items()})
-        self.found["accuracy"].append(self._accuracy(model))
-
-    def replace_last(self, model):
-        """Record the model once more, as it was left: the last weights are masked after a step."""
-        last = [values.pop() for values in self.found.values()]
-        self.record(model, last[0])
-
-    def last(self):
-        return _end(self.found)
-
-    def _accuracy(self, model):
-        if len(self.y) == 0:
-            return float("nan")
+def _noted(opened, step, x, y):
+    """Return what is noted of a network at a step, for JSON."""
+    used = opened.kernels
+    accuracy = float("nan")
+    if len(y):
         # outside the compiled graph: evaluate() would reset the running means of the training
-        return float(np.mean(model(self.x, training=False).numpy().argmax(axis=1) == self.y))
+        scores = opened.model(x, training=False).numpy()
+        accuracy = float(np.mean(scores.argmax(axis=1) == y))
+    return {
+        "steps": step,
+        "sparsity": {name: sparsity(kernel) for name, kernel in used.items()},
+        "distinct_values": {name: distinct_values(kernel) for name, kernel in used.items()},
+        "accuracy": accuracy,
+    }
 
 
-def _end(record):
-    zeros = ", ".join(f"{name} {share:.1%}" for name, share in record["sparsity"][-1].items())
-    text = f"zeros {zeros}"
-    values = ", ".join(f"{name} {n:,}" for name, n in record["distinct_values"][-1].items())
-    accuracy = record["accuracy"][-1]
-    held_out = f"; held-out accuracy {accuracy:.4f}" if np.isfinite(accuracy) else ""
-    return f"{text}; distinct values {values}{held_out}"
+def _line(note):
+    zeros = ", ".join(f"{name} {share:.1%}" for name, share in note["sparsity"].items())
+    values = ", ".join(f"{name} {n:,}" for name, n in note["distinct_values"].items())
+    text = f"zeros {zeros}; distinct values {values}"
+    if np.isfinite(note["accuracy"]):
+        text += f"; held-out accuracy {note['accuracy']:.4f}"
+    return text
 
 
 def _left_alone(layers):

@@ -69,120 +69,67 @@ class Scheme:
 
 PUBLISHED_SOURCE = "https://ai.google.dev/edge/litert/models/model_optimization"
 
-SCHEMES = MappingProxyType(
-    {
-        scheme.name: scheme
-        for scheme in (
-            Scheme("float32", "float32", _NOTHING, "float32", "float32", optimizations=()),
-            Scheme(
-                "float16",
-                "float16 weights",
-                _NOTHING,
-                "float16",
-                "float32",
-                supported_types=("float16",),
-                published_size_cut="up to 50 %",
-                published_accuracy="insignificant loss",
-                published_hardware="CPU, GPU",
-            ),
-            Scheme(
-                "dynamic_range",
-                "dynamic range",
-                _NOTHING,
-                "int8",
-                "float32",
-                published_size_cut="up to 75 %",
-                published_accuracy="smallest loss",
-                published_hardware="CPU, GPU (Android)",
-            ),
-            Scheme(
-                "full_integer",
-                "full integer",
-                _SAMPLE,
-                "int8",
-                "int8",
-                supported_ops=("TFLITE_BUILTINS_INT8",),
-                published_size_cut="up to 75 %",
-                published_accuracy="small loss",
-                published_hardware=_EVERYWHERE,
-            ),
-            Scheme(
-                "full_integer_int8_io",
-                "full integer, int8 in and out",
-                _SAMPLE,
-                "int8",
-                "int8",
-                io="int8",
-                supported_ops=("TFLITE_BUILTINS_INT8",),
-                published_size_cut="up to 75 %",
-                published_accuracy="small loss",
-                published_hardware=_EVERYWHERE,
-            ),
-            Scheme(
-                "int16_activations",
-                "int16 activations, int8 weights",
-                _SAMPLE,
-                "int8",
-                "int16",
-                supported_ops=("EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",),
-            ),
-            Scheme(
-                "qat",
-                "quantization-aware training",
-                _LABELS,
-                "int8",
-                "int8",
-                technique="qat",
-                published_size_cut="up to 75 %",
-                published_accuracy="smallest loss",
-                published_hardware=_EVERYWHERE,
-            ),
-            *(
-                Scheme(name, title, _LABELS, "float32", "float32", technique=name, optimizations=())
-                for name, title in (
-                    ("pruned", "pruned"),
-                    ("clustered", "clustered"),
-                    ("pruned_clustered", "pruned, then clustered"),
-                )
-            ),
-            *(
-                Scheme(name, title, _LABELS, "int8", "int8", technique=name)
-                for name, title in (
-                    ("pqat", "QAT that preserves sparsity"),
-                    ("cqat", "QAT that preserves clusters"),
-                    ("pcqat", "QAT that preserves sparsity and clusters"),
-                )
-            ),
-        )
+
+def _guide(cut, loss, hardware):
+    """Return what the official guide says of a scheme, as fields of `Scheme`."""
+    return {
+        "published_size_cut": f"up to {cut}",
+        "published_accuracy": f"{loss} loss",
+        "published_hardware": hardware,
     }
+
+
+_INTEGER = {"supported_ops": ("TFLITE_BUILTINS_INT8",), **_guide("75 %", "small", _EVERYWHERE)}
+_INT16 = ("EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",)
+_FLOAT_WEIGHTS = (
+    ("pruned", "pruned"),
+    ("clustered", "clustered"),
+    ("pruned_clustered", "pruned, then clustered"),
 )
+_THROUGH_GRID = (
+    ("pqat", "QAT that preserves sparsity"),
+    ("cqat", "QAT that preserves clusters"),
+    ("pcqat", "QAT that preserves sparsity and clusters"),
+)
+_ALL = (
+    Scheme("float32", "float32", _NOTHING, "float32", "float32", optimizations=()),
+    Scheme(
+        "float16", "float16 weights", _NOTHING, "float16", "float32",
+        supported_types=("float16",), **_guide("50 %", "insignificant", "CPU, GPU"),
+    ),
+    Scheme(
+        "dynamic_range", "dynamic range", _NOTHING, "int8", "float32",
+        **_guide("75 %", "smallest", "CPU, GPU (Android)"),
+    ),
+    Scheme("full_integer", "full integer", _SAMPLE, "int8", "int8", **_INTEGER),
+    Scheme(
+        "full_integer_int8_io", "full integer, int8 in and out", _SAMPLE, "int8", "int8",
+        io="int8", **_INTEGER,
+    ),
+    Scheme(
+        "int16_activations", "int16 activations, int8 weights", _SAMPLE, "int8", "int16",
+        supported_ops=_INT16,
+    ),
+    Scheme(
+        "qat", "quantization-aware training", _LABELS, "int8", "int8",
+        technique="qat", **_guide("75 %", "smallest", _EVERYWHERE),
+    ),
+    *(
+        Scheme(name, title, _LABELS, "float32", "float32", technique=name, optimizations=())
+        for name, title in _FLOAT_WEIGHTS
+    ),
+    *(
+        Scheme(name, title, _LABELS, "int8", "int8", technique=name)
+        for name, title in _THROUGH_GRID
+    ),
+)  # fmt: skip
+SCHEMES = MappingProxyType({scheme.name: scheme for scheme in _ALL})
 
 
 def find_scheme(scheme):
-    """Return a scheme by its name; a `Scheme` is returned as it is.
+    """Return the scheme of a name, or of two as in "pruned+full_integer"; a `Scheme` as it is.
 
-    Parameters
-    ----------
-    scheme : str or Scheme
-        A name in `SCHEMES`; or two with a plus between them, what the model goes through and how it
-        is converted then, as in "pruned+full_integer".
-
-    Returns
-    -------
-    Scheme
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name, and the message has the nearest one; or if the two do not go
-        together.
-
-    Examples
-    --------
-    >>> find_scheme("float16").published_size_cut
-    'up to 50 %'
-    >>> find_scheme("pruned+full_integer").title
-    'pruned, full integer'
+    Before the plus stands what the model goes through, after it how it is converted then.
     """
     if isinstance(scheme, Scheme):
         return scheme

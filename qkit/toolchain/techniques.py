@@ -2,10 +2,9 @@
 
 from types import MappingProxyType
 
-from qkit._tensorflow import require_keras_2_model
+from qkit.networks import network
 from qkit.toolchain.aware import fine_tune_with_control, quantization_aware
-from qkit.toolchain.clustering import cluster
-from qkit.toolchain.pruning import prune
+from qkit.toolchain.compress import cluster, prune
 from qkit.training import fit
 
 _EPOCHS = 2  # of all that trains through the grid, and of pruning
@@ -44,29 +43,9 @@ TECHNIQUES = MappingProxyType(
 
 
 def train_missing(techniques, model, data, trained, calibration):
-    """Return the models of all techniques asked for: those given, and the others trained now.
+    """Return by technique the models asked for and what they start from, given or trained here.
 
-    Parameters
-    ----------
-    techniques : iterable of str
-        Keys of `TECHNIQUES`; the empty one, the model itself, is passed over.
-    model : tf.keras.Model
-    data : Dataset
-    trained : mapping of str to tf.keras.Model
-        Those that are there already.
-    calibration : ndarray of shape (n, *image), float32
-        From which models that are trained through the grid get their first ranges.
-
-    Returns
-    -------
-    dict of str to tf.keras.Model
-        All of `trained`, what was asked for, and what that started from; "control" where "qat" was
-        trained here.
-
-    Raises
-    ------
-    KerasVersionError, TypeError, ValueError
-        If the model is not one that can be trained on, as a SavedModel.
+    The empty technique is the model itself and passed over; "qat" gives its "control" too.
     """
     found = dict(trained)
 
@@ -80,6 +59,6 @@ def train_missing(techniques, model, data, trained, calibration):
 
     for technique in TECHNIQUES:
         if technique in techniques and technique not in found:
-            require_keras_2_model(model, what=f"compare: the technique {technique!r}")
+            network(model, what=f"compare: the technique {technique!r}")
             make(technique)
     return found

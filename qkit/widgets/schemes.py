@@ -5,11 +5,11 @@ from pathlib import Path
 
 import ipywidgets as ipw
 
+from qkit.cache import write_atomically
 from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.report import sentence
 from qkit.evaluate.significance import paired
 from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
-from qkit.files import write_atomically
 from qkit.plots.tradeoffs import plot_tradeoff
 from qkit.widgets.explorer import Explorer, choice
 

@@ -1,16 +1,21 @@
-"""Every explorer of the notebooks, moved by keyboard in a real browser."""
+"""Every explorer, moved by keyboard in a real browser: once each, in a notebook of them alone."""
 
+import inspect
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
-from lab_driver import ARTIFACTS, NOTEBOOKS, ROOT, errors_of, leave, open_notebook, run_all_cells
+from lab_driver import ARTIFACTS, ROOT, errors_of, leave, open_notebook, run_all_cells
+from nbformat import v4
 from playwright.sync_api import expect
+
+import qkit as qk
 
 pytestmark = pytest.mark.browser
 
-CALL = re.compile(r"^qk\.(explore_\w+)\(", re.MULTILINE)
+NAME = "explorers.ipynb"
+FILES = ROOT / "tests" / "files"
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 ANSWER_S = 30
 # What takes the focus, and the keys that may move it away from where it is
 CONTROLS = {
@@ -18,16 +23,43 @@ CONTROLS = {
     "button.widget-toggle-button:not(.mod-active):enabled": ("Space",),
     "input[type=checkbox]": ("Space",),
 }
+SET_UP = f"""
+import numpy as np
+from pathlib import Path
+import qkit as qk
+qk.setup_notebook()
+files = Path({str(FILES)!r})
+data = qk.load_data("digits")
+schemes = ["float32", "full_integer", "int16_activations"]
+models = {{name: (files / f"trained_{{name}}.tflite").read_bytes() for name in schemes}}
+tflite = models["float32"]
+model = qk.models.walkthrough_cnn()
+with np.load(files / "trained.npz") as arrays:
+    model.set_weights([arrays[f"arr_{{i}}"] for i in range(len(arrays.files))])
+comparison = qk.compare(model, data, ["dynamic_range", "full_integer"])
+"""
+CALLS = (
+    "qk.explore_number()",
+    "qk.explore_grid(tflite)",
+    "qk.explore_bits(tflite, data, images=100)",
+    "qk.explore_digit(models, data.x_test)",
+    "qk.explore_sparsity(tflite, data, images=100)",
+    "qk.explore_clusters(tflite, data, images=100)",
+    "qk.explore_schemes(comparison, x=data.x_test)",
+    "qk.explore_decision_tree(comparison)",
+    "qk.explore_calibration(tflite, data, test_images=100)",
+    "qk.explore_mistakes(model, data, images=100)",
+)
 
 
-def explorers_of(name):
-    """Return the names of the explorers that a notebook's cells end with, in their order."""
-    notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return [found for source in sources for found in CALL.findall(source)]
+def name_of(call):
+    return re.match(r"qk\.(\w+)", call)[1]
 
 
-WITH_EXPLORERS = [name for name in NOTEBOOKS if explorers_of(name)]
+def test_each_explorer_is_in_the_notebook():
+    explorers = {name for name in qk.__all__ if name.startswith("explore_")}
+    assert {name_of(call) for call in CALLS} == explorers
+    assert all(inspect.isfunction(getattr(qk, name)) for name in explorers)
 
 
 def move_by_keyboard(box):
@@ -48,22 +80,23 @@ def move_by_keyboard(box):
     return False
 
 
-@pytest.mark.parametrize("name", WITH_EXPLORERS)
-def test_explorers_follow_the_keyboard(page, lab, name):
+def test_explorers_follow_the_keyboard(page, lab, lab_folder):
+    cells = [v4.new_code_cell(source) for source in (SET_UP, *CALLS)]
+    notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    nbformat.write(notebook, lab_folder / "notebooks" / NAME)
     try:
-        open_notebook(page, f"{lab}/workspaces/{name[:2]}/tree/{name}")
+        open_notebook(page, f"{lab}/workspaces/explorers/tree/{NAME}")
         assert not errors_of(run_all_cells(page))
         boxes = page.locator(".widget-vbox").filter(has=page.locator("img[alt]"))
-        expected = explorers_of(name)
-        expect(boxes).to_have_count(len(expected), timeout=1000 * ANSWER_S)
-        for box, explorer in zip(boxes.all(), expected, strict=True):
+        expect(boxes).to_have_count(len(CALLS), timeout=1000 * ANSWER_S)
+        for box, explorer in zip(boxes.all(), map(name_of, CALLS), strict=True):
             box.scroll_into_view_if_needed()
             picture = box.locator("img[alt]").first
             still = picture.screenshot()
             assert move_by_keyboard(box), f"{explorer}: no key moved its first control"
             assert picture.screenshot() != still, f"{explorer}: the picture stayed as it was"
             ARTIFACTS.mkdir(exist_ok=True)
-            box.screenshot(path=ARTIFACTS / f"{Path(name).stem}_{explorer}.png")
+            box.screenshot(path=ARTIFACTS / f"{explorer}.png")
         assert page.locator(".jp-OutputArea [data-mime-type*=error]").count() == 0
     finally:
-        leave(page, Path(name).stem)
+        leave(page, "explorers")

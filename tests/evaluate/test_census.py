@@ -13,7 +13,7 @@ SCHEMES = ("float32", "float16", "dynamic_range", "full_integer")
 @pytest.fixture(scope="module")
 def changed_kernels():
     """Return a function that copies a model and changes its kernels, but for the depthwise ones."""
-    from qkit.toolchain.structure import copy_of
+    from qkit.toolchain.wrapping import copy_of
 
     def change(model, rule):
         copy = copy_of(model)

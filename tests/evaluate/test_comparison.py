@@ -7,7 +7,7 @@ import time
 import pytest
 
 import qkit as qk
-from qkit import files
+from qkit import cache
 
 COLUMNS = [
     "accuracy",
@@ -209,7 +209,7 @@ def test_html_that_cannot_be_written_leaves_the_old_one(compared, tmp_path, monk
     def fail(*args):
         raise OSError("disk full")
 
-    monkeypatch.setattr(files.os, "replace", fail)
+    monkeypatch.setattr(cache.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         compared.to_html(path)
     assert path.read_text() == "old"

@@ -17,9 +17,9 @@ def test_a_file_beside_itself_takes_the_same_time(measured):
     assert 0.6 < measured.ratio["again"] < 1.6
 
 
-def test_reference_kernels_of_int16_are_many_times_slower(measured):
-    assert measured.median_us["int16"] > 5 * measured.median_us["int8"]
+def test_delegate_is_named(measured):
     assert measured.delegates["int8"] == "XNNPACK"
+    assert measured.delegates["int16"] in ("XNNPACK", "built-in kernels")
 
 
 def test_numbers_fit_together(measured):

@@ -9,7 +9,7 @@ import pytest
 
 import qkit as qk
 from qkit.tflite.file import read_tflite
-from qkit.toolchain.structure import copy_of
+from qkit.toolchain.wrapping import copy_of
 
 
 @pytest.mark.parametrize("name", qk.SCHEMES)

@@ -15,13 +15,6 @@ def ranges(float_file, calibration):
     return simulation.calibrated_ranges(float_file, calibration)
 
 
-@pytest.fixture(scope="module")
-def depthwise(digits):
-    model = qk.models.depthwise_cnn()
-    qk.fit(model, digits, epochs=1, cache=False)
-    return model
-
-
 def steps_apart(simulated, converted, x):
     """Return by how many steps of the output's grid two files differ at most, and how often."""
     output = next(t for t in reversed(read_tflite(converted).activations) if t.scale.size)
@@ -42,9 +35,8 @@ def test_int16_activations_are_simulated(float_file, ranges, tflite, digits):
     assert np.abs(ours - theirs).max() < 2e-3 * np.abs(theirs).max()
 
 
-def test_a_network_with_folded_batch_norm_is_simulated(depthwise, digits, calibration):
-    float_file = qk.convert(depthwise, "float32")
-    converted = qk.convert(depthwise, "full_integer", calibration)
+def test_a_network_with_folded_batch_norm_is_simulated(depthwise_tflite, digits, calibration):
+    float_file, converted = depthwise_tflite("float32"), depthwise_tflite("full_integer")
     names = [layer.name for layer in simulation.layers(float_file)]
     assert names[:3] == ["stem", "block1_dw", "block1_pw"]
     assert names[-1] == "logits"

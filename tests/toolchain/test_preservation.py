@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.networks import network
 from qkit.quantize.coding import distinct_values, sparsity
 from qkit.tflite.file import read_tflite
-from qkit.toolchain.kernels import kernels
 
 
 def trained_on(model, digits, preserve, **options):
@@ -22,6 +22,10 @@ def plain(compressed, digits):
 @pytest.fixture(scope="module")
 def both(compressed, digits):
     return trained_on(compressed["pruned_clustered"][0], digits, "both")
+
+
+def logits(model):
+    return network(model).kernels["logits"]
 
 
 def integers(tflite):
@@ -54,7 +58,7 @@ def test_sparsity_is_not_below_what_it_was(start, preserve, compressed, digits):
     model = compressed[start][0]
     aware, history = trained_on(model, digits, preserve)
     file = integers(qk.convert(aware, "qat"))
-    for name, before in kernels(model).items():
+    for name, before in network(model).kernels.items():
         assert (history.sparsity[name] >= sparsity(before)).all()
         assert np.mean(file[before.ndim] == 0) >= sparsity(before)
 
@@ -65,14 +69,17 @@ def test_sparsity_is_not_below_what_it_was(start, preserve, compressed, digits):
 def test_clusters_are_not_above_what_they_were(start, preserve, compressed, digits):
     model = compressed[start][0]
     aware, history = trained_on(model, digits, preserve)
-    dense = kernels(model)["logits"]
+    dense = logits(model)
     assert history.distinct_values["logits"].max() <= distinct_values(dense) <= 16
     assert distinct_values(integers(qk.convert(aware, "qat"))[2]) <= distinct_values(dense)
 
 
 def test_preserving_both_trains_something(both, compressed):
     aware, history = both
-    before, after = kernels(compressed["pruned_clustered"][0])["logits"], kernels(aware)["logits"]
+    before, after = (
+        logits(compressed["pruned_clustered"][0]),
+        logits(aware),
+    )
     assert len(history.steps) > 5
     assert np.abs(before - after).max() > 2 * np.abs(after).max() / 127
 
@@ -83,10 +90,10 @@ def test_each_kind_has_its_own_place_in_the_cache(compressed, digits):
     plain, _ = trained_on(model, digits, None, cache=True)
     preserving, second = trained_on(model, digits, "sparsity", cache=True)
     assert not second.from_cache
-    assert sparsity(kernels(preserving)["logits"]) > sparsity(kernels(plain)["logits"]) + 0.1
+    assert sparsity(logits(preserving)) > sparsity(logits(plain)) + 0.1
     again, third = trained_on(model, digits, "sparsity", cache=True)
     assert third.from_cache
-    np.testing.assert_array_equal(kernels(again)["logits"], kernels(preserving)["logits"])
+    np.testing.assert_array_equal(logits(again), logits(preserving))
 
 
 def test_recording_does_not_change_the_training(trained, digits):

@@ -3,9 +3,9 @@
 import pytest
 
 import qkit as qk
+from qkit.networks import network
 from qkit.quantize.coding import distinct_values, sparsity
 from qkit.toolchain import techniques
-from qkit.toolchain.kernels import kernels
 from qkit.toolchain.schemes import SCHEMES
 from qkit.toolchain.techniques import TECHNIQUES, train_missing
 
@@ -24,7 +24,7 @@ def made(monkeypatch):
 
     pretended = {name: (start, pretend(name)) for name, (start, _) in TECHNIQUES.items()}
     monkeypatch.setattr(techniques, "TECHNIQUES", pretended)
-    monkeypatch.setattr(techniques, "require_keras_2_model", lambda model, what: None)
+    monkeypatch.setattr(techniques, "network", lambda model, what: None)
     return notes
 
 
@@ -62,11 +62,11 @@ def test_all_of_it_for_real(toy_model, digits, trained):
         train_missing({"pruned"}, "a folder", digits, {}, None)
     found = train_missing({"pcqat"}, trained, digits, {}, digits.x_train[:300])
     assert set(found) == {"pruned", "pruned_clustered", "pcqat"}
-    dense = kernels(found["pcqat"])["logits"]
+    dense = network(found["pcqat"]).kernels["logits"]
     assert sparsity(dense) > 0.79
     assert distinct_values(dense) <= 16
     again = train_missing({"pcqat"}, trained, digits, {}, digits.x_train[:300])
-    assert (kernels(again["pcqat"])["logits"] == dense).all()
+    assert (network(again["pcqat"]).kernels["logits"] == dense).all()
 
 
 def test_compare_trains_what_it_was_not_given(trained, digits):

@@ -46,10 +46,10 @@ def test_files_that_do_not_fit_are_refused(explore, tflite, digits):
     [("sparsity", "pruned", "prunes", 98), ("clusters", "clustered", "clusters", 2)],
 )
 def test_what_is_done_otherwise_than_in_training_is_said(
-    name, done, does, value, float_file, digits
+    name, done, does, value, float_file, depthwise_tflite, digits
 ):
     explore, control, _ = EXPLORERS[name]
-    explorer = explore(qk.models.depthwise_cnn(), digits, images=20)
+    explorer = explore(depthwise_tflite("float32"), digits, images=20)
     named = f"Not {done}: block1_dw, block2_dw, block3_dw, block4_dw (depthwise"
     folded = (
         f"into the kernels here; tensorflow-model-optimization {does} those before the folding."

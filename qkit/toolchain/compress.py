@@ -1,0 +1,274 @@
+"""Training that compresses: small weights become zero, or weights share a few values."""
+
+import numpy as np
+
+from qkit import validate
+from qkit._tensorflow import quiet
+from qkit.networks import MOST_CLUSTERS, network
+from qkit.toolchain.history import record_training
+from qkit.toolchain.wrapping import (
+    copy_of,
+    layers_left_alone,
+    require_compressed,
+    require_plain,
+)
+from qkit.training import Settings
+
+_SCHEDULES = ("polynomial", "constant")
+_MOST_STEPS_BETWEEN_MASKS = 100  # as the library has it; fewer where there are few steps
+_MASKS = 30
+_RAMP = 0.75  # share of the steps in which the sparsity rises; the rest is for recovery
+# By our words, the names in `tfmot.clustering.keras.CentroidInitialization`.
+_INITIALISATIONS = {
+    "kmeans++": "KMEANS_PLUS_PLUS",
+    "linear": "LINEAR",
+    "random": "RANDOM",
+    "density": "DENSITY_BASED",
+}
+
+
+def prune(
+    model, data, *, sparsity=0.8, schedule="polynomial", pattern=None, epochs=2, batch_size=32,
+    seed=0, learning_rate=1e-3, cache=True, validation_split=0.1,
+):  # fmt: skip
+    """Train a copy of a model on while its smallest weights are set to zero.
+
+    `tensorflow_model_optimization` chooses in each kernel the weights of least magnitude, masks
+    them, and trains the others; a masked weight may come back when the mask is chosen anew. The
+    wrappers it puts around the layers are stripped before the copy is returned, and negative zeros,
+    which they leave behind, become plain ones.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        Trained, Keras 2, Sequential or functional; it is left as it is.
+    data : Dataset
+        Or anything with `x_train` and `y_train`.
+    sparsity : float
+        Share of zeros in each kernel at the end; in (0, 1). The pattern "2:4" has 0.5, whatever is
+        given.
+    schedule : {"polynomial", "constant"}
+        Whether the sparsity rises from 0 over the first three quarters of the steps, fast at first
+        and then ever slower, or is there from the first step.
+    pattern : None, "2:4" or (int, int)
+        Which weights go together: each for itself; two of every four neighbours along the input
+        channels, as sparse tensor cores want it; or blocks of rows × columns of dense kernels.
+    epochs, batch_size, seed, learning_rate, cache, validation_split
+        As for `fit`.
+
+    Returns
+    -------
+    (tf.keras.Model, WeightHistory)
+        The stripped copy; and sparsity, distinct values and held-out accuracy by step, with the
+        layers that were left alone and why.
+
+    References
+    ----------
+    M. Zhu and S. Gupta, "To prune, or not to prune: exploring the efficacy of pruning for model
+    compression", 2017: the polynomial schedule, of degree 3.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
+    >>> pruned, history = prune(model, digits, sparsity=0.5, epochs=1, cache=False)
+    >>> [round(float(values[-1]), 2) for values in history.sparsity.values()]
+    [0.5, 0.5]
+    """
+    _check_pruning(sparsity, schedule, pattern)
+    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
+    x, y = settings.checked(model, data, what="prune")
+    with quiet():
+        from tensorflow_model_optimization.sparsity import keras as tfmot
+    steps = settings.steps_per_epoch(len(x)) * epochs
+    return _compressed(
+        network(model), x, y, settings, what="prune", cache=cache,
+        kind=("pruning", sparsity, schedule, pattern),
+        known=_prunable,
+        remedy="give its class a method get_prunable_weights() that returns them",
+        misfit=lambda weights: _misfit(weights, pattern),
+        wrap=lambda layer: tfmot.prune_low_magnitude(
+            layer, _schedule(tfmot, schedule, sparsity, steps), **_pattern_options(pattern)
+        ),
+        unwrap=tfmot.strip_pruning,
+        callbacks=[tfmot.UpdatePruningStep()],
+    )  # fmt: skip
+
+
+def cluster(
+    model, data, *, clusters=16, init="kmeans++", per_channel=False, preserve_sparsity=False,
+    epochs=1, batch_size=32, seed=0, learning_rate=1e-4, cache=True, validation_split=0.1,
+):  # fmt: skip
+    """Train a copy of a model on while each kernel holds only a few distinct values.
+
+    `tensorflow_model_optimization` chooses centroids for each kernel, puts every weight on the
+    nearest one, and trains the centroids; weights may change over to another centroid. The wrappers
+    it puts around the layers are stripped before the copy is returned.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        Trained, Keras 2, Sequential or functional; it is left as it is.
+    data : Dataset
+        Or anything with `x_train` and `y_train`.
+    clusters : int
+        Distinct values a kernel may hold, 2 to 256; 3 or more with `preserve_sparsity`, of which
+        one is zero.
+    init : {"kmeans++", "linear", "random", "density"}
+        Where the centroids start: drawn with a preference for far-off weights; evenly between
+        smallest and largest weight; drawn evenly between them; or evenly in the weights' ranks.
+    per_channel : bool
+        Whether each output channel of a convolution has centroids of its own; dense kernels have
+        one set in any case.
+    preserve_sparsity : bool
+        Whether the zeros of a pruned model stay zero. Without it they go to the nearest centroid.
+    epochs, batch_size, seed, learning_rate, cache, validation_split
+        As for `fit`.
+
+    Returns
+    -------
+    (tf.keras.Model, WeightHistory)
+        The stripped copy; and sparsity, distinct values and held-out accuracy by step, with the
+        layers that were left alone and why.
+
+    References
+    ----------
+    S. Han, H. Mao and W. J. Dally, "Deep compression", ICLR 2016: shared weights, trained, and
+    three of the four initialisations.
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
+    >>> clustered, history = cluster(model, digits, clusters=4, cache=False)
+    >>> max(int(values[-1]) for values in history.distinct_values.values()) <= 4
+    True
+    """
+    _check_clustering(clusters, init, preserve_sparsity)
+    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
+    x, y = settings.checked(model, data, what="cluster")
+    opened = network(model)
+    require_compressed(
+        opened, zeros=preserve_sparsity, clusters=False, why="cluster: preserve_sparsity=True"
+    )
+    with quiet():
+        from tensorflow_model_optimization.clustering import keras as tfmot
+        from tensorflow_model_optimization.python.core.clustering.keras.experimental import (
+            cluster as experimental,
+        )
+    return _compressed(
+        opened, x, y, settings, what="cluster", cache=cache,
+        kind=("clustering", int(clusters), init, per_channel, preserve_sparsity),
+        known=_clusterable,
+        remedy="derive its class from tfmot.clustering.keras.ClusterableLayer",
+        misfit=lambda weights: _too_small(weights[0], clusters, per_channel),
+        wrap=lambda layer: experimental.cluster_weights(
+            layer,
+            number_of_clusters=int(clusters),
+            cluster_centroids_init=tfmot.CentroidInitialization[_INITIALISATIONS[init]],
+            cluster_per_channel=per_channel,
+            preserve_sparsity=preserve_sparsity,
+        ),
+        unwrap=tfmot.strip_clustering,
+    )  # fmt: skip
+
+
+def _compressed(
+    opened, x, y, settings, *, what, cache, kind, known, remedy, misfit, wrap, unwrap, callbacks=()
+):
+    """Train a copy with wrappers around the layers that fit; return it, stripped, and a record."""
+    require_plain(opened, what=what)
+    left_alone = layers_left_alone(opened.model, known, misfit, what=what, remedy=remedy)
+    copy = copy_of(opened.model)
+    history = record_training(
+        copy, x, y, settings, kind=kind, what=kind[0], cache=cache,
+        wrap=lambda layer: layer if layer.name in left_alone or not known(layer) else wrap(layer),
+        unwrap=unwrap, callbacks=callbacks, left_alone=left_alone,
+    )  # fmt: skip
+    return copy, history
+
+
+def _check_pruning(sparsity, schedule, pattern):
+    if not (isinstance(sparsity, (int, float)) and 0 < sparsity < 1):
+        raise ValueError(
+            "prune: sparsity must be a share of zeros between 0 and 1, such as 0.8 for 80 %, got "
+            f"{sparsity!r}."
+        )
+    validate.choice(schedule, _SCHEDULES, name="prune: schedule")
+    block = isinstance(pattern, (tuple, list)) and len(pattern) == 2
+    if not (
+        pattern in (None, "2:4") or (block and all(isinstance(n, int) and n >= 1 for n in pattern))
+    ):
+        raise ValueError(
+            "prune: pattern must be None, '2:4' or a block (rows, columns) such as (1, 4), got "
+            f"{pattern!r}."
+        )
+
+
+def _check_clustering(clusters, init, preserve_sparsity):
+    least = 3 if preserve_sparsity else 2
+    whole = isinstance(clusters, int) and not isinstance(clusters, bool)
+    if not (whole and least <= clusters <= MOST_CLUSTERS):
+        also = " with preserve_sparsity, as one of them is zero" if preserve_sparsity else ""
+        raise ValueError(
+            f"cluster: clusters must be a whole number from {least} to {MOST_CLUSTERS}{also}, got "
+            f"{clusters!r}."
+        )
+    validate.choice(init, _INITIALISATIONS, name="cluster: init")
+
+
+def _misfit(kernels, pattern):
+    """Return why a pattern does not fit the kernels of a layer, or None."""
+    inputs = kernels[0].shape[-2]
+    if pattern == "2:4" and inputs % 4:
+        return f"{inputs} input channels are not a multiple of 4"
+    if pattern not in (None, "2:4") and any(len(kernel.shape) != 2 for kernel in kernels):
+        return "blocks are for dense kernels"
+    return None
+
+
+def _prunable(layer):
+    """Return the weights that the library prunes in a layer; None where it does not know it."""
+    from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
+
+    registry = prune_registry.PruneRegistry
+    if not hasattr(layer, "get_prunable_weights"):
+        if not registry.supports(layer):
+            return None
+        registry.make_prunable(layer)
+    return layer.get_prunable_weights()
+
+
+def _schedule(tfmot, schedule, sparsity, steps):
+    every = max(1, min(_MOST_STEPS_BETWEEN_MASKS, steps // _MASKS))
+    if schedule == "constant":
+        return tfmot.ConstantSparsity(sparsity, begin_step=1, frequency=every)
+    ramp = max(1, round(_RAMP * steps / every)) * every  # the mask is chosen at its last step too
+    return tfmot.PolynomialDecay(0.0, sparsity, begin_step=0, end_step=ramp, frequency=every)
+
+
+def _pattern_options(pattern):
+    if pattern is None:
+        return {}
+    return {"sparsity_m_by_n": (2, 4)} if pattern == "2:4" else {"block_size": tuple(pattern)}
+
+
+def _too_small(kernel, clusters, per_channel):
+    """Return why a kernel is not worth so many clusters, or None."""
+    channels = kernel.shape[-1] if per_channel and len(kernel.shape) == 4 else 1
+    weights = int(np.prod(kernel.shape)) // channels
+    if weights <= clusters:
+        return f"{weights} weights are no more than {clusters} clusters"
+    return None
+
+
+def _clusterable(layer):
+    """Return the weights that the library clusters in a layer; None where it does not know it."""
+    from tensorflow_model_optimization.python.core.clustering.keras import clustering_registry
+
+    registry = clustering_registry.ClusteringRegistry
+    if not hasattr(layer, "get_clusterable_weights"):
+        if not registry.supports(layer):
+            return None
+        registry.make_clusterable(layer)
+    return [weight for _, weight in layer.get_clusterable_weights()]

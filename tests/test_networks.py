@@ -1,0 +1,182 @@
+"""A model is opened once: layers by whole path, kernels as they are used, traits that are true."""
+
+import numpy as np
+import pytest
+
+from qkit.networks import network
+from qkit.tflite.file import read_tflite
+
+
+def test_plain_kernels_are_the_variables(trained):
+    found = network(trained).kernels
+    assert list(found) == ["conv", "logits"]
+    np.testing.assert_array_equal(found["conv"], trained.get_layer("conv").kernel.numpy())
+    np.testing.assert_array_equal(found["logits"], trained.get_layer("logits").kernel.numpy())
+
+
+@pytest.mark.parametrize("name", ["qat", "pqat", "cqat", "pcqat"])
+def test_kernels_through_the_grid_are_those_of_the_file(name, techniques, tflite):
+    file = read_tflite(tflite(name))
+    scales = {t.shape: t.scale for t in file.weights if len(t.shape) > 1}
+    for kernel in network(techniques[name]).kernels.values():
+        kernel = np.moveaxis(kernel, -1, 0)  # as a file has it
+        scale = scales[kernel.shape].reshape(-1, *[1] * (kernel.ndim - 1))
+        steps = kernel / scale
+        np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+        assert np.abs(np.round(steps)).max() == 127
+
+
+def test_traits_of_each_technique(techniques):
+    opened = {name: network(model) for name, model in techniques.items()}
+    assert {n for n, o in opened.items() if o.aware} == {"qat", "pqat", "cqat", "pcqat"}
+    assert {n for n, o in opened.items() if o.pruned} >= {
+        *("pruned", "pruned_clustered", "pqat", "pcqat"),
+    }
+    assert {n for n, o in opened.items() if o.clustered} >= {"clustered", "pruned_clustered"}
+    plain = opened[""]
+    assert (plain.aware, plain.pruned, plain.clustered) == (False, False, False)
+    assert (plain.recurrent, plain.mixed_precision, dict(plain.wrapped)) == (False, False, {})
+    assert opened["qat"].wrapped["conv"] == "quantization"
+
+
+def test_what_is_opened_is_passed_on(trained):
+    opened = network(trained)
+    assert network(opened) is opened
+    assert (opened.kind, opened.name, opened.model) == ("Keras 2", trained.name, trained)
+    assert [(spec.shape, spec.dtype) for spec in opened.inputs.values()] == [((28, 28), "float32")]
+    assert opened.classifier_shape(what="f") == ((28, 28), 10)
+
+
+def test_kernels_are_those_of_the_moment(toy_model):
+    model = toy_model()
+    opened = network(model)
+    assert not opened.pruned
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+    assert opened.pruned
+
+
+def test_several_kernels_of_a_layer_are_told_apart(tf):
+    layers = tf.keras.layers
+    model = tf.keras.Sequential([layers.InputLayer((5, 3)), layers.SimpleRNN(4, name="rnn")])
+    assert {name: k.shape for name, k in network(model).kernels.items()} == {
+        "rnn/kernel": (3, 4),
+        "rnn/recurrent_kernel": (4, 4),
+    }
+    assert network(model).recurrent
+
+
+@pytest.fixture(scope="module")
+def nested(tf):
+    """Return a model in which the name "same" stands for six layers, at six places."""
+    layers = tf.keras.layers
+
+    def inner(name):
+        return tf.keras.Sequential([layers.InputLayer((6, 8)), layers.Dense(8, name="same")], name)
+
+    def cells():
+        return [layers.LSTMCell(4, name=name) for name in ("first", "second")]
+
+    image = tf.keras.Input((6, 8), name="image")
+    x = layers.Dense(8, name="same")(image)
+    x = inner("left")(x)
+    x = tf.keras.Sequential([layers.InputLayer((6, 8)), inner("inner")], "outer")(x)
+    x = layers.TimeDistributed(layers.Dense(8, name="same"), name="each")(x)
+    x = layers.MultiHeadAttention(2, 4, name="attention")(x, x)
+    x = layers.RNN(cells(), return_sequences=True, name="stacked")(x)
+    x = layers.Bidirectional(layers.GRU(4, name="same"), name="both")(x)
+    return tf.keras.Model(image, [x, layers.Dense(3, name="last")(x)], name="nested")
+
+
+def test_no_layer_is_lost_and_each_has_its_whole_path(nested):
+    kernels = network(nested).kernels
+    assert len(kernels) == sum(len(weight.shape) > 1 for weight in nested.weights)
+    owners = {path.removesuffix("/kernel") for path in kernels if not path.endswith("bias")}
+    assert {path for path in owners if not path.endswith("recurrent_kernel")} == {
+        *("same", "left/same", "outer/inner/same", "each/same", "last"),
+        *(f"attention/{part}" for part in ("query", "key", "value", "attention_output")),
+        *("stacked/first", "stacked/second", "both/forward_same", "both/backward_same"),
+    }
+    assert network(nested).recurrent
+
+
+def test_a_layer_that_is_used_twice_counts_once(tf):
+    layers = tf.keras.layers
+    shared = layers.Dense(4, name="shared")
+    halves = [tf.keras.Sequential([layers.InputLayer((4,)), shared], name) for name in "ab"]
+    image = tf.keras.Input((4,))
+    model = tf.keras.Model(image, layers.Add()([half(image) for half in halves]))
+    assert list(network(model).kernels) == ["a/shared"]
+
+
+def test_repeated_names_are_numbered(tf):
+    class Twins(tf.keras.layers.Layer):
+        def __init__(self):
+            super().__init__(name="twins")
+            self.first = tf.keras.layers.Dense(4, name="dense")
+            self.second = tf.keras.layers.Dense(4, name="dense")
+
+        def call(self, x):
+            return self.second(self.first(x))
+
+    model = tf.keras.Sequential([tf.keras.layers.InputLayer((4,)), Twins()])
+    assert list(network(model).kernels) == ["twins/dense", "twins/dense#2"]
+
+
+def test_ends_are_told_by_name(nested, tf):
+    opened = network(nested)
+    assert {name: spec.shape for name, spec in opened.inputs.items()} == {"image": (6, 8)}
+    assert {name: spec.shape for name, spec in opened.outputs.items()} == {
+        "both": (8,),
+        "last": (3,),
+    }
+    with pytest.raises(ValueError, match=r"f: a model with one input.*'nested' shows 1 and 2"):
+        opened.single_shapes(what="f")
+    with pytest.raises(ValueError, match=r"\(None, 6, 8\); a classifier gives a score"):
+        network(tf.keras.Model(nested.input, nested.get_layer("each").output)).classifier_shape(
+            what="f"
+        )
+
+
+def test_what_a_subclassed_model_shows_is_told(tf):
+    class Own(tf.keras.Model):
+        def __init__(self):
+            super().__init__(name="own")
+            self.dense = tf.keras.layers.Dense(3, name="dense")
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Own()
+    model(np.zeros((1, 4), np.float32))
+    opened = network(model)
+    assert list(opened.kernels) == ["dense"]
+    assert str(opened) == "'own', Keras 2: not shown → not shown, 1 layers"
+    with pytest.raises(ValueError, match="'own' shows 0 and 0"):
+        opened.single_shapes(what="f")
+
+
+def test_mixed_precision_is_seen(tf):
+    layers = tf.keras.layers
+    model = tf.keras.Sequential([layers.InputLayer((4,)), layers.Dense(3, dtype="mixed_float16")])
+    assert network(model).mixed_precision
+
+
+def test_it_shows_itself(trained):
+    opened = network(trained)
+    frame = opened.to_frame()
+    assert frame.loc["logits", "layer"] == "Dense"
+    assert frame.loc["logits", "weights"] == 20_290
+    assert str(opened).startswith("'walkthrough_cnn', Keras 2: ")
+    assert "(28, 28) → " in str(opened)
+
+
+def test_no_model_is_refused(tf):
+    with pytest.raises(TypeError, match="f: expected a Keras 2 model, got dict"):
+        network({}, what="f")
+    with pytest.raises(ValueError, match="network: the model 'empty' has not been built"):
+        network(tf.keras.Sequential([tf.keras.layers.Dense(3)], name="empty"))
+
+
+def test_the_name_is_the_function_whatever_was_imported_before(run_python):
+    code = "import qkit.networks, qkit.training, qkit as qk; print(qk.network.__name__)"
+    assert run_python(code) == "network"

@@ -1,0 +1,418 @@
+"""Make tests/files: small networks, their .tflite files and what they answer.
+
+    python tools/test_files.py [zoo trained depthwise toy] [--folder FOLDER]
+
+Tests read these files, so that they load no TensorFlow and train nothing. Weights of the zoo are
+drawn by NumPy, so that every machine draws the same; those of the trained networks are kept where
+they are there already, for a training on another processor ends elsewhere.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import qkit as qk
+from qkit._tensorflow import quiet, tensorflow
+
+FOLDER = Path(__file__).parent.parent / "tests" / "files"
+SAMPLES = 8  # inputs that are stored for each network; full integer files are calibrated on them
+
+
+@dataclasses.dataclass(frozen=True)
+class Animal:
+    """A network of the zoo: how it is built, and what its inputs are drawn from."""
+
+    build: object
+    draw: object
+    schemes: tuple = ("float32", "full_integer")
+
+
+def uniform(*shape):
+    """Return a function that draws one input array of float32 in 0–1 from a generator."""
+    return lambda rng, n: [rng.random((n, *shape), np.float32)]
+
+
+def repeated(keras):
+    """Build two blocks whose inner layers bear one name."""
+    layers = keras.layers
+
+    def block(name):
+        inner = [layers.InputLayer((16,)), layers.Dense(16, activation="relu", name="dense")]
+        return keras.Sequential(inner, name=name)
+
+    return keras.Sequential(
+        [layers.InputLayer((16,)), block("left"), block("right"), layers.Dense(3, name="head")]
+    )
+
+
+def attention(keras):
+    """Build query, key and value of one layer."""
+    layers = keras.layers
+    x = keras.Input((5, 8))
+    y = layers.MultiHeadAttention(2, 4, name="attention")(x, x)
+    return keras.Model(x, layers.Dense(3, name="head")(layers.Flatten()(y)))
+
+
+def backbone(keras):
+    """Build a convolutional network as a layer of another one."""
+    layers = keras.layers
+    inner = keras.Sequential(
+        [
+            layers.InputLayer((12, 12, 3)),
+            layers.Conv2D(6, 3, strides=2, use_bias=False, name="conv"),
+            layers.BatchNormalization(name="bn"),
+            layers.ReLU(6.0),
+            layers.DepthwiseConv2D(3, name="depthwise"),
+            layers.Conv2D(8, 1, activation="relu", name="pointwise"),
+        ],
+        name="backbone",
+    )
+    return keras.Sequential(
+        [
+            layers.InputLayer((12, 12, 3)),
+            inner,
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, name="head"),
+        ]
+    )
+
+
+def separable(keras):
+    """Build two layers that hold two kernels each."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.InputLayer((12, 12, 4)),
+            layers.SeparableConv2D(4, 3, activation="relu", name="first"),
+            layers.SeparableConv2D(4, 3, activation="relu", name="second"),
+            layers.Flatten(),
+            layers.Dense(3, name="head"),
+        ]
+    )
+
+
+def conv1d(keras):
+    """Build two convolutions of one axis, which the file calls alike."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.InputLayer((20, 8)),
+            layers.Conv1D(8, 3, padding="same", activation="relu", name="first"),
+            layers.Conv1D(8, 3, padding="same", activation="relu", name="second"),
+            layers.Flatten(),
+            layers.Dense(3, name="head"),
+        ]
+    )
+
+
+def concat(keras):
+    """Build two branches, one a thousand times as large, on one grid once they are joined."""
+    layers = keras.layers
+    x = keras.Input((16,))
+    fine, coarse = layers.Dense(8, name="fine")(x), layers.Dense(8, name="coarse")(x)
+    return keras.Model(x, layers.Dense(5, name="head")(layers.Concatenate()([fine, coarse])))
+
+
+def embedding(keras):
+    """Build a table that is looked up by integers."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.InputLayer((6,), dtype="int32"),
+            layers.Embedding(50, 8, name="table"),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(3, name="head"),
+        ]
+    )
+
+
+def lstm(keras):
+    """Build a recurrent layer, which the converter makes one operator with variable tensors."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.InputLayer((6, 4), batch_size=1),
+            layers.LSTM(8, name="lstm"),
+            layers.Dense(3, name="head"),
+        ]
+    )
+
+
+def transposed(keras):
+    """Build an output that is larger than its input."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.InputLayer((6, 6, 2)),
+            layers.Conv2D(4, 3, padding="same", activation="relu", name="down"),
+            layers.Conv2DTranspose(2, 3, strides=2, padding="same", name="up"),
+        ]
+    )
+
+
+def two_inputs(keras):
+    """Build two inputs of different widths."""
+    layers = keras.layers
+    x, z = keras.Input((8,), name="x"), keras.Input((4,), name="z")
+    both = layers.Concatenate()([layers.Dense(8, activation="relu", name="wide")(x), z])
+    return keras.Model([x, z], layers.Dense(3, name="head")(both))
+
+
+def uint8_input(keras):
+    """Build bytes of an image, which the network scales itself."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.InputLayer((10, 10, 1), dtype="uint8"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="relu", name="conv"),
+            layers.Flatten(),
+            layers.Dense(3, name="head"),
+        ]
+    )
+
+
+def state(keras):
+    """Build a running sum that lives on from one run to the next."""
+
+    class Running(keras.layers.Layer):
+        def build(self, shape):
+            self.total = self.add_weight(
+                "total", shape=(1, 4), initializer="zeros", trainable=False
+            )
+
+        def call(self, x):
+            self.total.assign_add(x)
+            return self.total + 0.0
+
+    x = keras.Input((4,), batch_size=1)
+    return keras.Model(x, keras.layers.Dense(3, name="head")(Running(name="running")(x)))
+
+
+def tokens(rng, n):
+    """Draw integers below the size of the table."""
+    return [rng.integers(50, size=(n, 6)).astype(np.int32)]
+
+
+def pixels(rng, n):
+    """Draw bytes."""
+    return [rng.integers(256, size=(n, 10, 10, 1)).astype(np.uint8)]
+
+
+ZOO = {
+    "repeated": Animal(repeated, uniform(16)),
+    "attention": Animal(attention, uniform(5, 8)),
+    "backbone": Animal(backbone, uniform(12, 12, 3)),
+    "separable": Animal(separable, uniform(12, 12, 4)),
+    "conv1d": Animal(conv1d, uniform(20, 8)),
+    "concat": Animal(concat, uniform(16)),
+    "embedding": Animal(embedding, tokens),
+    "lstm": Animal(lstm, uniform(6, 4)),
+    "transposed": Animal(transposed, uniform(6, 6, 2)),
+    "two_inputs": Animal(two_inputs, lambda rng, n: uniform(8)(rng, n) + uniform(4)(rng, n)),
+    "uint8_input": Animal(uint8_input, pixels),
+    "state": Animal(state, uniform(4), schemes=("float32",)),
+}
+
+
+def built(name):
+    """Return a network of the zoo with weights that NumPy draws, the same on every machine."""
+    keras = tensorflow().keras
+    keras.backend.clear_session()  # automatic names count from 1 again
+    model = ZOO[name].build(keras)
+    rng = np.random.default_rng(0)
+    model.set_weights([_drawn(rng, variable) for variable in model.weights])
+    if name == "concat":
+        coarse = model.get_layer("coarse")
+        coarse.set_weights([1000 * values for values in coarse.get_weights()])
+        head = model.get_layer("head")
+        kernel, bias = head.get_weights()
+        kernel[8:] = 0  # only the fine branch decides
+        head.set_weights([kernel, bias])
+    return model
+
+
+def _drawn(rng, variable):
+    shape, name = tuple(variable.shape), variable.name
+    if "variance" in name or "gamma" in name:
+        return rng.uniform(0.5, 1.5, shape).astype(np.float32)
+    if "total" in name:
+        return np.zeros(shape, np.float32)
+    spread = 0.1 if len(shape) < 2 else 1 / np.sqrt(np.prod(shape[:-1]))
+    return rng.normal(0, spread, shape).astype(np.float32)
+
+
+def samples(name):
+    """Return the arrays that go into a network of the zoo, one for each input."""
+    return ZOO[name].draw(np.random.default_rng(1), SAMPLES)
+
+
+def converted(model, scheme, calibration):
+    """Convert with TensorFlow alone, whatever qkit would say to the network."""
+    tf = tensorflow()
+    with quiet():
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        converter.experimental_enable_resource_variables = model.name == "state"
+        if scheme == "full_integer":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            names = [tensor.name for tensor in model.inputs]
+            converter.representative_dataset = lambda: (
+                dict(zip(names, (a[i : i + 1] for a in calibration), strict=True))
+                if len(names) > 1
+                else [calibration[0][i : i + 1]]
+                for i in range(len(calibration[0]))
+            )
+        return converter.convert()
+
+
+def make_zoo(folder):
+    """Write each network's files, what goes into it, what Keras answers, and its kernels' sizes."""
+    facts = {}
+    for name, animal in ZOO.items():
+        model = built(name)
+        model._name = name
+        x = samples(name)
+        y = _answers(model, x)
+        arrays = {f"x{i}": values for i, values in enumerate(x)}
+        np.savez_compressed(folder / f"zoo_{name}.npz", y=y, **arrays)
+        for scheme in animal.schemes:
+            tflite = converted(model, scheme, x)
+            (folder / f"zoo_{name}_{scheme}.tflite").write_bytes(tflite)
+        kernels = [w for w in model.trainable_weights if len(w.shape) > 1]
+        facts[name] = {
+            "kernels": len(kernels),
+            "kernel_values": sum(int(np.prod(w.shape)) for w in kernels),
+            "schemes": list(animal.schemes),
+        }
+    (folder / "zoo.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def _answers(model, x):
+    """Return the answers of Keras, one item after the other, each from the first state."""
+    start = model.get_weights()
+    answers = []
+    for i in range(len(x[0])):
+        model.set_weights(start)
+        item = [values[i : i + 1] for values in x]
+        answers.append(model(item if len(item) > 1 else item[0]).numpy()[0])
+    model.set_weights(start)
+    return np.array(answers)
+
+
+def kept_weights(path, train):
+    """Return the weights in a file; where there is none, those of a training, and keep them."""
+    if path.exists():
+        with np.load(path) as arrays:
+            return [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
+    weights = train().get_weights()
+    np.savez_compressed(path, *weights)
+    return weights
+
+
+def with_kept_weights(build, path, train):
+    """Return a model with the weights of a file, or of a training that is then kept there."""
+    model = build()
+    model.set_weights(kept_weights(path, train))
+    return model
+
+
+def trained_models(folder):
+    """Return the walkthrough's network trained on digits, by what it went through; "" for float."""
+    data, build, short = qk.load_data("digits"), qk.models.walkthrough_cnn, {"epochs": 1}
+
+    def fitted():
+        model = build()
+        qk.fit(model, data, epochs=3, cache=False)
+        return model
+
+    models = {"": with_kept_weights(build, folder / "trained.npz", fitted)}
+    ways = {
+        "pruned": lambda: qk.prune(models[""], data, cache=False, **short),
+        "clustered": lambda: qk.cluster(models[""], data, cache=False, **short),
+        "pruned_clustered": lambda: qk.cluster(
+            models["pruned"], data, preserve_sparsity=True, cache=False, **short
+        ),
+    }
+    for name, way in ways.items():
+        path = folder / f"trained_{name}.npz"
+        models[name] = with_kept_weights(build, path, lambda way=way: way()[0])
+    aware = {"qat": ("", None), "pqat": ("pruned", "sparsity"), "cqat": ("clustered", "clusters")}
+    aware["pcqat"] = ("pruned_clustered", "both")
+    for name, (start, preserve) in aware.items():
+        more = {"preserve": preserve} if preserve else {}
+        x = data.x_train[:300]
+        models[name] = qk.quantization_aware(models[start], calibration=x, **more)
+    return models
+
+
+def make_trained(folder):
+    """Write the files of the trained network under every scheme."""
+    models, data = trained_models(folder), qk.load_data("digits")
+    for name, scheme in qk.SCHEMES.items():
+        tflite = qk.convert(models[scheme.technique], scheme, data.x_train[:60])
+        (folder / f"trained_{name}.tflite").write_bytes(tflite)
+
+
+def make_depthwise(folder):
+    """Write the files of a network of depthwise convolutions and batch normalisation, trained."""
+    data, build = qk.load_data("digits"), qk.models.depthwise_cnn
+
+    def fitted():
+        model = build()
+        qk.fit(model, data, epochs=1, cache=False)
+        return model
+
+    model = with_kept_weights(build, folder / "depthwise.npz", fitted)
+    for scheme in ("float32", "full_integer"):
+        tflite = qk.convert(model, scheme, data.x_train[:60])
+        (folder / f"depthwise_{scheme}.tflite").write_bytes(tflite)
+
+
+def toy(*, activation="relu", seed=0, classes=3):
+    """Build a network of two dense layers for images of 4×4, the same weights each time."""
+    keras = tensorflow().keras
+    glorot, layers = keras.initializers.GlorotUniform, keras.layers
+    return keras.Sequential(
+        [
+            layers.InputLayer((4, 4), name="image"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(5, activation=activation, kernel_initializer=glorot(seed), name="hidden"),
+            layers.Dense(classes, kernel_initializer=glorot(seed + 1), name="logits"),
+        ],
+        name="toy",
+    )
+
+
+def make_toy(folder):
+    """Write the file of the toy."""
+    (folder / "toy_float32.tflite").write_bytes(qk.convert(toy(), "float32"))
+
+
+MAKERS = {"zoo": make_zoo, "trained": make_trained, "depthwise": make_depthwise, "toy": make_toy}
+
+
+def make_all(folder, kinds=MAKERS):
+    """Write the files of all kinds, or of some, into a folder."""
+    for kind in kinds:
+        MAKERS[kind](folder)
+
+
+def main():
+    """Make the files that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(MAKERS)}; all where none is named")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    make_all(asked.folder, asked.kinds or MAKERS)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("QKIT_CACHE", tempfile.mkdtemp())
+    main()
