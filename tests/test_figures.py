@@ -3,6 +3,7 @@
 Each test here is the quick witness of one or more mutations in `mutants.py`.
 """
 
+import dataclasses
 import importlib
 import math
 import zlib
@@ -35,6 +36,7 @@ HOME = {
     "stored_bytes": "qkit.quantize.stored_bytes.stored_bytes",
     "magnitude_mask": "qkit.quantize.magnitude.magnitude_mask",
     "cluster_once": "qkit.interpreter.cluster_once.cluster_once",
+    "real_values": "qkit.tflite.values.real_values",
     "nibbles": "qkit.tflite.values._nibbles",
     "two_of_four_share": "qkit.quantize.weight_statistics.two_of_four_share",
     "entropy_bits": "qkit.quantize.weight_statistics.entropy_bits",
@@ -181,6 +183,15 @@ def test_table_of_clusters_takes_as_many_bits_as_it_needs():
     assert found.table_bytes == pytest.approx(
         weights * 3 / 8 + len(layers) * 5 * 4, abs=len(layers)
     )
+
+
+def test_real_values_are_counted_from_the_zero_point():
+    weights = kit("inspect")(zoo("conv1d", "full_integer")).weights
+    tensor = next(t for t in weights if t.dtype == "int8" and t.scale.size)
+    moved = dataclasses.replace(tensor, zero_point=tensor.zero_point + 5)
+    apart = kit("real_values")(tensor) - kit("real_values")(moved)
+    assert np.unique(apart.round(5)).size <= tensor.scale.size
+    assert apart.max() == pytest.approx(5 * tensor.scale.max(), rel=1e-3)
 
 
 def test_nibbles_come_with_the_lower_four_bits_first():
