@@ -80,7 +80,7 @@ def _promise(end):
 
 
 def _measured(comparison, scheme):
-    if scheme not in comparison.models:
+    if scheme not in comparison.accuracies:
         return "not measured"
     if scheme == comparison.reference:
         return f"{100 * comparison.accuracies[scheme].accuracy:.2f} % right"

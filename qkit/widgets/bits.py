@@ -18,9 +18,8 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     model : tf.keras.Model or bytes
         A trained Keras 2 classifier, or its float .tflite file.
     data : Dataset
-        Its first test images are what the accuracy is measured on.
     images : int
-        How many of them.
+        How many of its first test images the accuracy is measured on.
     calibration : ndarray, optional
         Images that choose the ranges of the activations; 100 random training images by default.
 
@@ -35,8 +34,10 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     names = [layer.name for layer in layers(looked_at.file)]
     weights = {name: f"weight bits, {name}" for name in names}
     activations = {name: f"activation bits, {name}" for name in ("input", *names)}
-    every = {"weight bits, all": list(weights.values())}
-    every["activation bits, all"] = list(activations.values())
+    every = {
+        "weight bits, all": list(weights.values()),
+        "activation bits, all": list(activations.values()),
+    }
 
     def change(**values):
         return bits(
@@ -48,11 +49,11 @@ def explore_bits(model, data, *, images=1000, calibration=None):
 
     beside = [label for name in names for label in (weights[name], activations[name])]
     controls = {
-        label: ipw.SelectionSlider(options=_OPTIONS, value=8, description=label)
+        label: ipw.SelectionSlider(options=_OPTIONS, value=8)
         for label in [*every, *beside, activations["input"]]  # the input has no weights
     }
     alt = "Bits of each layer; share of wrong answers against size; images that flip."
-    return explorer_of_changes(looked_at, controls, change, _said, alt=alt, leads=every)
+    return explorer_of_changes(looked_at, controls, change, _said, alt, leads=every)
 
 
 def _said(change, layer):

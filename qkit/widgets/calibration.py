@@ -1,14 +1,13 @@
 """Explorer of calibration: which images choose the ranges, how many, how, and what that costs."""
 
+from collections import Counter
 from functools import lru_cache
-
-import ipywidgets as ipw
-import numpy as np
 
 from qkit import validate
 from qkit.evaluate.calibration_effect import (
     IMAGES,
     OBSERVERS,
+    CalibrationEffect,
     activation_histograms,
     calibration_effect,
     calibration_sample,
@@ -18,7 +17,6 @@ from qkit.widgets.changes import subject
 from qkit.widgets.explorer import Explorer, choice
 
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-_BITS = (4, 6, 8, 10, 12, 16)
 
 
 def explore_calibration(model, data, *, test_images=1000):
@@ -29,10 +27,9 @@ def explore_calibration(model, data, *, test_images=1000):
     model : tf.keras.Model or bytes
         A trained Keras 2 classifier, or its float .tflite file.
     data : Dataset
-        Its training images are drawn from, by a fixed seed; its first test images are what clipping
-        and accuracy are measured on.
+        Its training images are drawn from, by a fixed seed.
     test_images : int
-        How many of them.
+        How many of its first test images clipping and accuracy are measured on.
 
     Returns
     -------
@@ -42,67 +39,49 @@ def explore_calibration(model, data, *, test_images=1000):
     file, x, reference = looked_at.file, looked_at.x, looked_at.reference
     seen = activation_histograms(file, x)
     train = validate.images(data.x_train, x.shape[1:], what="explore_calibration: data.x_train")
-    classes, counts = np.unique(data.y_train, return_counts=True)
-    of_class = dict(zip(classes.tolist(), counts.tolist(), strict=True))
+    of_class = Counter(sorted(data.y_train.tolist()))
     sizes = [(f"{n:,}", n) for n in _SIZES if n <= len(train)]
     controls = {
-        "images": choice(IMAGES, "images"),
-        "class": choice([(str(label), label) for label in of_class], "class"),
-        "sample size": ipw.SelectionSlider(
-            options=sizes, value=min(100, sizes[-1][1]), description="sample size"
-        ),
-        "observer": choice(OBSERVERS, "observer"),
-        "activation bits": ipw.SelectionSlider(
-            options=[(str(bits), bits) for bits in _BITS], value=8, description="activation bits"
-        ),
+        "images": choice(IMAGES),
+        "one_class": choice(of_class, description="class"),
+        "sample_size": choice(sizes, value=min(100, sizes[-1][1]), description="sample size"),
+        "observer": choice(OBSERVERS),
+        "bits": choice((4, 6, 8, 10, 12, 16), value=8, description="activation bits"),
     }
     test_ranges = {name: (min(h.low, 0.0), max(h.high, 0.0)) for name, h in seen.items()}
     figure, update = plot_calibration_effect.live(test_ranges=test_ranges, reference=reference)
 
     @lru_cache(maxsize=64)
-    def sampled(images, label, size):
+    def sampled(images, one_class, size):
         """Run the network once for a sample; observers and bits look at its histograms."""
-        sample = calibration_sample(data, images=images, one_class=label, size=size)
+        sample = calibration_sample(data, images=images, one_class=one_class, size=size)
         return activation_histograms(file, sample)
 
-    def asked(images, sample_size, **values):
-        """Return how many images there are to take, and of which class, if of one."""
-        label = values["class"] if images == "one class" else None
-        return min(sample_size, of_class.get(label, sample_size)), label
-
-    def answer(**values):
-        values = _by_argument(values)
-        size, label = asked(**values)
-        words = IMAGES[values["images"]] if label is None else f"training images of class {label}"
-        words = words.replace("images", "image", 1) if size == 1 else words
-        fewer = " (all there are)" if size < values["sample_size"] else ""
-        return (
-            f"Ranges from {size:,} {words}{fewer}, by {values['observer']}; activations in "
-            f"{values['activation_bits']} bits, weights in 8."
+    def answer(images, one_class, sample_size, observer, bits):
+        words, size = IMAGES[images], sample_size
+        if images == "one class":
+            words, size = f"training images of class {one_class}", min(size, of_class[one_class])
+        else:
+            one_class = None  # which is not asked for
+        if size == 1:
+            words = words.replace("images", "image", 1)
+        fewer = " (all there are)" if size < sample_size else ""
+        said = (
+            f"Ranges from {size:,} {words}{fewer}, by {observer}; activations in {bits} bits, "
+            "weights in 8."
         )
+        return said, (images, one_class, size, observer, bits)
 
-    def compute(**values):
-        values = _by_argument(values)
-        size, label = asked(**values)
+    def compute(asked):
+        images, one_class, size, observer, bits = asked
         return calibration_effect(
-            file, data, images=values["images"], one_class=label, sample_size=size,
-            observer=values["observer"], bits=values["activation_bits"], test_images=test_images,
-            reference=reference, sampled=sampled(values["images"], label, size), seen=seen,
+            file, data, images=images, one_class=one_class, sample_size=size, observer=observer,
+            bits=bits, test_images=test_images, reference=reference, seen=seen,
+            sampled=sampled(images, one_class, size),
         )  # fmt: skip
 
-    def settle(effect):
-        update(effect)
-        return None if effect is None else effect.summary()
-
+    alt = "Chosen ranges against what the test images span; wrong answers by sample size."
     return Explorer(
-        controls,
-        figure,
-        answer,
-        alt="Chosen ranges against what the test images span; wrong answers by sample size.",
-        compute=compute,
-        settle=settle,
-    )
-
-
-def _by_argument(values):
-    return {name.replace(" ", "_"): value for name, value in values.items()}
+        controls, figure, answer, alt=alt, compute=compute, draw=update,
+        say=CalibrationEffect.summary,
+    )  # fmt: skip

@@ -1,6 +1,5 @@
 """What the explorers of a network share: its file opened once, and a change measured beside."""
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,8 +12,6 @@ from qkit.plots.effects import live_effect
 from qkit.tflite.edit import FloatFile, opened
 from qkit.toolchain.convert import convert
 from qkit.widgets.explorer import Explorer
-
-_FOLDED = re.compile("FusedBatchNorm|/batchnorm/")  # in the names of what it was folded into
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,53 +33,27 @@ def subject(model, data, images, *, what):
     return Subject(opened(tflite), x, y, reference)
 
 
-def explorer_of_changes(looked_at, controls, change, said, *, alt, leads=None):
+def explorer_of_changes(subject, controls, change, said, alt, leads=None):
     """Return an explorer whose controls choose a change, at once, and whose accuracy follows.
 
     ``change(**values)`` makes it of the controls but that of the layer, ``said(change, layer)``
     says in words what is known at once.
     """
     changed = lru_cache(maxsize=256)(change)
-    values = {name: control.value for name, control in controls.items() if name != "layer"}
-    figure, update_change, update_effect = live_effect(
-        changed(**values), looked_at.reference, looked_at.x
-    )
-
-    @lru_cache(maxsize=256)
-    def measured(change):
-        return effect(
-            looked_at.file, change, looked_at.x, looked_at.y, reference=looked_at.reference
-        )
+    first = changed(**{name: c.value for name, c in controls.items() if name != "layer"})
+    figure, update_change, update_effect = live_effect(first, subject.reference, subject.x)
 
     def answer(layer=None, **values):
         found = changed(**values)
         update_change(found, layer)
-        return said(found, layer)
+        return said(found, layer), found
 
-    def compute(layer=None, **values):
-        return measured(changed(**values))
+    def measure(change):
+        return effect(subject.file, change, subject.x, subject.y, reference=subject.reference)
 
-    def settle(effect):
-        update_effect(effect)
-        if effect is None:
-            return None
+    def say(effect):
         return f"{effect.paired.against(effect.change.reference_name)}."
 
-    return Explorer(controls, figure, answer, alt=alt, compute=compute, settle=settle, leads=leads)
-
-
-def said_of_layers(weights, does, done):
-    """Say which layers were left whole, and that others ("prune", "pruned") work on other kernels.
-
-    Sentences, each after a blank; empty where there is nothing to say.
-    """
-    by_reason = {}
-    for name, reason in weights.left_whole.items():
-        by_reason.setdefault(reason, []).append(name)
-    said = [f" Not {done}: {', '.join(names)} ({why})." for why, names in by_reason.items()]
-    if any(_FOLDED.search(f"{x.weights_name} {x.activation_name}") for x in weights.layers):
-        said.append(
-            " Batch normalisation is folded into the kernels here; tensorflow-model-optimization "
-            f"{does}s those before the folding."
-        )
-    return "".join(said)
+    return Explorer(
+        controls, figure, answer, alt=alt, compute=measure, draw=update_effect, say=say, leads=leads
+    )

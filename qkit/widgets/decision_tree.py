@@ -1,16 +1,17 @@
 """Explorer of the official decision tree: answer its questions, and hold it to account."""
 
-import functools
+from functools import cache
 
 import ipywidgets as ipw
 
-from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.decision_tree import TREE, disagreements, follow
 from qkit.evaluate.report import sentence
 from qkit.plots.decision_tree import plot_decision_tree
 from qkit.widgets.explorer import Explorer
+from qkit.widgets.schemes import require_accuracies
 
-_FIRST = {name: name not in ("retrain", "accuracy") for name in TREE}  # ends at full integer
+_NO_AT_FIRST = ("retrain", "accuracy")  # so that the way ends at full integer
+_LOOK = {"description_width": "15em", "button_width": "4em"}
 
 
 def explore_decision_tree(comparison=None):
@@ -21,54 +22,48 @@ def explore_decision_tree(comparison=None):
     Parameters
     ----------
     comparison : Comparison, optional
-        Of your own model: where its measurements disagree with the tree, the readout says so.
+        Of your own model, with accuracies: what in it disagrees with the tree, the readout says.
 
     Returns
     -------
     Explorer
     """
-    if comparison is not None and not isinstance(comparison, Comparison):
-        raise TypeError(
-            f"explore_decision_tree: expected a Comparison, got {type(comparison).__name__}. Pass "
-            "what qk.compare(model, data) returns, or nothing for the tree alone."
-        )
+    if comparison is not None:
+        require_accuracies(comparison, what="explore_decision_tree")
+    options = [("no", False), ("yes", True)]
     controls = {
         name: ipw.ToggleButtons(
-            options=[("no", False), ("yes", True)],
-            value=_FIRST[name],
-            description=question.text,
-            style={"description_width": "15em", "button_width": "4em"},
+            options=options, value=name not in _NO_AT_FIRST, description=question.text, style=_LOOK
         )
         for name, question in TREE.items()
     }
     figure, update = plot_decision_tree.live(comparison=comparison)
 
-    @functools.cache  # the tests of significance take longer than the picture
+    @cache  # the tests of significance take longer than the picture
     def told(**answers):
         decision = follow(answers)
-        return f"{decision} {_measured(decision, comparison)}".strip()
+        return decision, " ".join([str(decision), *_measured(decision, comparison)])
 
     def answer(**answers):
-        decision = follow(answers)
+        decision, words = told(**answers)
         for name, control in controls.items():
             control.disabled = name not in decision.path
         update(decision)
-        return told(**answers)
+        return words
 
-    return Explorer(
-        controls, figure, answer, alt="The official decision tree, with one path through it lit."
-    )
+    alt = "The official decision tree, with one path through it lit."
+    return Explorer(controls, figure, answer, alt=alt)
 
 
 def _measured(decision, comparison):
-    """Say what was measured of the scheme, and where that disagrees with the tree."""
-    if comparison is None:
-        return ""
+    """Return sentences on what was measured of the scheme, and where the tree disagrees."""
     scheme = decision.scheme
-    if scheme not in comparison.models:
+    if comparison is None:
+        return []
+    if scheme not in comparison.accuracies:
         reason = comparison.not_measured.get(scheme, f"the comparison has no row {scheme}")
-        return f"Not measured here: {reason}."
+        return [f"Not measured here: {reason}."]
     found = disagreements(decision, comparison)
     count = f"Measurement disagrees in {len(found)} point{'s'[: len(found) != 1]}."
-    words = " ".join([count, *found]) if found else "Nothing measured here disagrees with the tree."
-    return f"Measured: {sentence(comparison, scheme)} {words}"
+    words = [count, *found] if found else ["Nothing measured here disagrees with the tree."]
+    return [f"Measured: {sentence(comparison, scheme)}", *words]

@@ -6,11 +6,10 @@ import numpy as np
 from qkit import validate
 from qkit.evaluate.digit import open_classifiers
 from qkit.plots.digit import plot_digit_answers
-from qkit.widgets.canvas import drawing_canvas
-from qkit.widgets.drawing import SIDE, disturb, like_mnist, rasterise, shrink
+from qkit.widgets.drawing import SIDE, disturb, drawing_canvas, like_mnist, rasterise, shrink
 from qkit.widgets.explorer import Explorer, choice
 
-_FIRST = ("float32", "full_integer", "int16_activations")
+_FIRST = {"float32", "full_integer", "int16_activations"}
 _TEST, _DRAWN = "test image", "drawing"
 _NO_CANVAS = (
     "To draw with the mouse, install anywidget: <code>pip install anywidget</code>; then restart "
@@ -24,15 +23,14 @@ def explore_digit(models, x):
     Parameters
     ----------
     models : mapping of str to bytes
-        .tflite files by name, for example ``comparison.models``. float32, full_integer and
-        int16_activations are shown first where they are all there; otherwise all.
+        .tflite files by name, as ``comparison.models``; three are shown first, or all.
     x : ndarray of shape (n, 28, 28), float, in [0, 1]
         Test images to choose from: bright strokes, dark ground, as MNIST has them.
 
     Returns
     -------
     Explorer
-        To draw, the package anywidget must be installed; without it there are the test images.
+        With a sheet to draw on where the package anywidget is installed.
     """
     x = validate.images(x, (SIDE, SIDE), what="explore_digit: x")
     if x.min() < 0 or x.max() > 1:
@@ -41,46 +39,39 @@ def explore_digit(models, x):
             "Divide unscaled pixels by 255."
         )
     ask = open_classifiers(models)
-    first = _FIRST if set(_FIRST) <= set(models) else tuple(models)
+    names = list(models)
+    first = [name for name in names if name in _FIRST or not set(names) >= _FIRST]
+    rows = min(len(names), 6)
     controls = {
-        "models": ipw.SelectMultiple(
-            options=list(models), value=first, rows=min(len(models), 6), description="model"
-        ),
+        "models": ipw.SelectMultiple(options=names, value=first, rows=rows, description="model"),
         **_sources(len(x)),
         "right": ipw.IntSlider(0, -10, 10, description="shift right, pixels"),
         "down": ipw.IntSlider(0, -10, 10, description="shift down, pixels"),
         "turn": ipw.IntSlider(0, -180, 180, description="turn, degrees"),
         "noise": ipw.FloatSlider(0, min=0, max=0.6, step=0.02, description="noise, SD"),
     }
-    (_, scores), *_ = ask(np.zeros((SIDE, SIDE), np.float32)).probabilities.items()
-    figure, update = plot_digit_answers.live(
-        names=list(models), classes=scores.size, shape=(SIDE, SIDE)
-    )
+    classes = len(next(iter(ask(np.zeros_like(x[0])).probabilities.values())))
+    figure, update = plot_digit_answers.live(names=names, classes=classes, shape=(SIDE, SIDE))
 
-    def answer(models, image, right, down, turn, noise, source=_TEST, drawing=None, centred=False):
+    def answer(models, image, source=_TEST, drawing=None, centred=False, **disturbed):
         seen = x[image]
         if source == _DRAWN:
-            ink = rasterise(drawing.strokes)
-            seen = like_mnist(ink) if centred else shrink(ink)
-        seen = disturb(seen, right=right, down=down, turn=turn, noise=noise)
-        if not models:
-            update(None, seen)
-            return "No model is chosen: choose one or more."
-        found = ask(seen, names=models)
+            seen = (like_mnist if centred else shrink)(rasterise(drawing.strokes))
+        seen = disturb(seen, **disturbed)
+        found = ask(seen, names=models) if models else None
         update(found, seen)
+        if found is None:
+            return "No model is chosen: choose one or more."
         blankness = "" if seen.any() else "The image is blank, and no class stands for that. "
         return f"{blankness}{found.summary()}"
 
-    explorer = Explorer(
-        controls,
-        figure,
-        answer,
-        alt="The image; bars of each model's probability for each class; differences between them.",
-        extras=() if "drawing" in controls else (ipw.HTML(_NO_CANVAS),),
-    )
-    if "drawing" in controls:  # the sheet is as tall as all others together
-        others = [control for name, control in controls.items() if name != "drawing"]
-        explorer.children[0].children = [controls["drawing"], ipw.VBox(others)]
+    alt = "The image; bars of each model's probability for each class; differences between them."
+    if "drawing" not in controls:
+        return Explorer(controls, figure, answer, alt=alt, extras=[ipw.HTML(_NO_CANVAS)])
+    explorer = Explorer(controls, figure, answer, alt=alt)
+    # the sheet is as tall as all others together
+    others = [control for name, control in controls.items() if name != "drawing"]
+    explorer.children[0].children = [controls["drawing"], ipw.VBox(others)]
     return explorer
 
 
@@ -88,12 +79,12 @@ def _sources(count):
     """Return the controls that choose an image; what is touched last is what is shown."""
     image = ipw.IntSlider(0, 0, count - 1, description=_TEST)
     try:
-        canvas = drawing_canvas(_DRAWN)
+        canvas = drawing_canvas()
     except ImportError:
         return {"image": image}
-    source = choice([_TEST, _DRAWN], "source")
-    # before the explorer's own observers, so that it answers to the new source
-    image.observe(lambda change: setattr(source, "value", _TEST), names="value")
-    canvas.observe(lambda change: setattr(source, "value", _DRAWN), names="value")
+    source = choice([_TEST, _DRAWN])
+    for control, name in ((image, _TEST), (canvas, _DRAWN)):
+        # before the explorer's own observers, so that it answers to the new source
+        control.observe(lambda change, name=name: source.set_trait("value", name), names="value")
     box = ipw.Checkbox(True, description="drawing scaled and centred as in MNIST")
     return {"source": source, "image": image, "drawing": canvas, "centred": box}

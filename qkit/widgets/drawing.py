@@ -1,19 +1,57 @@
-"""From strokes to an image like MNIST's: ink, size and centre, and what disturbs an image."""
+"""A sheet to draw on; from its strokes to an image like MNIST's, and what disturbs an image."""
+
+import itertools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import traitlets
+from PIL import Image, ImageDraw
+from scipy.ndimage import center_of_mass, rotate, shift
 
-SHEET = 280  # side of the sheet that is drawn on; ten of its units are one pixel of the image
+SHEET = 280  # side of the sheet; ten of its units are one pixel of the image
 BRUSH = 24  # width of its brush: MNIST's strokes are two to three pixels wide
 SIDE, BOX = 28, 20  # of MNIST's images, and of the box that a digit fills
 _MIDDLE = 14.5  # where the mass is in the 10,000 test images: the middle of pixel 14, ± 0.3
-
 _NOISE = np.random.default_rng(0).normal(size=(SIDE, SIDE)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Strokes on a sheet of 280×280, each a tuple of points (x, y), as a value."""
+
+    strokes: tuple = ()
+
+    def __str__(self):
+        n = len(self.strokes)
+        steps = (math.dist(*step) for stroke in self.strokes for step in itertools.pairwise(stroke))
+        pixels = sum(steps) * SIDE / SHEET
+        return f"{n} stroke{'s' * (n > 1)}, {pixels:.0f} pixels long" if n else "nothing"
+
+
+def drawing_canvas():
+    """Return a sheet to draw on, whose `value` is a Drawing; it needs the package anywidget."""
+    import anywidget
+
+    class Canvas(anywidget.AnyWidget):
+        _esm = Path(__file__).with_name("canvas.js")
+        strokes = traitlets.List().tag(sync=True)
+        size = traitlets.Int(SHEET).tag(sync=True)
+        brush = traitlets.Int(BRUSH).tag(sync=True)
+        value = traitlets.Instance(Drawing, ())
+        description, style = "", SimpleNamespace(description_width="")  # as other controls have
+
+        @traitlets.observe("strokes")
+        def _drawn(self, change):
+            self.value = Drawing(tuple(tuple(map(tuple, stroke)) for stroke in change["new"]))
+
+    return Canvas()
 
 
 def rasterise(strokes):
     """Return the ink that strokes of points (x, y) leave on the sheet: (280, 280), 0 or 1."""
-    from PIL import Image, ImageDraw
-
     sheet = Image.new("1", (SHEET, SHEET))
     pen, radius = ImageDraw.Draw(sheet), (BRUSH - 1) / 2
     for stroke in strokes:
@@ -26,8 +64,6 @@ def rasterise(strokes):
 
 def shrink(ink, side=SIDE):
     """Return square ink as an image of so many pixels a side, each the mean of its part."""
-    from PIL import Image
-
     sheet = Image.fromarray(np.asarray(ink, np.float32))
     return np.array(sheet.resize((side, side), Image.Resampling.BOX))
 
@@ -35,14 +71,11 @@ def shrink(ink, side=SIDE):
 def like_mnist(ink):
     """Return ink as MNIST has it: the digit fills a box of 20×20, its mass is in the middle.
 
-    So do Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits",
-    http://yann.lecun.com/exdb/mnist/; of its own test images, 9,996 of 10,000 stay as they are.
+    So say its authors, http://yann.lecun.com/exdb/mnist/; of its 10,000 test images, 9,996 stay.
     """
     image = np.zeros((SIDE, SIDE), np.float32)
     if not ink.any():
         return image
-    from scipy.ndimage import center_of_mass
-
     (top, left), (bottom, right) = (end(np.argwhere(ink), axis=0) for end in (np.min, np.max))
     digit = ink[top : bottom + 1, left : right + 1]
     square = np.zeros([max(digit.shape)] * 2, np.float32)
@@ -59,8 +92,6 @@ def disturb(image, *, right=0, down=0, turn=0.0, noise=0.0):
 
     The noise has the same pattern each time; what it adds is clipped to [0, 1].
     """
-    from scipy.ndimage import rotate, shift
-
     if turn:
         image = rotate(image, -turn, reshape=False, order=1)
     if right or down:

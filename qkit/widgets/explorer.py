@@ -19,10 +19,11 @@ class Explorer(ipw.VBox):
     """Controls, a readout in words and a picture that follow each other.
 
     ``answer(**values)`` draws in the figure, within a frame or two, and returns the readout: the
-    takeaway in a sentence or two, with numbers. What takes longer, ``compute(**values)`` returns,
-    in another thread; ``settle(result)`` draws it and returns the readout's second half, and is
-    told by None that the last one no longer fits. ``takes_long(**values)`` says whether there is
-    anything to compute. `leads` names controls that take others along; `extras` stand below.
+    takeaway in a sentence or two, with numbers. Where something takes longer, it returns beside
+    the readout what is asked of ``compute(asked)``, hashable, or None for nothing. That runs in
+    another thread and is kept; ``draw(result)`` draws it, or a veil for None while it is not
+    there, and ``say(result)`` is the readout's second half. `leads` names controls that take
+    others along; `extras` stand below.
 
     What changes in the figure is ``animated``; `alt` is for readers who do not see it.
     """
@@ -35,36 +36,31 @@ class Explorer(ipw.VBox):
         *,
         alt,
         compute=None,
-        settle=None,
-        takes_long=lambda **values: True,
+        draw=None,
+        say=None,
         leads=None,
         extras=(),
     ):
         self.controls = MappingProxyType(dict(controls))
         self._live = LiveFigure(figure)
-        self._answer, self._compute, self._settle = answer, compute, settle
-        self._takes_long = takes_long if compute else lambda **values: False
+        self._answer = answer if compute else lambda **values: (answer(**values), None)
+        self._compute, self._draw, self._say = compute, draw, say
         self._alt = alt
         self._lock = threading.RLock()  # the worker draws too
-        self._kept, self._wanted = {}, None
-        self._future, self._working = None, False
+        self._kept, self._asked, self._future = {}, None, None
         self._leads, self._following = leads or {}, False
         self._change, self._fast, self._slow = "", "", ""
         self._words, self._picture = ipw.HTML(), ipw.HTML()
-        self.refresh()
+        self._refresh()
         self.wait()
         for name, control in self.controls.items():
             control.observe(lambda change, name=name: self._changed(name, change), names="value")
+            control.description = control.description or name
             if not control.style.description_width:
                 control.style.description_width = "initial"  # else long words are cut off
         row = ipw.Layout(flex_flow="row wrap", grid_gap="0 1.5em")
         shown = [_with_whole_readout(control) for control in self.controls.values()]
         super().__init__([ipw.Box(shown, layout=row), self._words, self._picture, *extras])
-
-    @property
-    def values(self):
-        """The controls' values by name."""
-        return {name: control.value for name, control in self.controls.items()}
 
     @property
     def readout(self):
@@ -74,27 +70,12 @@ class Explorer(ipw.VBox):
     @property
     def settled(self):
         """Whether the readout is of the controls' present values, the long computation too."""
-        return self._wanted is None
+        return self._asked is None
 
     def png(self):
         """Return the picture as it is now, as the bytes of a PNG file."""
         with self._lock:
             return self._live.png()
-
-    def refresh(self):
-        """Answer the controls' present values: now what is quick, as soon as it can the rest."""
-        with self._lock:
-            values = self.values
-            self._fast = self._answer(**values)
-            if not self._takes_long(**values):
-                self._wanted, self._slow = None, ""
-            else:
-                self._wanted = values
-                if not self._settled_from_kept():
-                    self._settle(None)
-                    if not self._working:
-                        self._working, self._future = True, _WORKER.submit(self._catch_up)
-            self._show()
 
     def tell(self, words):
         """Begin the readout with words, until a control changes: what a button did, or refused."""
@@ -111,44 +92,51 @@ class Explorer(ipw.VBox):
         if self._following:
             return
         self._following = True
-        try:
-            for follower in self._leads.get(name, ()):
-                self.controls[follower].value = change["new"]
-        finally:
-            self._following = False
+        for follower in self._leads.get(name, ()):
+            self.controls[follower].value = change["new"]
+        self._following = False
         control = self.controls[name]
-        # of a choice, the words that are shown for a value
-        words = dict(_swapped(option) for option in getattr(control, "options", ()))
-        old, new = (words.get(change[key], change[key]) for key in ("old", "new"))
-        self._change = f"{control.description or name}: {_said_change(old, new)}."
-        self.refresh()
+        labels = _labels(control)
+        old, new = (labels.get(change[key], change[key]) for key in ("old", "new"))
+        self._change = f"{control.description}: {_said_change(old, new)}."
+        self._refresh()
 
-    def _catch_up(self):
-        """Compute for the newest values until no newer ones have come meanwhile."""
-        while True:
-            with self._lock:
-                if self._wanted is None or self._settled_from_kept():
-                    self._show()
-                    self._working = False  # the next change starts a worker of its own
-                    return
-                values = self._wanted
-            try:
-                result = self._compute(**values)
-            except Exception as error:
-                with self._lock:
-                    self._slow, self._wanted = f"{type(error).__name__}: {error}", None
-                    self._working = False
-                    self._show()
-                raise
-            with self._lock:
-                self._kept[tuple(values.values())] = result
+    def _refresh(self):
+        """Answer the controls' present values: now what is quick, as soon as it can the rest."""
+        with self._lock:
+            values = {name: control.value for name, control in self.controls.items()}
+            self._fast, self._asked = self._answer(**values)
+            self._future = None
+            if self._asked is None:
+                self._slow = ""
+            elif self._asked in self._kept:
+                self._settle()
+            else:
+                self._draw(None)
+                self._future = _WORKER.submit(self._catch_up, self._asked)
+            self._show()
 
-    def _settled_from_kept(self):
-        """Draw what is wanted, and say so, if it was computed before."""
-        key = tuple(self._wanted.values())
-        if key in self._kept:
-            self._slow, self._wanted = self._settle(self._kept[key]), None
-        return self._wanted is None
+    def _catch_up(self, asked):
+        """Compute what was asked, unless something else is by now; what fails is told."""
+        if asked != self._asked:
+            return
+        try:
+            self._kept[asked] = self._compute(asked)
+        except Exception as error:
+            with self._lock:
+                self._slow, self._asked = f"{type(error).__name__}: {error}", None
+                self._show()
+            raise
+        with self._lock:
+            if asked == self._asked:
+                self._settle()
+                self._show()
+
+    def _settle(self):
+        """Draw what was asked and is computed, and say it."""
+        result = self._kept[self._asked]
+        self._draw(result)
+        self._slow, self._asked = self._say(result), None
 
     def _show(self):
         picture = base64.b64encode(self._live.png()).decode()
@@ -166,38 +154,31 @@ class Explorer(ipw.VBox):
     _ipython_display_ = None
 
     def _repr_mimebundle_(self, **kwargs):
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         return {
             "text/plain": self.readout,
             "image/png": base64.b64encode(self.png()).decode(),
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.model_id,
-            },
+            "application/vnd.jupyter.widget-view+json": view,
         }
 
 
-def choice(options, description, value=None):
+def choice(options, **given):
     """Return a control for one of several options, str or (str, value), that answers to keys.
 
     JupyterLab takes the arrow keys away from a dropdown, to move between cells. Few options are
     buttons side by side, pressed with the space bar; more are a slider that the arrow keys move.
     """
     options = list(options)
-    given = {} if value is None else {"value": value}
     if len(options) <= _MOST_BUTTONS:
-        style = {"button_width": "auto"}
-        return ipw.ToggleButtons(options=options, description=description, style=style, **given)
-    return ipw.SelectionSlider(options=options, description=description, **given)
+        return ipw.ToggleButtons(options=options, style={"button_width": "auto"}, **given)
+    return ipw.SelectionSlider(options=options, **given)
 
 
 def _with_whole_readout(control):
     """Return a control, beside a readout of its own where the slider's would cut options off."""
-    if not isinstance(control, ipw.SelectionSlider):
-        return control
-    words = [str(label) for _, label in map(_swapped, control.options)]
-    longest = max(map(len, words))
-    if longest <= _LONGEST_READOUT:
+    words = list(_labels(control).values())
+    longest = max(map(len, words), default=0)
+    if longest <= _LONGEST_READOUT or not isinstance(control, ipw.SelectionSlider):
         return control
     control.readout = False
     whole = ipw.Label(layout=ipw.Layout(width=f"{longest}ch"))  # so that nothing moves in a drag
@@ -205,14 +186,17 @@ def _with_whole_readout(control):
     return ipw.HBox([control, whole])
 
 
-def _swapped(option):
-    return (option[1], option[0]) if isinstance(option, tuple) else (option, option)
+def _labels(control):
+    """Return the words that a choice shows, by value."""
+    options = getattr(control, "options", ())
+    pairs = (option if isinstance(option, tuple) else (str(option), option) for option in options)
+    return {value: label for label, value in pairs}
 
 
 def _said_change(old, new):
-    if isinstance(old, tuple) and isinstance(new, tuple):  # of many chosen, what came and went
-        gone = [f"without {_said(value)}" for value in old if value not in new]
-        come = [f"with {_said(value)}" for value in new if value not in old]
+    if isinstance(old, tuple):  # of many chosen, what came and went
+        gone = [f"without {value}" for value in old if value not in new]
+        come = [f"with {value}" for value in new if value not in old]
         return ", ".join(gone + come)
     return f"{_said(old)} → {_said(new)}"
 
@@ -220,6 +204,4 @@ def _said_change(old, new):
 def _said(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

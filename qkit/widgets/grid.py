@@ -10,17 +10,16 @@ from qkit import validate
 from qkit.interpreter.simulation import layers
 from qkit.plots.grid_fit import plot_grid_fit
 from qkit.quantize.calibration import mse, percentile
-from qkit.quantize.errors import grid_fit
+from qkit.quantize.errors import GridFit, grid_fit
 from qkit.quantize.grid import PerAxis, PerGroup, PerTensor, choose_qparams
 from qkit.widgets.explorer import Explorer, choice
 
 _GROUP_SIZES = (64, 32, 16, 8, 4)  # the largest that fits is offered
-# By the words of the control: from bits and symmetry to the `range` of `choose_qparams`.
-_OBSERVERS = {
-    "min–max": lambda bits, symmetric: None,
-    "percentile 99.9": lambda bits, symmetric: partial(percentile, percent=99.9),
-    "percentile 99": lambda bits, symmetric: partial(percentile, percent=99),
-    "MSE": lambda bits, symmetric: partial(mse, bits=bits, symmetric=symmetric),
+_RANGES = {
+    "min–max": None,
+    "percentile 99.9": partial(percentile, percent=99.9),
+    "percentile 99": partial(percentile, percent=99),
+    "MSE": mse,
 }
 
 
@@ -30,11 +29,9 @@ def explore_grid(tensors, *, axis=None):
     Parameters
     ----------
     tensors : ndarray, mapping of str to ndarray, or bytes
-        A tensor of floating point; several by name; or a float .tflite file, whose layers' weights
-        are taken.
+        A floating-point tensor; several by name; or a float .tflite file, whose weights are taken.
     axis : int, optional
-        Which axis counts the channels; the first by default, for a .tflite file that of each
-        layer.
+        Counts the channels; the first by default, for a .tflite file that of each layer.
 
     Returns
     -------
@@ -47,71 +44,61 @@ def explore_grid(tensors, *, axis=None):
     >>> explorer.readout.startswith("bits: 8 → 4. 4 bits, integers -7 to 7")
     True
     """
-    tensors, axes = _named(tensors, axis)
-    granularities = _granularities(tensors.values())
+    tensors = _with_axes(tensors, axis)
+    granularities = _granularities(tensors)
     controls = {
-        "tensor": choice(tensors, "tensor"),
-        "bits": ipw.IntSlider(8, 2, 16, description="bits"),
-        "symmetric": ipw.Checkbox(True, description="symmetric"),
-        "granularity": choice(granularities, "granularity"),
-        "range": choice(_OBSERVERS, "range"),
+        "tensor": choice(tensors),
+        "bits": ipw.IntSlider(8, 2, 16),
+        "symmetric": ipw.Checkbox(True),
+        "granularity": choice(granularities),
+        "range": choice(_RANGES),
     }
     figure, update = plot_grid_fit.live()
 
     @lru_cache(maxsize=512)
-    def fit(tensor, bits, symmetric, granularity, range):
+    def fit(asked):
+        tensor, bits, symmetric, granularity, range = asked
+        values, axis = tensors[tensor]
+        by, choose = granularities[granularity](axis), _RANGES[range]
+        if choose is mse:
+            choose = partial(mse, bits=bits, symmetric=symmetric)
         chosen = choose_qparams(
-            tensors[tensor],
-            bits=bits,
-            symmetric=symmetric,
-            granularity=granularities[granularity](axes[tensor]),
-            range=_OBSERVERS[range](bits, symmetric),
+            values, bits=bits, symmetric=symmetric, granularity=by, range=choose
         )
-        return grid_fit(tensors[tensor], chosen)
-
-    def takes_long(granularity, range, **others):
-        return range == "MSE" and granularity != "per tensor"
-
-    def show(found):
-        update(found)
-        return None if found is None else found.summary()
+        return grid_fit(values, chosen)
 
     def answer(**values):
-        return "" if takes_long(**values) else show(fit(**values))
+        asked = tuple(values.values())
+        if values["range"] == "MSE" and values["granularity"] != "per tensor":
+            return "", asked  # a search for each scale
+        update(fit(asked))
+        return fit(asked).summary(), None
 
+    alt = "Histogram of the tensor's values above the grid, and of the error in steps."
     return Explorer(
-        controls,
-        figure,
-        answer,
-        alt="Histogram of the tensor's values above the grid, and of the error in steps.",
-        compute=fit,
-        settle=show,
-        takes_long=takes_long,
+        controls, figure, answer, alt=alt, compute=fit, draw=update, say=GridFit.summary
     )
 
 
-def _named(tensors, axis):
-    """Return the tensors and their channels' axes, by name."""
+def _with_axes(tensors, axis):
+    """Return the tensors by name, each with the axis of its channels."""
     if isinstance(tensors, (bytes, bytearray)):
-        found = layers(tensors)
-        return {f.name: f.weights for f in found}, {f.name: f.axis for f in found}
+        return {layer.name: (layer.weights, layer.axis) for layer in layers(tensors)}
     if not isinstance(tensors, Mapping):
         tensors = {"tensor": tensors}
     if not tensors:
         raise ValueError("explore_grid: no tensors to explore; pass an array, or a dict of them.")
     checked = {}
-    for name, x in tensors.items():
-        checked[name] = x = np.atleast_1d(validate.values(x, what=f"explore_grid: {name}"))
-        if x.size == 0:
-            raise ValueError(f"explore_grid: the tensor {name!r} holds no values.")
+    for name, values in tensors.items():
+        x = np.atleast_1d(validate.values(values, what=f"explore_grid: {name}"))
         PerAxis(axis or 0).blocks(x.shape)  # refuses an axis that is not there
-    return checked, dict.fromkeys(checked, axis or 0)
+        checked[name] = x, axis or 0
+    return checked
 
 
 def _granularities(tensors):
     """Return functions from the channels' axis to a granularity, for what fits all tensors."""
     found = {"per tensor": lambda axis: PerTensor(), "per channel": PerAxis}
-    size = next((n for n in _GROUP_SIZES if all(x.shape[-1] % n == 0 for x in tensors)), None)
-    if size:
-        found[f"per group of {size}"] = lambda axis: PerGroup(size)
-    return found
+    lengths = [x.shape[-1] for x, _ in tensors.values()]
+    size = next((n for n in _GROUP_SIZES if not any(length % n for length in lengths)), None)
+    return found | ({f"per group of {size}": lambda axis: PerGroup(size)} if size else {})

@@ -10,18 +10,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 class LiveFigure:
     """Draws a figure's fixed parts once, and its animated artists as often as they change.
 
-    Tick labels are what a full draw spends its time on, so what is not animated should stay as it
-    is. Where it changes all the same, as another quantity on an axis, all is drawn once more, which
-    takes several times as long; of a figure that is nothing but subfigures, only the one that
-    changed: its face colour wipes out its last state.
+    Where a fixed part changes all the same, as another quantity on an axis, all is drawn once
+    more, which takes several times as long; of a figure that is nothing but subfigures, only the
+    one that changed: its face colour wipes out its last state.
     """
 
     def __init__(self, figure):
         self._canvas = FigureCanvasAgg(figure)
         self._figure = figure
-        self._moving = sorted(
-            figure.findobj(lambda artist: artist.get_animated()), key=lambda a: a.get_zorder()
-        )
+        moving = figure.findobj(lambda artist: artist.get_animated())
+        self._moving = sorted(moving, key=lambda artist: artist.get_zorder())
         self._canvas.draw()  # settles the layout
         figure.set_layout_engine("none")  # nothing may shift from one redraw to the next
         self._background = None
@@ -57,10 +55,7 @@ class LiveFigure:
 
 
 def _png(rgba):
-    """Return uint8 RGBA pixels as the bytes of a PNG file, its rows unfiltered.
-
-    Choosing a filter for each, as libraries do, takes twice as long as all the drawing.
-    """
+    """Return uint8 RGBA pixels as a PNG file; a filter for each row would take twice as long."""
     height, width, channels = rgba.shape
     rows = np.zeros((height, 1 + channels * width), np.uint8)  # each begins with its filter, 0
     rows[:, 1:] = rgba.reshape(height, -1)

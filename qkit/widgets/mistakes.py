@@ -31,57 +31,50 @@ def explore_mistakes(model, data, *, images=1000):
     """
     require_keras_2_model(model, what="explore_mistakes")
     look = lru_cache(partial(examine, model, data, images=images))
-    controls = {
-        "patient": ipw.ToggleButtons(
-            options=list(PATIENTS), description="patient", style={"button_width": "auto"}
-        ),
-        "diagnosis": ipw.RadioButtons(
-            options=list(DIAGNOSES), description="diagnosis", layout={"width": "max-content"}
-        ),
-        "repair": ipw.ToggleButton(False, description="repair", icon="wrench"),
-    }
+    patients = ipw.ToggleButtons(options=list(PATIENTS), style={"button_width": "auto"})
+    repair = ipw.ToggleButton(False, description="repair", icon="wrench")
     # each patient comes in as found
-    controls["patient"].observe(
-        lambda change: controls["repair"].set_trait("value", False), "value"
-    )
+    patients.observe(lambda change: repair.set_trait("value", False), names="value")
+    controls = {
+        "patient": patients,
+        "diagnosis": ipw.RadioButtons(options=list(DIAGNOSES), layout={"width": "max-content"}),
+        "repair": repair,
+    }
     figure, update = plot_mistake.live(shape=data.x_test.shape[1:3])
 
-    def compute(patient, diagnosis, repair):
+    def answer(patient, diagnosis, repair):
         recipe = PATIENTS[patient]
-        after = repaired(recipe, diagnosis) if repair else None
-        return look(recipe), after and look(after), after == recipe
+        asked = recipe, repaired(recipe, diagnosis) if repair else None
+        return f"Patient {patient}: “{COMPLAINTS[patient]}”", asked
 
-    def settle(result):
-        if result is None:
-            return update(None)
-        found, after, unchanged = result
-        update(found, after)
-        return f"As found: {found.summary()} {_outcome(found, after, unchanged)}".strip()
-
-    return Explorer(
-        controls,
-        figure,
-        lambda patient, **others: f"Patient {patient}: “{COMPLAINTS[patient]}”",
-        alt="Right answers in float, as found and repaired; a test image on the input's grid; the "
-        "grid of the logits.",
-        compute=compute,
-        settle=settle,
+    alt = (
+        "Right answers in float, as found and repaired; a test image on the input's grid; the "
+        "grid of the logits."
     )
+    return Explorer(
+        controls, figure, answer, alt=alt,
+        compute=lambda recipes: [recipe and look(recipe) for recipe in recipes],
+        draw=lambda looks: update(*(looks or [None])), say=lambda looks: _said(*looks),
+    )  # fmt: skip
 
 
-def _outcome(found, after, unchanged):
-    """Say what the repair did."""
+def _said(found, after):
+    """Say the symptoms, and what the repair did."""
+    said = f"As found: {found.summary()}"
     if after is None:
-        return ""
-    if unchanged:
-        return "Repaired: nothing, that was right already. Look for another cause."
+        return said
+    if after is found:
+        return f"{said} Repaired: nothing, that was right already. Look for another cause."
     right = f"{100 * after.accuracy.accuracy:.1f} % right"
     if after.float_operators < found.float_operators:
         left = after.float_operators or "no"
-        return f"Repaired: {left} operators are left in float, input {after.input_dtype}; {right}."
+        return (
+            f"{said} Repaired: {left} operators are left in float, input {after.input_dtype}; "
+            f"{right}."
+        )
     changed = paired(found.accuracy, after.accuracy)
     cured = changed.p_value < 0.05 and changed.difference_pp > 0
     return (
-        f"Repaired: {100 * found.accuracy.accuracy:.1f} % → {right}, {changed.summary()}. "
+        f"{said} Repaired: {100 * found.accuracy.accuracy:.1f} % → {right}, {changed.summary()}. "
         f"That was {'' if cured else 'not '}it."
     )

@@ -18,7 +18,7 @@ def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
     value : float
         To begin with; typed or dragged later.
     low, high : float
-        The range that the integer formats' grids are chosen for, to begin with.
+        The range of the integer formats' grids, to begin with.
 
     Returns
     -------
@@ -33,23 +33,21 @@ def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
     """
     nearest_numbers(value, low, high)  # refuses what it must
     widest = 1.5 * max(abs(low), abs(high))
+    ends = {"min": min(-widest, value), "max": max(widest, value), "step": widest / 1000}
     controls = {
-        "value": FiniteText(value, description="value"),
-        "drag": Drag(
-            value, min=min(-widest, value), max=max(widest, value), step=widest / 1000,
-            description="drag", readout=False,
-        ),
-        "symmetric": ipw.Checkbox(False, description="symmetric"),
+        "value": FiniteText(value),
+        "drag": Drag(value, readout=False, **ends),
+        "symmetric": ipw.Checkbox(False),
         "low": FiniteText(low, step=0.1, description="range, low"),
         "high": FiniteText(high, step=0.1, description="range, high"),
-    }  # fmt: skip
+    }
     figure, update = plot_numbers.live()
     shown = {"low": low, "high": high}
 
     def answer(value, drag, symmetric, low, high):
+        refused = ""
         try:
             found = nearest_numbers(value, low, high, symmetric=symmetric)
-            refused = ""
             shown.update(low=low, high=high)
         except ValueError as error:  # the ends of the range in the wrong order, or too far apart
             why = str(error).partition(": ")[2]
@@ -58,26 +56,16 @@ def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
         update(found)
         return refused + found.summary()
 
-    explorer = Explorer(
-        controls,
-        figure,
-        answer,
-        alt="Bits of each format; its numbers around the value; the relative error.",
-        leads={"value": ["drag"], "drag": ["value"]},
-    )
-    for control in controls.values():
-        if isinstance(control, FiniteText):
-            control.refuse = explorer.tell
+    alt = "Bits of each format; its numbers around the value; the relative error."
+    leads = {"value": ["drag"], "drag": ["value"]}
+    explorer = Explorer(controls, figure, answer, alt=alt, leads=leads)
+    for name in ("value", "low", "high"):
+        controls[name].refuse = explorer.tell
     return explorer
 
 
 class FiniteText(ipw.FloatText):
-    """A box for a number that must be finite; of others, `refuse` is told, and the last stays.
-
-    What is no number at all does not get as far: the browser puts the last one back.
-    """
-
-    refuse = traitlets.Callable(lambda words: None)
+    """A box for a number that must be finite; of others, `refuse` is told, and the last stays."""
 
     @traitlets.validate("value")
     def _keep_finite(self, proposal):
@@ -95,10 +83,7 @@ class Drag(ipw.FloatSlider):
 
     def set_state(self, sync_data):
         """Take what the browser sends, unless it has only rounded the value to a step."""
-        if "value" in sync_data:
-            moved = abs(sync_data["value"] - self.value)
-            if moved <= 0.5001 * self.step:
-                sync_data = {name: v for name, v in sync_data.items() if name != "value"}
-            else:  # sums of steps, as 0.2999999999999998
-                sync_data = {**sync_data, "value": float(f"{sync_data['value']:.10g}")}
-        super().set_state(sync_data)
+        sent = sync_data.get("value", self.value)
+        # sums of steps come as 0.2999999999999998
+        moved = abs(sent - self.value) > 0.5001 * self.step
+        super().set_state({**sync_data, "value": float(f"{sent:.10g}") if moved else self.value})

@@ -4,16 +4,16 @@ from functools import cache, partial
 from pathlib import Path
 
 import ipywidgets as ipw
+import numpy as np
 
 from qkit.cache import write_atomically
+from qkit.evaluate.accuracy import Accuracy
 from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.report import sentence
 from qkit.evaluate.significance import paired
 from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
 from qkit.plots.tradeoffs import plot_tradeoff
 from qkit.widgets.explorer import Explorer, choice
-
-_LAST_ONE = "schemes: at least one must stay shown; the last choice is back."
 
 
 def explore_schemes(comparison, *, x=None):
@@ -25,7 +25,7 @@ def explore_schemes(comparison, *, x=None):
     Parameters
     ----------
     comparison : Comparison
-        Its rows that were not measured have nothing to show.
+        With accuracies; rows without have nothing to show.
     x : ndarray of shape (n, height, width[, channels]), optional
         The test images it was measured on, values 0 to 1, to see those that flip.
 
@@ -33,71 +33,68 @@ def explore_schemes(comparison, *, x=None):
     -------
     Explorer
     """
-    _require(comparison, x)
-    names = list(comparison.models)
-    schemes = ipw.SelectMultiple(
-        options=names, value=names, rows=min(len(names), 6), description="schemes"
-    )
+    require_accuracies(comparison, what="explore_schemes")
+    _require_images(comparison, x)
+    names = list(comparison.accuracies)
+    schemes = ipw.SelectMultiple(options=names, value=names, rows=min(len(names), 6))
     chosen = tradeoff(comparison)
     first = next((name for name in (*chosen.front, *names) if name != names[0]), names[0])
     controls = {
         "schemes": schemes,
-        "scheme": choice(names, "scheme", first),
-        "against": choice(names, "against", names[0]),
-        "x": choice(QUANTITIES, "x", chosen.x.name),
-        "y": choice(QUANTITIES, "y", chosen.y.name),
+        "scheme": choice(names, value=first),
+        "against": choice(names, value=names[0]),
+        "x": choice(QUANTITIES, value=chosen.x.name),
+        "y": choice(QUANTITIES, value=chosen.y.name),
     }
     figure, update = plot_tradeoff.live(schemes=names, x=x)
-    by = cache(partial(tradeoff, comparison))
-    facts = cache(partial(sentence, comparison))
-    held_against = cache(lambda *two: paired(*(comparison.accuracies[name] for name in two)))
+    by, facts = (cache(partial(of, comparison)) for of in (tradeoff, sentence))
+    held = cache(lambda *two: paired(*(comparison.accuracies[name] for name in two)))
 
     def answer(schemes, scheme, against, x, y):
-        found = by(x, y, schemes=schemes or (scheme,))
-        flips = held_against(against, scheme)
+        found, flips = by(x, y, schemes=schemes or (scheme,)), held(against, scheme)
         update(found, scheme, against, flips)
-        said = _front(found), facts(scheme), _standing(found, scheme)
-        return " ".join((*said, _flips(flips, scheme, against)))
+        said = _standing(found, scheme), _flips(flips, scheme, against)
+        return " ".join((_front(found), facts(scheme), *said))
 
     folder = ipw.Text(".", description="folder")
-    buttons = {
-        kind: ipw.Button(description=f"save {kind.upper()}", tooltip=f"comparison.{kind}")
-        for kind in ("csv", "html")
-    }
-    explorer = Explorer(
-        controls,
-        figure,
-        answer,
-        alt="Schemes by two quantities, with 95 % intervals and the Pareto front.",
-        extras=[ipw.HBox([folder, *buttons.values()])],
-    )
+    buttons = [ipw.Button(description=f"save {kind}") for kind in ("CSV", "HTML")]
+    alt = "Schemes by two quantities, with 95 % intervals and the Pareto front."
+    extras = [ipw.HBox([folder, *buttons])]
+    explorer = Explorer(controls, figure, answer, alt=alt, extras=extras)
 
     def keep_one(change):
         if not change["new"]:
             schemes.value = change["old"]
-            explorer.tell(_LAST_ONE)
+            explorer.tell("schemes: at least one must stay shown; the last choice is back.")
+
+    def save(button):
+        explorer.tell(_saved(comparison, folder.value, button.description.split()[1].lower()))
 
     schemes.observe(keep_one, names="value")
-    for kind, button in buttons.items():
-        button.on_click(lambda _, kind=kind: explorer.tell(_save(comparison, folder.value, kind)))
+    for button in buttons:
+        button.on_click(save)
     return explorer
 
 
-def _require(comparison, x):
+def require_accuracies(comparison, *, what):
+    """Refuse what is no Comparison, and one that has no accuracies to explore."""
     if not isinstance(comparison, Comparison):
         raise TypeError(
-            f"explore_schemes: expected a Comparison, got {type(comparison).__name__}. Pass what "
+            f"{what}: expected a Comparison, got {type(comparison).__name__}. Pass what "
             "qk.compare(model, data) returns."
         )
-    n = comparison.accuracies[comparison.reference].n
-    if x is not None and not hasattr(x, "ndim"):
-        raise TypeError(
-            f"explore_schemes: x must be an array of images, got {type(x).__name__}. Try "
-            "x=data.x_test."
-        )
-    if x is not None and (len(x) != n or x.ndim not in (3, 4)):
+    if not isinstance(comparison.accuracies.get(comparison.reference), Accuracy):
         raise ValueError(
-            f"explore_schemes: the schemes were measured on {n:,} images; x has shape {x.shape}. "
+            f"{what}: the comparison has no accuracy of {comparison.reference}, which others are "
+            "held against. Accuracies come from labelled images: qk.compare(model, data)."
+        )
+
+
+def _require_images(comparison, x):
+    n, shape = comparison.accuracies[comparison.reference].n, np.shape(x)
+    if x is not None and (len(shape) not in (3, 4) or shape[0] != n):
+        raise ValueError(
+            f"explore_schemes: the schemes were measured on {n:,} images; x has shape {shape}. "
             f"Pass the same images in the same order, shape ({n}, height, width), such as "
             "x=data.x_test."
         )
@@ -136,7 +133,7 @@ def _flips(found, scheme, against):
     )
 
 
-def _save(comparison, folder, kind):
+def _saved(comparison, folder, kind):
     """Write the comparison to a new file; say where it is, or why there is none."""
     path = Path(folder).expanduser().resolve() / f"comparison.{kind}"
     if not path.parent.is_dir():

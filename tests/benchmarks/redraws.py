@@ -74,7 +74,7 @@ def explorer_of_grids(tflite):
 def explorer_of_calibration(tflite, data):
     """Drag the sample's size through what was measured before: new settings are measured beside."""
     explorer = qk.explore_calibration(tflite, data)
-    control = explorer.controls["sample size"]
+    control = explorer.controls["sample_size"]
     sizes = options_of(control)
     effects = {n: qk.calibration_effect(tflite, data, sample_size=n) for n in sizes}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qkit.widgets import canvas
+from qkit.widgets import drawing
 from qkit.widgets.drawing import BRUSH, SHEET, rasterise
 
 pytestmark = pytest.mark.browser
@@ -35,7 +35,7 @@ async ([source, size, brush]) => {
 
 @pytest.fixture
 def sheet(page):
-    source = Path(canvas.__file__).with_name("canvas.js").read_text(encoding="utf-8")
+    source = Path(drawing.__file__).with_name("canvas.js").read_text(encoding="utf-8")
     page.evaluate(MODEL, [source, SHEET, BRUSH])
     return page.locator("canvas")
 

@@ -17,18 +17,17 @@ def explorer(tflite, digits):
 def test_every_control_asks_what_is_then_measured(explorer, tflite, digits):
     asked = {"images": "random", "one_class": 0, "sample_size": 100, "observer": "min–max"}
     asked["bits"] = 8
-    names = {"class": "one_class", "sample size": "sample_size", "activation bits": "bits"}
     steps = [
-        ("sample size", 1), ("sample size", 5), ("images", "0…255"), ("images", "noise"),
-        ("images", "−1…1"), ("images", "one class"), ("class", 9), ("observer", "percentile 99.99"),
-        ("observer", "percentile 99"), ("observer", "MSE"), ("observer", "entropy"),
-        ("observer", "moving average"), ("activation bits", 4), ("activation bits", 16),
+        ("sample_size", 1), ("sample_size", 5), ("images", "0…255"), ("images", "noise"),
+        ("images", "−1…1"), ("images", "one class"), ("one_class", 9),
+        ("observer", "percentile 99.99"), ("observer", "percentile 99"), ("observer", "MSE"),
+        ("observer", "entropy"), ("observer", "moving average"), ("bits", 4), ("bits", 16),
     ]  # fmt: skip
     for control, value in steps:
         before = explorer.png()
         explorer.controls[control].value = value
         explorer.wait()
-        asked[names.get(control, control)] = value
+        asked[control] = value
         expected = qk.calibration_effect(tflite("float32"), digits, test_images=100, **asked)
         assert explorer.readout.endswith(expected.summary()), (control, value)
         assert explorer.png() != before, (control, value)
@@ -42,9 +41,9 @@ def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer):
     before = plt.get_fignums()
     explorer.controls["observer"].value = "min–max"
     explorer.controls["images"].value = "one class"
-    sizes = [value for _, value in explorer.controls["sample size"].options]
+    sizes = [value for _, value in explorer.controls["sample_size"].options]
     for size in [*sizes, *reversed(sizes), sizes[-1]]:
-        explorer.controls["sample size"].value = size
+        explorer.controls["sample_size"].value = size
     explorer.wait()
     assert explorer.settled
     assert sizes[-1] == 1000
@@ -56,7 +55,7 @@ def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer):
 
 def test_a_single_image_is_called_one(explorer):
     explorer.controls["images"].value = "random"
-    explorer.controls["sample size"].value = 1
+    explorer.controls["sample_size"].value = 1
     assert "Ranges from 1 random training image, by" in explorer.readout
     explorer.wait()
 
@@ -67,7 +66,7 @@ def test_a_keras_model_is_converted(trained, digits):
 
 def test_few_training_images_make_small_samples(toy_tflite, toy_data):
     explorer = qk.explore_calibration(toy_tflite, toy_data)
-    assert explorer.controls["sample size"].options[-1] == ("100", 100)
+    assert explorer.controls["sample_size"].options[-1] == ("100", 100)
     for control in explorer.controls.values():
         for option in control.options:
             control.value = option[1] if isinstance(option, tuple) else option
@@ -116,14 +115,14 @@ def test_observers_and_bits_look_at_values_that_were_seen_before(explorer, monke
         simulation, "intermediate", lambda *given: passes.append(1) or original(*given)
     )
     explorer.controls["images"].value = "noise"
-    explorer.controls["sample size"].value = 10
+    explorer.controls["sample_size"].value = 10
     explorer.wait()
     passes.clear()
-    for name, value in [("observer", "entropy"), ("observer", "MSE"), ("activation bits", 6)]:
+    for name, value in [("observer", "entropy"), ("observer", "MSE"), ("bits", 6)]:
         explorer.controls[name].value = value
         explorer.wait()
     assert explorer.settled
     assert not passes
-    explorer.controls["sample size"].value = 20
+    explorer.controls["sample_size"].value = 20
     explorer.wait()
     assert passes == [1]

@@ -1,6 +1,7 @@
 """The explorer of the decision tree: questions in, a scheme and its measured row out."""
 
 import itertools
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pytest
@@ -78,6 +79,16 @@ def test_scheme_without_a_row_is_told(compared, hand_made):
         explorer = qk.explore_decision_tree(comparison)
         explorer.controls["accuracy"].value = True
         assert explorer.readout.endswith(f"Not measured here: {reason}.")
+
+
+def test_scheme_without_accuracy_is_told(compared):
+    accuracies = {k: v for k, v in compared.accuracies.items() if k != "qat"}
+    reasons = {"qat": "not measured: the copy is not trained"}
+    explorer = qk.explore_decision_tree(
+        replace(compared, accuracies=accuracies, not_measured=reasons)
+    )
+    explorer.controls["retrain"].value = True
+    assert explorer.readout.endswith("Not measured here: not measured: the copy is not trained.")
 
 
 def test_tree_alone():

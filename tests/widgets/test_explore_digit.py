@@ -7,9 +7,14 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.widgets import canvas
-from qkit.widgets.canvas import Drawing, drawing_canvas
-from qkit.widgets.drawing import disturb, like_mnist, rasterise, shrink
+from qkit.widgets.drawing import (
+    Drawing,
+    disturb,
+    drawing_canvas,
+    like_mnist,
+    rasterise,
+    shrink,
+)
 
 NAMES = ("float32", "full_integer", "int16_activations")
 SEVEN = [[[90, 60], [190, 60], [130, 230]]]
@@ -28,9 +33,6 @@ def explorer(models, digits):
 @pytest.fixture
 def without_anywidget(monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    canvas._canvas_class.cache_clear()
-    yield
-    canvas._canvas_class.cache_clear()
 
 
 def expected(models, image, names=NAMES):
@@ -118,7 +120,7 @@ def test_without_anywidget_there_are_the_test_images(without_anywidget, models, 
 
 
 def test_a_drawing_is_a_value():
-    sheet = drawing_canvas("drawing")
+    sheet = drawing_canvas()
     assert sheet.value == Drawing()
     sheet.strokes = [[[0, 0], [30, 40]], [[7, 7]]]
     assert sheet.value == Drawing((((0, 0), (30, 40)), ((7, 7),)))

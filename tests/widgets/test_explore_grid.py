@@ -99,7 +99,7 @@ def test_a_group_that_does_not_fit_is_not_offered():
     ("tensors", "axis", "error", "said"),
     [
         ({}, None, ValueError, "no tensors"),
-        (np.zeros((0, 3), np.float32), None, ValueError, "holds no values"),
+        (np.zeros((0, 3), np.float32), None, ValueError, "no values to choose a range from"),
         (np.array([1, 2]), None, TypeError, "must be floating point, got int64"),
         (np.array([np.nan]), None, ValueError, "NaN or infinite"),
         (np.ones((2, 3), np.float32), 2, ValueError, "has the axes 0 to 1"),

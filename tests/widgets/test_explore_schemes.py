@@ -3,6 +3,7 @@
 import io
 import itertools
 import os
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -199,8 +200,25 @@ def test_bad_input_is_refused(compared, x):
         qk.explore_schemes(compared, x=x[1:])
     with pytest.raises(ValueError, match=r"x has shape \(1000, 64\)"):
         qk.explore_schemes(compared, x=x.reshape(1000, 64))
-    with pytest.raises(TypeError, match="x must be an array of images, got list"):
+    with pytest.raises(ValueError, match=r"x has shape \(1, 1\)"):
         qk.explore_schemes(compared, x=[[1]])
+
+
+@pytest.mark.parametrize("explore", [qk.explore_schemes, qk.explore_decision_tree])
+@pytest.mark.parametrize("scores", [False, True])
+def test_comparison_without_accuracies_is_refused_with_the_remedy(hand_made, explore, scores):
+    accuracies = {"float32": object()} if scores else {}  # of a metric there are Scores instead
+    comparison = hand_made({"float32": ROWS["float32"]}, accuracies=accuracies)
+    with pytest.raises(ValueError, match=r"no accuracy of float32.*qk\.compare\(model, data\)"):
+        explore(comparison)
+
+
+def test_row_without_accuracy_is_no_choice(compared):
+    accuracies = {name: compared.accuracies[name] for name in ("float32", "full_integer")}
+    explorer = qk.explore_schemes(replace(compared, accuracies=accuracies))
+    assert explorer.controls["scheme"].options == ("float32", "full_integer")
+    for axis in QUANTITIES:
+        explorer.controls["x"].value = axis
 
 
 @pytest.mark.parametrize("shape", [(1000, 8, 8, 1), (1000, 8, 6, 3)])
