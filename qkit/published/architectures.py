@@ -88,8 +88,8 @@ def architecture(name, *, weights=None, seed=0, image_size=None):
 def settle_batch_norm(model, x):
     """Give the BatchNorm layers of a model the statistics of a batch, in place and in one pass.
 
-    Untrained ones take mean 0 and variance 1 for granted, so that in a deep network of drawn weights
-    activations fade from layer to layer, until their grids are too fine for the integer kernels.
+    Untrained ones take mean 0 and variance 1 for granted, so that in a deep network of drawn
+    weights activations fade from layer to layer, until the integer kernels refuse their grids.
 
     Parameters
     ----------

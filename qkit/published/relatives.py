@@ -28,15 +28,14 @@ class Relative:
     ----------
     name : str
     published : (str, str) or None
-        Model and metric in `qk.published.int16_activations()` that it is a relative of.
+        Model and metric in `qk.published.int16_activations()`.
     build : callable
         From a keyword `seed` to an untrained Keras 2 model.
     metric : Metric
-        By which its outputs are judged.
     epochs, batch_size : int
     learning_rate : float
     data : callable or None
-        From a `Dataset` of images to that of the lesson, seeded; None for the images themselves.
+        From a `Dataset` of images to that of the lesson; None for the images themselves.
     loss : callable or None
         For `qk.fit`; None for the cross-entropy of classes.
     """

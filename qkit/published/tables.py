@@ -152,7 +152,7 @@ def beside_architectures(measured):
     -------
     pandas.DataFrame
         One row per architecture, quantity and scheme: `published`, `measured`, `low` and `high`
-        (its 95 % interval), `status` ("measured", or the reason why not), and `text` with all of it.
+        (its 95 % interval), `status` ("measured", or why not), and `text` with all of it.
     """
     import pandas as pd
 
