@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.evaluate.size import Size
 from qkit.tflite.file import read_tflite
 from qkit.toolchain.wrapping import copy_of
 
@@ -69,7 +70,7 @@ def test_table_and_line(tflite):
 
 
 def test_ledger_without_a_floor_is_as_before():
-    plain = qk.Size(1000, 900, types.MappingProxyType({"int8": 800}), 200)
+    plain = Size(1000, 900, types.MappingProxyType({"int8": 800}), 200)
     assert plain.entropy_coded_bytes is None
     assert plain.to_frame().index.tolist() == [
         "constants, int8", "metadata", "file", "file, deflated"
