@@ -153,6 +153,17 @@ def beside_architectures(measured):
     pandas.DataFrame
         One row per architecture, quantity and scheme: `published`, `measured`, `low` and `high`
         (its 95 % interval), `status` ("measured", or why not), and `text` with all of it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"architecture": "MobileNet", "scheme": "float32", "status": "measured"}
+    >>> row |= {"size_bytes": 16.9e6, "accuracy_status": "not measured: no images"}
+    >>> table = pd.DataFrame([row]).reindex(columns=[*row, "accuracy", "latency_ratio"])
+    >>> for name in ("accuracy", "latency_ratio"):
+    ...     table[[f"{name}_low", f"{name}_high"]] = float("nan")
+    >>> beside_architectures(table)["text"].to_list()[-1]
+    '16.90; published 16.9'
     """
     import pandas as pd
 
