@@ -162,7 +162,8 @@ def test_class_is_a_frozen_value_and_where_it_lists_its_fields_it_lists_all(name
 
 
 @pytest.mark.parametrize("name", RESULTS)
-def test_result_has_a_table_and_a_line(name):
+def test_result_has_a_line_and_a_table_unless_it_is_shown_by_its_line(name):
     cls = RESULTS[name]
     assert callable(cls.summary)
-    assert cls.to_frame is not Result.to_frame or "table" in {*cls.__annotations__, *vars(cls)}
+    tabled = cls.to_frame is not Result.to_frame or "table" in {*cls.__annotations__, *vars(cls)}
+    assert tabled != (cls._repr_html_ is None)

@@ -1,18 +1,7 @@
 """What others published, held against one's own machine: tables, architectures, small relatives."""
 
-from qkit.published.architectures import (
-    ARCHITECTURES,
-    Architecture,
-    architecture,
-    settle_batch_norm,
-)
-from qkit.published.relatives import (
-    RELATIVES,
-    Int16Effect,
-    Relative,
-    int16_effect,
-    int16_table,
-)
+from qkit.published.architectures import ARCHITECTURES, architecture, settle_batch_norm
+from qkit.published.relatives import RELATIVES, Relative, int16_effect, int16_table
 from qkit.published.tables import (
     architectures,
     beside_architectures,
@@ -25,8 +14,6 @@ from qkit.published.tables import (
 __all__ = [
     "ARCHITECTURES",
     "RELATIVES",
-    "Architecture",
-    "Int16Effect",
     "Relative",
     "architecture",
     "architectures",

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from qkit import validate
-from qkit._tensorflow import quiet, require_keras_2_model, single_shapes, tensorflow
+from qkit._tensorflow import quiet, tensorflow
 from qkit.data import DataNotFoundError
 from qkit.training import seeded
 
@@ -20,23 +20,11 @@ _MOMENTUM = 0.99  # of BatchNorm; MobileNetV2's 0.999 still remembers its start 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network of a published table.
+    """A network of a published table."""
 
-    Attributes
-    ----------
-    name : str
-        Of its constructor in ``tf.keras.applications``.
-    module : str
-        Of its ``preprocess_input``, in ``tf.keras.applications``.
-    image_size : int
-        Pixels, height and width, at which the published figures were measured.
-    published_name : str
-        In the published table.
-    """
-
-    name: str
-    module: str
-    image_size: int
+    name: str  # of its constructor in tf.keras.applications
+    module: str  # of its preprocess_input, there
+    image_size: int  # pixels, height and width, at which the published figures were measured
     published_name: str
 
     def preprocess(self, pixels):
@@ -46,19 +34,15 @@ class Architecture:
 
 # The published ResNets are TF-Slim's, whose figures are of 299 pixels, not of Keras's default 224:
 # https://github.com/google-research/tf-slim/tree/main, footnote of the table of checkpoints.
-ARCHITECTURES = MappingProxyType(
-    {
-        architecture.name: architecture
-        for architecture in (
-            Architecture("MobileNet", "mobilenet", 224, "Mobilenet-v1-1-224"),
-            Architecture("MobileNetV2", "mobilenet_v2", 224, "Mobilenet-v2-1-224"),
-            Architecture("InceptionV3", "inception_v3", 299, "Inception_v3"),
-            Architecture("ResNet101V2", "resnet_v2", 299, "Resnet_v2_101"),
-            Architecture("ResNet50V2", "resnet_v2", 299, "Resnet-v2 50"),
-            Architecture("NASNetMobile", "nasnet", 224, "Nasnet-Mobile"),
-        )
-    }
+_NETWORKS = (
+    Architecture("MobileNet", "mobilenet", 224, "Mobilenet-v1-1-224"),
+    Architecture("MobileNetV2", "mobilenet_v2", 224, "Mobilenet-v2-1-224"),
+    Architecture("InceptionV3", "inception_v3", 299, "Inception_v3"),
+    Architecture("ResNet101V2", "resnet_v2", 299, "Resnet_v2_101"),
+    Architecture("ResNet50V2", "resnet_v2", 299, "Resnet-v2 50"),
+    Architecture("NASNetMobile", "nasnet", 224, "Nasnet-Mobile"),
 )
+ARCHITECTURES = MappingProxyType({network.name: network for network in _NETWORKS})
 
 
 def architecture(name, *, weights=None, seed=0, image_size=None):
@@ -69,18 +53,17 @@ def architecture(name, *, weights=None, seed=0, image_size=None):
     name : str
         A name in `ARCHITECTURES`.
     weights : None, "imagenet", str or Path
-        None draws them: size and latency do not depend on their values. "imagenet" downloads the
-        trained ones through Keras. A path names a file with weights of this network.
+        None draws them, as size and latency do not depend on them; "imagenet" downloads the trained
+        ones through Keras; a path names a file of them.
     seed : int
-        Of the weights that are drawn; the same seed gives the same to the last bit.
+        Of the weights that are drawn.
     image_size : int, optional
-        Pixels, height and width; by default those of the published figures.
+        Pixels; by default those of the published figures.
 
     Returns
     -------
     tf.keras.Model
-        Input float32 of shape (n, image_size, image_size, 3), on the scale of
-        ``ARCHITECTURES[name].preprocess``; output probabilities of shape (n, 1000). Not compiled.
+        From images on the scale of ``ARCHITECTURES[name].preprocess`` to 1,000 probabilities.
 
     Examples
     --------
@@ -98,16 +81,15 @@ def architecture(name, *, weights=None, seed=0, image_size=None):
         return _downloaded(name, size)
     model = _built(name, size, None, seed)
     if weights is not None:
-        _load(model, weights)
+        model.load_weights(str(weights))
     return model
 
 
 def settle_batch_norm(model, x):
     """Give the BatchNorm layers of a model the statistics of a batch, in place and in one pass.
 
-    Untrained ones take mean 0 and variance 1 for granted, whatever flows; in a deep network of
-    drawn weights that lets activations fade from layer to layer, until their grids have steps too
-    small for the integer kernels. A network with trained weights needs none of this.
+    Untrained ones take mean 0 and variance 1 for granted, so that in a deep network of drawn
+    weights activations fade from layer to layer, until the integer kernels refuse their grids.
 
     Parameters
     ----------
@@ -124,13 +106,8 @@ def settle_batch_norm(model, x):
     >>> bool(model.get_layer("stem_bn").moving_mean.numpy().any())
     True
     """
-    require_keras_2_model(model, what="settle_batch_norm")
-    shape, _ = single_shapes(model, what="settle_batch_norm")
-    x = validate.images(x, shape, what="settle_batch_norm: x")
     kind = tensorflow().keras.layers.BatchNormalization
     momenta = {layer: layer.momentum for layer in model.submodules if isinstance(layer, kind)}
-    if not momenta:
-        raise ValueError(f"settle_batch_norm: {model.name!r} has no BatchNormalization layer.")
     try:
         for layer in momenta:
             layer.momentum = 0.0  # the batch's statistics take the place of the old ones
@@ -196,15 +173,3 @@ def _downloaded(name, size):
         ) from error
     finally:
         socket.setdefaulttimeout(patience)
-
-
-def _load(model, path):
-    try:
-        with quiet():
-            model.load_weights(str(path))
-    except Exception as error:  # formats fail in ways of their own
-        text = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(
-            f"architecture: {path} does not hold the weights of {model.name!r} ({text}). Save "
-            "them with model.save_weights, or take Keras's own file for this network."
-        ) from error

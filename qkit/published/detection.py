@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import zoom
+from scipy.special import expit
 
 from qkit._tensorflow import tensorflow
 from qkit.data import Dataset
@@ -173,8 +174,6 @@ def decode(outputs):
 
     A cell says where its centre lies, how much larger than the anchor it is, and its scores.
     """
-    from scipy.special import expit
-
     tf = tensorflow()
     cell = np.stack(np.mgrid[:CELLS, :CELLS], axis=-1)
     centre = (cell + expit(outputs[..., :2])) * _CELL
@@ -199,28 +198,24 @@ def decode(outputs):
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What was found: its scene, its class, its box (top, left, bottom, right) and how sure."""
+    """What was found."""
 
     scene: np.ndarray
     category: np.ndarray
-    box: np.ndarray
-    score: np.ndarray
+    box: np.ndarray  # top, left, bottom, right
+    score: np.ndarray  # how sure
 
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """Detections held against the truth: all that average precision depends on.
+    """Detections held against the truth: all that average precision depends on."""
 
-    A row of `scene` and `right` has the detections of a class, the surest first, filled up with a
-    scene that is not there; `objects` counts, by scene and class, what there is to be found.
-    """
-
-    scene: np.ndarray
-    right: np.ndarray
-    objects: np.ndarray
+    scene: np.ndarray  # by class and rank, the surest first, filled up with one that is not there
+    right: np.ndarray  # by class and rank, whether it finds an object
+    objects: np.ndarray  # by scene and class, how many there are to be found
 
 
-def match(detections, scene, category, box, *, scenes, classes, least_iou=0.5):
+def match(detections, scene, category, box, *, scenes, classes=CLASSES, least_iou=0.5):
     """Match detections to objects, as COCO does, https://github.com/cocodataset/cocoapi.
 
     The surest chooses first: of the objects still free, the one that it overlaps most.
@@ -228,8 +223,8 @@ def match(detections, scene, category, box, *, scenes, classes, least_iou=0.5):
     order = np.argsort(-detections.score, kind="stable")
     right = np.zeros(len(order), bool)
     objects = {}
-    for i in range(len(scene)):
-        objects.setdefault((scene[i], category[i]), []).append(i)
+    for i, place in enumerate(zip(scene, category, strict=True)):
+        objects.setdefault(place, []).append(i)
     for i in order:
         free = objects.get((detections.scene[i], detections.category[i]))
         if free:
@@ -239,13 +234,13 @@ def match(detections, scene, category, box, *, scenes, classes, least_iou=0.5):
                 free.pop(overlaps.argmax())
     ranked = [order[detections.category[order] == c] for c in range(classes)]
     most = max(map(len, ranked))
-    rows = np.full((classes, most), scenes), np.zeros((classes, most), bool)
-    for c, found in enumerate(ranked):
-        rows[0][c, : len(found)] = detections.scene[found]
-        rows[1][c, : len(found)] = right[found]
+    found_in, found = np.full((classes, most), scenes), np.zeros((classes, most), bool)
+    for c, ranks in enumerate(ranked):
+        found_in[c, : len(ranks)] = detections.scene[ranks]
+        found[c, : len(ranks)] = right[ranks]
     count = np.zeros((scenes, classes), np.int64)
     np.add.at(count, (scene, category), 1)
-    return Matches(*rows, count)
+    return Matches(found_in, found, count)
 
 
 def mean_average_precision(matches, weights):
@@ -279,15 +274,8 @@ def tallies(outputs, digits, *, least_iou=0.5):
     """Return which detections find a digit that is there, by an overlap of `least_iou`."""
     scene, row = np.nonzero(digits[:, :, 0] != NOTHING)
     true = digits[scene, row]
-    return match(
-        decode(outputs),
-        scene,
-        true[:, 0].astype(int),
-        true[:, 1:],
-        scenes=len(digits),
-        classes=CLASSES,
-        least_iou=least_iou,
-    )
+    truth = scene, true[:, 0].astype(int), true[:, 1:]
+    return match(decode(outputs), *truth, scenes=len(digits), least_iou=least_iou)
 
 
 MEAN_AVERAGE_PRECISION = Metric("mAP (IoU = 0.5)", "", True, tallies, mean_average_precision)

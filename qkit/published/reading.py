@@ -5,7 +5,6 @@ import numpy as np
 from qkit._tensorflow import tensorflow
 from qkit.data import Dataset
 from qkit.evaluate.accuracy import Metric, ratio
-from qkit.validate import choice
 
 COLUMNS = 96
 SYMBOLS = "0123456789 "
@@ -14,6 +13,7 @@ _MOST_DIGITS = 3  # of a number
 _DIGIT_GAPS = (0, 2)  # columns, smallest and largest
 _NUMBER_GAPS = (5, 8)
 _PADDING = -1
+_UNITS = 64  # of the recurrent network's layers
 
 
 def data(images):
@@ -63,7 +63,7 @@ def strip_cnn(*, seed=0):
     )
 
 
-def unrolled_rnn(*, cell="lstm", units=64, seed=0):
+def unrolled_rnn(*, cell="lstm", seed=0):
     """Return a small relative of DeepSpeech 0.5.1 (Hannun et al., 2014), unrolled step by step.
 
     The file holds the operators of the recurrent layer once for each of the 48 steps.
@@ -71,20 +71,19 @@ def unrolled_rnn(*, cell="lstm", units=64, seed=0):
     keras = tensorflow().keras
     layers = keras.layers
     cells = {"lstm": layers.LSTM, "gru": layers.GRU, "simple": layers.SimpleRNN}
-    choice(cell, cells, name="unrolled_rnn: cell")
     seeds = iter(range(100 * seed, 100 * seed + 100))
 
     def glorot():
         return keras.initializers.GlorotUniform(next(seeds))
 
-    def dense(name, size=units, activation="relu"):
+    def dense(name, size=_UNITS, activation="relu"):
         return layers.Dense(size, activation=activation, kernel_initializer=glorot(), name=name)
 
     window = layers.Conv1D(  # a dense layer over nine columns, at every other one
-        units, 9, 2, "same", activation="relu", kernel_initializer=glorot(), name="window"
+        _UNITS, 9, 2, "same", activation="relu", kernel_initializer=glorot(), name="window"
     )
     recurrent = cells[cell](
-        units,
+        _UNITS,
         return_sequences=True,
         unroll=True,
         kernel_initializer=glorot(),

@@ -6,7 +6,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from qkit import validate
 from qkit.data import drawn
 from qkit.evaluate.accuracy import Metric, accuracy, ratio
 from qkit.evaluate.significance import paired
@@ -21,10 +20,6 @@ from qkit.training import fit
 _CALIBRATION_ITEMS = 300
 
 
-def _as_they_are(images):
-    return images
-
-
 @dataclass(frozen=True)
 class Relative:
     """A lesson for a small network that does what a published one does, on data made from MNIST.
@@ -33,15 +28,14 @@ class Relative:
     ----------
     name : str
     published : (str, str) or None
-        Model and metric in `qk.published.int16_activations()` that it is a relative of.
+        Model and metric in `qk.published.int16_activations()`.
     build : callable
         From a keyword `seed` to an untrained Keras 2 model.
     metric : Metric
-        By which its outputs are judged.
     epochs, batch_size : int
     learning_rate : float
-    data : callable
-        From a `Dataset` of images to that of the lesson; seeded. By default the images themselves.
+    data : callable or None
+        From a `Dataset` of images to that of the lesson; None for the images themselves.
     loss : callable or None
         For `qk.fit`; None for the cross-entropy of classes.
     """
@@ -53,7 +47,7 @@ class Relative:
     epochs: int
     batch_size: int = 32
     learning_rate: float = 1e-3
-    data: Callable = _as_they_are
+    data: Callable | None = None
     loss: Callable | None = None
 
 
@@ -98,23 +92,14 @@ RELATIVES = MappingProxyType({relative.name: relative for relative in _LESSONS})
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Int16Effect(Result):
-    """One network with float32, int8 and int16 activations, on the same test items.
-
-    Attributes
-    ----------
-    relative : Relative
-    scores : mapping of str to Score
-        Of "float32", "int8" and "int16".
-    paired : mapping of str to PairedScores
-        Of "int8" and "int16", against "float32".
-    models : mapping of str to bytes
-        The .tflite files, by the same names.
-    """
+    """One network with float32, int8 and int16 activations, on the same test items."""
 
     relative: Relative
-    scores: MappingProxyType
-    paired: MappingProxyType
-    models: MappingProxyType
+    scores: MappingProxyType  # of "float32", "int8" and "int16"
+    paired: MappingProxyType  # of "int8" and "int16", against "float32"
+    models: MappingProxyType  # the .tflite files, by the names of the scores
+
+    _repr_html_ = None  # it is shown by its line
 
     @property
     def lost(self):
@@ -135,16 +120,6 @@ class Int16Effect(Result):
         factor = -100 if self.relative.metric.higher_is_better else 100
         return {name: float(factor * (row[name] - row["float32"])) for name in ("int8", "int16")}
 
-    def to_frame(self):
-        """Return a DataFrame with one row per kind of activation."""
-        import pandas as pd
-
-        scores, changes = (
-            pd.concat({name: result.to_frame() for name, result in results.items()}).droplevel(1)
-            for results in (self.scores, self.paired)
-        )
-        return scores.join(changes).rename_axis("activations")
-
     def summary(self):
         """Say in one line what int8 costs and int16 gives back."""
         changes = (f"{name} {change.summary()}" for name, change in self.paired.items())
@@ -156,8 +131,8 @@ def int16_effect(relative, images, *, seed=0, cache=True):
 
     Parameters
     ----------
-    relative : str or Relative
-        A name in `RELATIVES`, or a lesson of your own.
+    relative : Relative
+        One of `RELATIVES`, or a lesson of your own.
     images : Dataset
         From which the lesson makes its data.
     seed : int
@@ -176,20 +151,10 @@ def int16_effect(relative, images, *, seed=0, cache=True):
     >>> int16_effect(own, qk.load_data("digits"), cache=False).scores["int8"].n
     500
     """
-    if not isinstance(relative, Relative):
-        relative = RELATIVES[validate.choice(relative, RELATIVES, name="int16_effect: relative")]
-    data = relative.data(images)
+    data = relative.data(images) if relative.data else images
     model = relative.build(seed=seed)
-    fit(
-        model,
-        data,
-        epochs=relative.epochs,
-        batch_size=relative.batch_size,
-        learning_rate=relative.learning_rate,
-        loss=relative.loss,
-        seed=seed,
-        cache=cache,
-    )
+    settings = {name: getattr(relative, name) for name in ("epochs", "batch_size", "learning_rate")}
+    fit(model, data, **settings, loss=relative.loss, seed=seed, cache=cache)
     calibration = drawn(data.x_train, _CALIBRATION_ITEMS)
     models = {
         "float32": convert(model, "float32"),
@@ -214,8 +179,8 @@ def int16_table(effects):
     Returns
     -------
     pandas.DataFrame
-        Two rows a network, published and here, where there is a published one: metric, float32,
-        int8 and int16 as they are, and what int8 and int16 lose, in words with the interval.
+        One row for what is here, and one for what is published, if it is: the scores as they are,
+        and what int8 and int16 lose, in words with the interval.
     """
     import pandas as pd
 

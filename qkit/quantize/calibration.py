@@ -1,10 +1,4 @@
-"""Choosing a range from a sample: what to span, and what to cut off.
-
-Each function takes a stream of batches, looks at every batch once and keeps none, so that memory
-does not grow with the sample; or a `Histogram` that was filled with them before. Each returns
-(low, high), for the `range` of `choose_qparams`; or goes there itself:
-``choose_qparams(x, range=calibration.mse)``.
-"""
+"""Choosing a range from a sample, a stream of batches of which none is kept: what to cut off."""
 
 import itertools
 from functools import partial
@@ -23,7 +17,7 @@ def min_max(batches):
 
     Parameters
     ----------
-    batches : iterable of array_like of floating point, or Histogram
+    batches : iterable of array_like, or Histogram
 
     Returns
     -------
@@ -43,14 +37,14 @@ def percentile(batches, percent=99.99):
 
     Parameters
     ----------
-    batches : iterable of array_like of floating point, or Histogram
+    batches : iterable of array_like, or Histogram
     percent : float
         Share of the values inside, above 0 to 100.
 
     Returns
     -------
     (float, float)
-        True to within one bin of the histogram, at most 1/2048 of the range.
+        True to within 1/2048 of the range.
 
     Examples
     --------
@@ -74,7 +68,7 @@ def mse(batches, *, bits=8, symmetric=False):
 
     Parameters
     ----------
-    batches : iterable of array_like of floating point, or Histogram
+    batches : iterable of array_like, or Histogram
     bits : int
         Of the grid, 2 to 16: the coarser, the more is clipped.
     symmetric : bool
@@ -83,14 +77,6 @@ def mse(batches, *, bits=8, symmetric=False):
     Returns
     -------
     (float, float)
-        The best of 12 × 12 pairs of ends; then of 100 shares of each end in turn, and of what lies
-        about it.
-
-    Notes
-    -----
-    A bin's error is that of its mean: what its values scatter about it is the same on every grid.
-    Where bins are wider than a quarter of a step, it is the step's mean, step² / 12. Values that
-    are exactly 0 cost nothing.
 
     Examples
     --------
@@ -121,7 +107,7 @@ def entropy(batches, *, bits=8):
 
     Parameters
     ----------
-    batches : iterable of array_like of floating point, or Histogram
+    batches : iterable of array_like, or Histogram
     bits : int
         Of the grid, 2 to 16.
 
@@ -132,9 +118,7 @@ def entropy(batches, *, bits=8):
 
     References
     ----------
-    S. Migacz, "8-bit inference with TensorRT", GTC 2017: thresholds on the magnitude, values
-    beyond it counted in the last bin, levels spread over the bins that are not empty. Values that
-    are exactly 0 are left out, as they are on every grid.
+    S. Migacz, "8-bit inference with TensorRT", GTC 2017; exact zeros are left out.
 
     Examples
     --------
@@ -165,12 +149,11 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
 
     Parameters
     ----------
-    batches : iterable of array_like of floating point, or Histogram
+    batches : iterable of array_like, or Histogram
     decay : float
         Share of the range that is kept at each batch, in [0, 1).
     start : (float, float)
-        The range before the first batch. With a decay of 0.999, half of it is still there after
-        693 batches.
+        The range before the first batch; after 693 batches, half of it is still there.
 
     Returns
     -------
@@ -203,7 +186,10 @@ def _tried(full, end, nearby):
 
 
 def _squared_error(found, low, high, *, bits, symmetric=False):
-    """Return the summed squared error of a grid from low to high, estimated from a histogram."""
+    """Return the summed squared error of a grid from low to high, each bin taken by its mean.
+
+    Where bins are wider than a quarter of a step, it is the step's mean error, step² / 12.
+    """
     steps = 2**bits - 1 - symmetric
     step = max((high - low) / steps, np.finfo(np.float64).tiny)
     zero_point = steps // 2 if symmetric else np.rint(-low / step)

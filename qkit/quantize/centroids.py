@@ -13,11 +13,10 @@ _LEAST_PROBABILITY = 0.01
 def initial_centroids(weights, clusters, init="kmeans++", *, seed=0):
     """Return where the centroids start: ascending, some may be equal; shape (clusters,), float32.
 
-    They are by S. Han, H. Mao, W. J. Dally, "Deep compression", ICLR 2016, and D. Arthur, S.
-    Vassilvitskii, "k-means++", SODA 2007. "linear" and "density" give the numbers of
-    tensorflow-model-optimization; the draws of the others, by `seed`, follow the same rule.
+    As tensorflow-model-optimization has them: S. Han, H. Mao, W. J. Dally, "Deep compression",
+    ICLR 2016; D. Arthur, S. Vassilvitskii, "k-means++", SODA 2007.
     """
-    weights = _filled(weights, what="initial_centroids")
+    weights = np.ravel(validate.values(weights, what="initial_centroids"))
     clusters = validate.whole(clusters, name="initial_centroids: clusters")
     start = INITS[validate.choice(init, INITS, name="initial_centroids: init")]
     found = start(weights, clusters, np.random.default_rng(seed))
@@ -29,8 +28,6 @@ def nearest_centroid(weights, centroids):
 
     In one dimension only the neighbours on either side can be nearest.
     """
-    weights = validate.values(weights, what="nearest_centroid: weights")
-    centroids = _filled(centroids, what="nearest_centroid: centroids")
     levels, position = np.unique(centroids, return_index=True)
     above = np.searchsorted(levels, weights).clip(max=levels.size - 1)
     below = np.maximum(above - 1, 0)
@@ -46,10 +43,8 @@ def kmeans_steps(weights, centroids, steps):
     Each moves to the mean of the weights that are nearest to it, and stays where there are none
     (S. P. Lloyd, 1982). tensorflow-model-optimization trains them by the gradient of the loss.
     """
-    weights = _filled(weights, what="kmeans_steps: weights")
-    centroids = _filled(centroids, what="kmeans_steps: centroids")
     steps = validate.whole(steps, name="kmeans_steps: steps", least=0)
-    weights = np.sort(weights)  # neighbours are looked up faster one after the other
+    weights = np.sort(weights, axis=None)  # neighbours are looked up faster one after the other
     path = np.empty((steps + 1, centroids.size), np.float32)
     path[0] = centroids
     for step in range(steps):
@@ -73,9 +68,7 @@ def _random(weights, clusters, rng):
 def _density(weights, clusters, rng):
     """Where the share of smaller weights passes evenly spaced levels, on 30 nodes.
 
-    tensorflow-model-optimization promises to interpolate between the nodes and does not: it solves
-    its line for the wrong ordinate and gets the upper node back. Levels that pass within one pair
-    of nodes thus become one centroid, so that fewer values are in use than were asked for.
+    tensorflow-model-optimization does not interpolate between nodes: fewer values may be in use.
     """
     gap = np.float32(_DENSITY_GAP)
     low, high = weights.min() - gap, weights.max() + gap
@@ -117,10 +110,3 @@ INITS = {
     "density": _density,
     "kmeans++": _kmeans_plus_plus,
 }
-
-
-def _filled(x, *, what):
-    x = np.ravel(validate.values(x, what=what))
-    if x.size == 0:
-        raise ValueError(f"{what}: there are no values.")
-    return x

@@ -9,9 +9,7 @@ from scipy.special import gammaln
 from qkit.quantize.magnitude import KEPT_OF_FOUR, fours
 from qkit.result import Result
 
-# zlib's own default and that of gzip and zip. `qk.size` takes level 9, which on pruned weights
-# saves a few per cent more in ten times the time.
-_LEVEL = 6
+_LEVEL = 6  # of zlib, gzip and zip; 9, which `qk.size` takes, saves little in ten times the time
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -22,18 +20,14 @@ class StoredBytes(Result):
     deflated_bytes: int
     entropy_bytes: float  # each array by itself; a code that sees patterns can need less
 
+    _repr_html_ = None  # it is shown by its line
+
     @property
     def by_way(self):
         """The bytes by way of storing, in words."""
         names = ("raw", "deflated", "entropy floor")
         counts = (self.raw_bytes, self.deflated_bytes, self.entropy_bytes)
         return dict(zip(names, counts, strict=True))
-
-    def to_frame(self):
-        """Return a DataFrame with one row per way of storing."""
-        import pandas as pd
-
-        return pd.DataFrame({"size_bytes": self.by_way}).rename_axis("stored")
 
     def summary(self):
         """Say in one line what they take."""
@@ -59,13 +53,13 @@ def kib(size_bytes):
 
 def sparsity(x):
     """Return the share of values that are exactly zero; −0.0 is one."""
-    x = _filled(x, what="sparsity")
+    x = np.asarray(x)
     return float(1 - np.count_nonzero(x) / x.size)
 
 
 def distinct_values(x):
     """Return how many different values there are; 0.0 and −0.0 are one."""
-    return _counts(_filled(x, what="distinct_values")).size
+    return _counts(np.asarray(x)).size
 
 
 def entropy_bits(x):
@@ -73,7 +67,7 @@ def entropy_bits(x):
 
     As much needs a code that takes one value after the other and knows how often each occurs.
     """
-    x = _filled(x, what="entropy_bits")
+    x = np.asarray(x)
     return float(_spent_bits(_counts(x)) / x.size)
 
 
@@ -82,10 +76,7 @@ def two_of_four_share(x):
 
     In a .tflite file that axis counts inputs; what is left over at its end is one group more.
     """
-    x = _filled(x, what="two_of_four_share")
-    if x.ndim == 0:
-        raise ValueError("two_of_four_share: a single value has no neighbours; give an array.")
-    left = np.count_nonzero(fours(x != 0), axis=-1)
+    left = np.count_nonzero(fours(np.asarray(x) != 0), axis=-1)
     return float(np.mean(left <= KEPT_OF_FOUR))
 
 
@@ -95,22 +86,11 @@ def entropy_coded_bytes(stored):
     First comes which of them are zero, and of which sign (a file tells 0.0 and −0.0 apart), then
     the others, in the cheapest of three ways: as they are, as symbols, or each of their bytes with
     a code of its own (floating-point numbers seldom repeat, but their exponents do). Each code
-    spends −log2(p) bits on what has the frequency p, and the table that the decoder needs is paid
-    for: which symbols occur, and how often.
+    spends −log2(p) bits on what has the frequency p (Shannon, 1948), and the decoder's table of
+    which symbols occur, and how often, is paid for by counting (Cover, 1973).
 
-    Notes
-    -----
-    For int8 this is the entropy of the values, and a table. It bounds every code that knows of a
-    value no more than the table, such as Huffman's, and arithmetic coding comes within a byte or
-    two of it. It bounds no code that looks at several values together: deflate and zstd also name
-    earlier strings, and go below where the weights repeat in patterns. A table that is learned on
-    the way, or fixed beforehand, can cost less than ours.
-
-    References
-    ----------
-    C. E. Shannon, "A mathematical theory of communication", Bell System Technical Journal 27
-    (1948). The table by counting, as T. Cover, "Enumerative source encoding", IEEE Transactions on
-    Information Theory 19 (1973).
+    It bounds every code that knows of a value no more than this table, such as Huffman's. Deflate
+    looks at several values together, and goes below where weights repeat in patterns.
     """
     bits = np.ascontiguousarray(stored).ravel()
     bits = bits.view(f"u{bits.itemsize}")
@@ -158,10 +138,3 @@ def _counts(x):
     """
     x = x.astype(np.float32) if x.dtype == np.float16 else x
     return np.unique(x, return_counts=True)[1]
-
-
-def _filled(x, *, what):
-    x = np.asarray(x)
-    if x.size == 0:
-        raise ValueError(f"{what}: there are no values; the shape is {x.shape}.")
-    return x

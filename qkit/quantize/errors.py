@@ -24,12 +24,7 @@ class QuantizationError(Result):
     clipping_share: float  # of the squared error: what these make up; the rest is rounding
     n: int  # values
 
-    def to_frame(self):
-        """Return a DataFrame of one row."""
-        import pandas as pd
-
-        names = ("sqnr_db", "rmse_steps", "clipped_share", "clipping_share", "n")
-        return pd.DataFrame([{name: getattr(self, name) for name in names}])
+    _repr_html_ = None  # it is shown by its line
 
     def summary(self):
         """Say in one line how much is lost, and by what."""
@@ -52,14 +47,7 @@ class GridFit(Result):
     value_share: np.ndarray  # (105,), float64: of the values in each bin
     error_density: np.ndarray  # (60,), float64: in steps; about 1 from −½ to ½ by rounding alone
 
-    def to_frame(self):
-        """Return a DataFrame of one row: the grid's ends and the error."""
-        import pandas as pd
-
-        grid = self.qparams
-        ends = {"low": grid.low.min(), "high": grid.high.max()}
-        row = {"bits": grid.bits, "scales": grid.scale.size, **ends}
-        return pd.DataFrame([row]).join(self.error.to_frame())
+    _repr_html_ = None
 
     def summary(self):
         """Say in one line what the grid is, and what it costs."""
@@ -94,12 +82,11 @@ def quantization_error(x, qparams):
     low, high = (qparams.low - half)[:, None], (qparams.high + half)[:, None]
     signal, noise = np.zeros(shape[1]), np.zeros(shape[1])
     clipped, clipping = 0, 0.0
-    for part in block_slices(shape):  # double precision for a block at a time
-        block, channels = values[part], part[1]
-        squares = np.square(np.subtract(approximation[part], block, dtype=np.float64))
+    for part, signals, squares in _squares(values, approximation):
+        channels = part[1]
+        signal[channels] += signals.sum(axis=(0, 2))
         noise[channels] += squares.sum(axis=(0, 2))
-        signal[channels] += np.square(block, dtype=np.float64).sum(axis=(0, 2))
-        beyond = (block < low[channels]) | (block > high[channels])
+        beyond = (values[part] < low[channels]) | (values[part] > high[channels])
         clipped += np.count_nonzero(beyond)
         clipping += squares[beyond].sum()
     steps_squared = noise / np.square(qparams.scale, dtype=np.float64)
@@ -141,11 +128,11 @@ def sqnr_db(x, approximation):
         raise ValueError(
             f"sqnr_db: the shapes must be equal, got {x.shape} and {approximation.shape}."
         )
+    values, others = (v.reshape(1, 1, -1) for v in (x, approximation))
     signal = noise = 0.0
-    for _, _, part in block_slices((1, 1, x.size)):
-        block = x.ravel()[part].astype(np.float64)
-        signal += np.square(block).sum()
-        noise += np.square(block - approximation.ravel()[part]).sum()
+    for _, kept, lost in _squares(values, others):
+        signal += kept.sum()
+        noise += lost.sum()
     return float(_decibels(signal, noise))
 
 
@@ -182,6 +169,14 @@ def grid_fit(x, qparams):
         value_share=values / x.size,
         error_density=errors / x.size / np.diff(STEP_EDGES),
     )
+
+
+def _squares(values, approximation):
+    """Yield blocks, and squares of values and of errors in double precision, a block at a time."""
+    for part in block_slices(values.shape):
+        block = values[part]
+        errors = np.subtract(approximation[part], block, dtype=np.float64)
+        yield part, np.square(block, dtype=np.float64), np.square(errors)
 
 
 def _decibels(signal, noise):

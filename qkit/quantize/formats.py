@@ -1,17 +1,15 @@
-"""Shorter number formats: what they keep of values, and of one value to the last bit."""
+"""Shorter number formats: what each keeps of a value, to the last bit."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from qkit import validate
 from qkit.quantize.grid import choose_qparams, dequantize, quantize
 from qkit.result import Result
 
 FLOATS = {"float32": (8, 23), "float16": (5, 10), "bfloat16": (8, 7)}  # exponent, fraction bits
 INTEGERS = {"int16": 16, "int8": 8, "int4": 4}
-_SHORTER = ("float16", "bfloat16", "float8_e4m3", "float8_e5m2")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -56,17 +54,11 @@ class Numbers(Result):
     high: float
     rows: tuple  # of Number
 
+    _repr_html_ = None  # it is shown by its line
+
     def __getitem__(self, name):
         """Return the Number of a format."""
         return next(row for row in self.rows if row.format == name)
-
-    def to_frame(self):
-        """Return a DataFrame with one row per format."""
-        import pandas as pd
-
-        columns = ("bits", "stored", "error", "relative_error", "below", "above", "spacing")
-        rows = [{name: getattr(row, name) for name in (*columns, "beyond")} for row in self.rows]
-        return pd.DataFrame(rows, index=pd.Index([row.format for row in self.rows], name="format"))
 
     def summary(self):
         """Say what the shorter formats keep, how far off, and which is closer."""
@@ -78,46 +70,6 @@ class Numbers(Result):
             f"{_said(half)}; {_said(brain)}. On {_minus(f'{self.low:g} … {self.high:g}')}, "
             f"{'; '.join(integers)}."
         )
-
-
-def round_to_float(x, name):
-    """Return the numbers of a shorter floating-point format that are nearest to real values.
-
-    Parameters
-    ----------
-    x : array_like of floating point
-        Finite.
-    name : {"float16", "bfloat16", "float8_e4m3", "float8_e5m2"}
-
-    Returns
-    -------
-    ndarray of the shape of `x`, float32
-        Values that the format cannot reach become infinite; float8_e4m3 has no infinity, so they
-        become its largest number, 448.
-
-    References
-    ----------
-    IEEE 754-2019 (float16); P. Micikevicius et al., "FP8 formats for deep learning" (2022), which
-    became the Open Compute Project's OFP8 (both eight-bit formats).
-
-    Examples
-    --------
-    >>> round_to_float(np.float32([0.123456789, 70000.0]), "float16")
-    array([0.12347412,        inf], dtype=float32)
-    >>> round_to_float(np.float32([0.123456789, 70000.0]), "float8_e4m3").tolist()
-    [0.125, 448.0]
-    """
-    import ml_dtypes  # NumPy knows the formats by name from here on
-
-    validate.choice(name, _SHORTER, name="round_to_float: the format")
-    x = validate.values(x, what="round_to_float")
-    dtype = name
-    if name == "float8_e4m3":
-        dtype = "float8_e4m3fn"  # finite numbers only
-        largest = float(ml_dtypes.finfo(dtype).max)
-        x = np.clip(x, -largest, largest)
-    with np.errstate(over="ignore"):
-        return x.astype(dtype).astype(np.float32)
 
 
 def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
@@ -138,8 +90,7 @@ def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
 
     References
     ----------
-    IEEE 754-2019: the fields of binary floating point, and ties to the even fraction. bfloat16 is
-    float32 with 16 fraction bits less.
+    IEEE 754-2019: the fields of binary floating point, and ties to the even fraction.
 
     Examples
     --------
@@ -157,14 +108,11 @@ def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
             f"nearest_numbers: the range must be finite, its low end below its high end, got {low} "
             f"to {high}."
         )
-    floats = [_nearest_float(name, value) for name in FLOATS]
-    integers = [
-        _nearest_integer(
-            name, value, choose_qparams([0.0], bits=bits, symmetric=symmetric, range=(low, high))
-        )
-        for name, bits in INTEGERS.items()
-    ]
-    return Numbers(value, min(low, 0.0), max(high, 0.0), (*floats, *integers))
+    rows = [_nearest_float(name, value) for name in FLOATS]
+    for name, bits in INTEGERS.items():
+        grid = choose_qparams([0.0], bits=bits, symmetric=symmetric, range=(low, high))
+        rows.append(_nearest_integer(name, value, grid))
+    return Numbers(value, min(low, 0.0), max(high, 0.0), tuple(rows))
 
 
 def _nearest_float(name, value):

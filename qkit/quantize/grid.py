@@ -1,8 +1,4 @@
-"""The grid of TensorFlow Lite: real = (q − zero_point) · scale, in NumPy.
-
-Which values share a scale is a granularity; a grid is chosen by `choose_qparams`, values go onto
-it by `quantize` and back by `dequantize`; `fake_quantize` does both, and stays on the real axis.
-"""
+"""The grid of TensorFlow Lite in NumPy: real = (q − zero_point) · scale, chosen and applied."""
 
 import math
 from dataclasses import dataclass
@@ -13,8 +9,7 @@ from qkit import validate
 from qkit.quantize.blocks import round_by_blocks
 from qkit.result import Result
 
-# Narrower ranges are widened, as the converter does: nothing can be divided by a scale of 0.
-_NARROWEST_RANGE = 1e-6
+_NARROWEST_RANGE = 1e-6  # narrower ones are widened, as the converter does: no scale is 0
 
 
 @dataclass(frozen=True)
@@ -70,9 +65,9 @@ class QParams(Result):
     qmin: int
     qmax: int
     granularity: object = PerTensor()
-    # Steps a unit, where values are multiplied by them and not divided by `scale`: TensorFlow's
-    # operator for channels does so, and rounds some values near a tie otherwise.
-    inverse: np.ndarray | None = None
+    inverse: np.ndarray | None = None  # steps a unit, where values are multiplied by them instead
+
+    _repr_html_ = None  # it is shown by its line
 
     @property
     def bits(self):
@@ -87,12 +82,12 @@ class QParams(Result):
 
     @property
     def low(self):
-        """Smallest real number of each grid; ndarray of shape (channels,), float32."""
+        """Smallest real number of each grid."""
         return (self.qmin - self.zero_point).astype(np.float32) * self.scale
 
     @property
     def high(self):
-        """Largest real number of each grid; ndarray of shape (channels,), float32."""
+        """Largest real number of each grid."""
         return (self.qmax - self.zero_point).astype(np.float32) * self.scale
 
     def laid_out(self, shape):
@@ -104,13 +99,6 @@ class QParams(Result):
                 f"the grid has {self.scale.size}. Was it chosen for another tensor?"
             )
         return blocks
-
-    def to_frame(self):
-        """Return a DataFrame with one row per channel."""
-        import pandas as pd
-
-        names = ("scale", "zero_point", "low", "high")
-        return pd.DataFrame({n: getattr(self, n) for n in names}).rename_axis("channel")
 
     def summary(self):
         """Say in one line what the grid spans, and how fine it is."""
@@ -135,20 +123,16 @@ def choose_qparams(
     bits : int
         2 to 16.
     symmetric : bool
-        Zero point 0 and as many integers on either side (the narrow range, −127 to 127 in 8
-        bits), as TensorFlow Lite has weights and 16-bit activations. Otherwise all 2**bits
-        integers are used and the zero point lies where the range needs it.
+        Zero point 0 and as many integers on either side (−127 to 127 in 8 bits), as TensorFlow
+        Lite has weights and 16-bit activations; otherwise the zero point lies where it must.
     granularity : PerTensor, PerAxis or PerGroup
         Which values share a scale.
     range : (low, high) or callable, optional
-        What the grid must span: smallest and largest value by default; two numbers, or two arrays
-        of shape (channels,); or a function of a stream of batches that returns (low, high), such
-        as those of `qk.calibration`. It is widened until it contains 0.
+        What the grid must span, widened until it contains 0: smallest and largest value by
+        default; two numbers, or two arrays of shape (channels,); or one of `qk.calibration`.
     rule : {"converter", "fake_quant"}
         Whose rounding: a zero point halfway between two integers goes away from zero in the
-        converter of TensorFlow Lite, and up in the operators with which TensorFlow trains
-        (`tf.quantization.fake_quant_with_min_max_vars`, and `…_per_channel` for PerAxis). Their
-        scales are equal.
+        converter of TensorFlow Lite, and up in the operators with which TensorFlow trains.
 
     Returns
     -------
@@ -157,8 +141,7 @@ def choose_qparams(
     References
     ----------
     B. Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-
-    only inference", CVPR 2018: the nudged zero point. TensorFlow Lite 8-bit quantization
-    specification: narrow range and zero point of weights.
+    only inference", CVPR 2018; TensorFlow Lite 8-bit quantization specification.
 
     Examples
     --------
@@ -184,7 +167,7 @@ def choose_qparams(
     steps = np.float32(qmax - qmin)
     scale = (high - low) / steps
     zero_point = np.zeros(scale.size) if symmetric else _nudged(low, scale, qmin, qmax, rule)
-    # TensorFlow's two operators differ: the one for channels multiplies
+    # TensorFlow's two operators differ: the one for channels multiplies, and rounds some ties apart
     by_channel = rule == "fake_quant" and isinstance(granularity, PerAxis)
     inverse = steps / (high - low) if by_channel else None
     return QParams(scale, zero_point.astype(np.int32), qmin, qmax, granularity, inverse)
@@ -243,8 +226,8 @@ def dequantize(q, qparams):
 def fake_quantize(x, qparams):
     """Return the numbers of a grid that are nearest to real values.
 
-    The same as ``dequantize(quantize(x, qparams), qparams)``, in one go. For a grid chosen with
-    ``rule="fake_quant"`` it equals `tf.quantization.fake_quant_with_min_max_vars`, or
+    The same as ``dequantize(quantize(x, qparams), qparams)``. For a grid by
+    ``rule="fake_quant"`` it equals `tf.quantization.fake_quant_with_min_max_vars`, for PerAxis
     `…_per_channel`, to the last bit, where the range is no narrower than 1e-6.
 
     Parameters
@@ -267,13 +250,18 @@ def fake_quantize(x, qparams):
 
 def _ends(x, blocks, range):
     """Return smallest and largest value that the grid of each channel must span."""
-    if range is None or callable(range):
-        x = validate.values(x, what="choose_qparams").reshape(blocks)
-        if x.size == 0:
-            raise ValueError(f"choose_qparams: no values to choose a range from, shape {x.shape}.")
-        if range is None:
-            return x.min(axis=(0, 2)), x.max(axis=(0, 2))
-        return np.array([range([channel]) for channel in x.swapaxes(0, 1)]).T
+    if range is not None and not callable(range):
+        return _given(range, blocks[1])
+    x = validate.values(x, what="choose_qparams").reshape(blocks)
+    if x.size == 0:
+        raise ValueError(f"choose_qparams: no values to choose a range from, shape {x.shape}.")
+    if range is None:
+        return x.min(axis=(0, 2)), x.max(axis=(0, 2))
+    return np.array([range([channel]) for channel in x.swapaxes(0, 1)]).T
+
+
+def _given(range, channels):
+    """Return both ends of a range in numbers, one for all channels or one for each."""
     try:
         low, high = (np.asarray(end, np.float64) for end in range)
     except (TypeError, ValueError):
@@ -285,9 +273,9 @@ def _ends(x, blocks, range):
         raise ValueError(
             f"choose_qparams: range must be finite, the smaller end first, got ({low}, {high})."
         )
-    if not {low.shape, high.shape} <= {(), (blocks[1],)}:
+    if not {low.shape, high.shape} <= {(), (channels,)}:
         raise ValueError(
-            f"choose_qparams: range must hold two numbers or two arrays of shape ({blocks[1]},), "
+            f"choose_qparams: range must hold two numbers or two arrays of shape ({channels},), "
             f"one value a channel, got the shapes {low.shape} and {high.shape}."
         )
     return low, high

@@ -7,24 +7,20 @@ from qkit import validate
 KEPT_OF_FOUR = 2
 
 
-def magnitude_mask(weights, sparsity, pattern=None, *, axis=-1):
+def magnitude_mask(weights, sparsity, pattern=None):
     """Return which weights are kept when the smallest magnitudes are set to 0.
 
     Parameters
     ----------
     weights : array_like of floating point
-        Of one layer. In the layout of a .tflite file the first axis counts output channels and the
-        last one input channels.
+        Of one layer.
     sparsity : float
         Share of the weights to set to 0, from 0 to below 1. Weights as large as the last one kept
         stay too, so that equal magnitudes can leave more. The pattern "2:4" takes no notice of it.
     pattern : None, "2:4" or (rows, columns)
         None chooses each weight by itself. "2:4" keeps the two largest of every four neighbours
-        along `axis`; what is left over at its end counts as four with zeros. Two whole numbers
-        keep or drop blocks of a matrix whole, by the mean of their magnitudes; the last blocks are
-        smaller where the shape is no multiple.
-    axis : int
-        Of "2:4": that of the input channels, along which hardware multiplies.
+        along the last axis, the input channels in a .tflite file. Two whole numbers keep or drop
+        blocks of a matrix whole, by the mean of their magnitudes. What is left over counts too.
 
     Returns
     -------
@@ -33,16 +29,14 @@ def magnitude_mask(weights, sparsity, pattern=None, *, axis=-1):
 
     Notes
     -----
-    Of n weights, max(round(n · (1 − sparsity)), 1) are kept, worked out in float32 and with halves
-    to the even number, as tensorflow-model-optimization does; of blocks likewise. Its blocks are
-    those of the Keras layout, (inputs, outputs): transpose weights and block to compare. Where a
-    block overhangs a matrix by two or more, it measures windows that are shifted against the
-    blocks which it then drops (the padding of "SAME" pooling); here, both are the same.
+    Of n weights, max(round(n · (1 − sparsity)), 1) are kept, in float32 and with halves to the even
+    number, as tensorflow-model-optimization does; of blocks likewise, in the layout of Keras. Where
+    a block overhangs a matrix by two or more, it drops other blocks than it has measured.
 
     References
     ----------
     M. Zhu, S. Gupta, "To prune, or not to prune", 2017. A. Mishra et al., "Accelerating sparse deep
-    neural networks", 2021: two of four. tensorflow-model-optimization, `pruning_impl.py`.
+    neural networks", 2021: two of four.
 
     Examples
     --------
@@ -51,9 +45,6 @@ def magnitude_mask(weights, sparsity, pattern=None, *, axis=-1):
     >>> magnitude_mask(np.float32([[1, 2, 3, 4], [0, -9, 0, -8]]), 0.5, "2:4").astype(int)
     array([[0, 0, 1, 1],
            [0, 1, 0, 1]])
-    >>> magnitude_mask(np.float32([[1, 2, 3, 4], [0, -9, 0, -8]]), 0.75, (1, 2)).astype(int)
-    array([[0, 0, 0, 0],
-           [1, 1, 0, 0]])
     """
     magnitudes = np.abs(validate.values(weights, what="magnitude_mask"))
     if magnitudes.size == 0:
@@ -66,7 +57,7 @@ def magnitude_mask(weights, sparsity, pattern=None, *, axis=-1):
     if pattern is None:
         return magnitudes >= _threshold(magnitudes, sparsity)
     if isinstance(pattern, str) and pattern == "2:4":
-        return _two_of_four(magnitudes, axis)
+        return _two_of_four(magnitudes)
     rows, columns = _block(pattern, magnitudes.shape)
     means = _block_means(_block_means(magnitudes, rows, axis=0), columns, axis=1)
     kept = means >= _threshold(means, sparsity)
@@ -88,19 +79,12 @@ def _threshold(magnitudes, sparsity):
     return np.partition(magnitudes, position, axis=None)[position]
 
 
-def _two_of_four(magnitudes, axis):
-    if magnitudes.ndim == 0 or not -magnitudes.ndim <= axis < magnitudes.ndim:
-        raise ValueError(
-            f"magnitude_mask: axis {axis} does not exist in weights of the shape "
-            f"{magnitudes.shape}."
-        )
-    along = np.moveaxis(magnitudes, axis, -1)
-    groups = fours(along)
+def _two_of_four(magnitudes):
+    groups = fours(magnitudes)
     largest = np.argsort(-groups, axis=-1, kind="stable")[..., :KEPT_OF_FOUR]  # the first of equals
     kept = np.zeros(groups.shape, bool)
     np.put_along_axis(kept, largest, True, axis=-1)
-    kept = kept.reshape(*along.shape[:-1], -1)[..., : along.shape[-1]]
-    return np.moveaxis(kept, -1, axis)
+    return kept.reshape(*magnitudes.shape[:-1], -1)[..., : magnitudes.shape[-1]]
 
 
 def _block(pattern, shape):

@@ -30,7 +30,8 @@ def test_every_published_network_has_one_relative():
 @pytest.mark.parametrize("name", RELATIVES)
 def test_networks_and_their_data_fit_together(name, digits):
     relative = RELATIVES[name]
-    made, model = relative.data(digits), relative.build(seed=1)
+    made = relative.data(digits) if relative.data else digits
+    model = relative.build(seed=1)
     assert model.input_shape[1:] == made.x_train.shape[1:] == made.x_test.shape[1:]
     assert f"{len(made.x_train):,} training" in str(made)
     given = model.predict(made.x_test[:2], verbose=0)
@@ -102,15 +103,6 @@ def test_seed_decides(effect, digits):
 def test_words_name_the_network_and_its_scores(effect):
     assert effect.summary().startswith("my own, top-1 ")
     assert "; int8 " in effect.summary()
-    frame = effect.to_frame()
-    assert list(frame.index) == ["float32", "int8", "int16"]
-    assert frame.loc["int8", "top-1"] == effect.scores["int8"].value
-    assert np.isnan(frame.loc["float32", "difference"])
-
-
-def test_unknown_relative_is_refused():
-    with pytest.raises(ValueError, match=r"must be one of 'strip CNN', .* got 'bert'"):
-        int16_effect("bert", None)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +112,7 @@ def on_mnist():
         mnist = qk.load_data("mnist")
     except DataNotFoundError as error:
         pytest.skip(str(error))
-    return lambda name: {k: s.value for k, s in int16_effect(name, mnist).scores.items()}
+    return lambda name: {k: s.value for k, s in int16_effect(RELATIVES[name], mnist).scores.items()}
 
 
 @pytest.mark.slow

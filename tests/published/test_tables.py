@@ -46,11 +46,6 @@ def test_walkthrough_beside_ours():
     assert frame.loc["QAT accuracy, Keras"].tolist() == [0.9834, 0.98]
 
 
-def test_figure_that_was_not_published_is_told():
-    with pytest.raises(KeyError, match=r"'speed' is no figure.*float accuracy"):
-        published.beside_walkthrough({"speed": 1.0})
-
-
 def test_walkthrough_is_as_it_was_published():
     figures = {
         "float accuracy": 0.9821,
@@ -175,8 +170,3 @@ def test_what_is_not_possible_keeps_its_reason(beside):
     assert refused["status"].tolist() == [REFUSED] * 3
     assert refused["measured"].isna().all()
     assert refused["text"].tolist() == [REFUSED] * 3  # the published table has no such cell either
-
-
-def test_network_that_is_not_published_is_told():
-    with pytest.raises(ValueError, match=r"'VGG16' is no published network; there are: MobileNet,"):
-        published.beside_architectures(pd.DataFrame([measured_row("VGG16", "float32", 1, 1)]))

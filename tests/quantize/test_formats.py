@@ -156,9 +156,8 @@ def test_the_example_of_the_tutorial():
         "(off by 7.8e−05, 0.063 %). On −1 … 1, int16 keeps 0.12344549 (off by 1.1e−05, 0.0092 %), "
         "1.5 times closer than float16; int8 keeps"
     )
-    frame = found.to_frame()
-    assert list(frame.index) == [*FLOATS, *INTEGERS]
-    assert frame.loc["int8", "stored"] == pytest.approx(0.12549, abs=1e-5)
+    assert [row.format for row in found.rows] == [*FLOATS, *INTEGERS]
+    assert found["int8"].stored == pytest.approx(0.12549, abs=1e-5)
 
 
 def test_what_is_beyond_a_range_is_told():

@@ -50,8 +50,8 @@ def test_each_weight_by_itself_is_as_in_tfmot(tfmot_mask, shape, sparsity, ties)
 @pytest.mark.parametrize("shape", [(3, 3, 8, 5), (3, 3, 1, 12), (2028, 10), (6, 3), (4, 7)])
 def test_two_of_four_are_as_in_tfmot(tfmot_mask, shape, ties):
     weights = random_weights(shape, ties=ties)
-    ours = magnitude_mask(weights, 0.5, "2:4", axis=-2)  # Keras has input channels there
-    assert np.array_equal(ours, tfmot_mask(weights, m_by_n=(2, 4)))
+    ours = magnitude_mask(weights.swapaxes(-1, -2), 0.5, "2:4")  # Keras has outputs last
+    assert np.array_equal(ours.swapaxes(-1, -2), tfmot_mask(weights, m_by_n=(2, 4)))
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.3, 0.5, 0.8, 0.98])
@@ -116,8 +116,6 @@ def test_every_four_hold_two_at_most(seed, shape):
     for start in range(0, shape[1], 4):
         four = kept[:, start : start + 4]
         assert np.all(four.sum(axis=1) == min(2, four.shape[1]))
-    across = magnitude_mask(np.moveaxis(weights, 1, 0), 0.5, "2:4", axis=0)
-    assert np.array_equal(across, kept.T)
 
 
 @pytest.mark.parametrize(
@@ -137,5 +135,3 @@ def test_every_four_hold_two_at_most(seed, shape):
 def test_what_is_out_of_range_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
         magnitude_mask(*arguments)
-    with pytest.raises(ValueError, match="axis 3 does not exist"):
-        magnitude_mask([1.0], 0.5, "2:4", axis=3)
