@@ -1,8 +1,9 @@
 """Make qkit/weights: networks that the notebooks train, so that a first run need not.
 
-``python tools/weights.py [FOLDER]`` takes the trainings that lie in a folder, as the notebooks
-leave them in their cache; without one it runs the lessons, with nothing trained before, which takes
-half an hour on two cores. It writes one compressed file each, and a list that says what they are.
+``python -m tools.weights`` runs the lessons with nothing trained before, which takes half an hour
+on two cores, and keeps of their trainings what saves most: one compressed file each, and a list
+that says what they are. ``python -m tools.weights FOLDER`` chooses among those that are here and
+those in a folder, where notebooks had their cache.
 """
 
 import hashlib
@@ -53,7 +54,7 @@ _ABOUT = (
 def main(arguments):
     """Write the weights and their list."""
     if arguments:
-        entries = chosen(Path(arguments[0]))
+        entries = chosen(FOLDER, Path(arguments[0]))
     else:
         with tempfile.TemporaryDirectory() as folder:
             run_lessons(folder)
@@ -79,9 +80,10 @@ def run_lessons(folder):
             hidden.rename(FOLDER)
 
 
-def chosen(folder):
-    """Return what to ship of a cache: compressed entries by key, that fit together."""
-    packed = {path.stem: compressed(path) for path in sorted(folder.glob("*.npz"))}
+def chosen(*folders):
+    """Return what to ship of these caches: compressed entries by key, that fit together."""
+    paths = [path for folder in folders for path in sorted(folder.glob("*.npz"))]
+    packed = {path.stem: compressed(path) for path in paths}
     worth = {key: worth_of(record_of(content), len(content)) for key, content in packed.items()}
     taken, room = {}, MOST_BYTES - ROOM_FOR_LIST
     for key in sorted(packed, key=worth.get, reverse=True):
@@ -119,11 +121,12 @@ def compressed(path):
 def described(content):
     """Return what the list says of an entry."""
     record = record_of(content)
-    held_out = record.get("val_accuracy") or record.get("accuracy") or [None]
+    # where the training was recorded step by step, "accuracy" is that on images held out
+    name = next(name for name in ("val_accuracy", "accuracy", "val_loss") if record.get(name))
     return {
         "network": record["network"],
         "settings": record["depends_on"].partition("\n")[0],
-        "held_out_accuracy": held_out[-1],
+        "held_out": {name.removeprefix("val_"): record[name][-1]},
         "seconds": round(record["seconds"], 1),
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
