@@ -120,7 +120,7 @@ def render(path, environment=None):
     nbclient.exceptions.CellExecutionError
         If a cell that is not tagged ``raises-exception`` fails; the file is then as it was.
     """
-    notebook = _executed(path, environment or {})
+    notebook = execute(path, environment or {})
     _leave_out_what_varies(notebook)
     _write(notebook, path)
     return notebook
@@ -135,7 +135,7 @@ def render_twice(path, cache):
     seconds = []
     for _ in range(2):
         started = time.perf_counter()
-        notebook = _executed(path, {"QKIT_CACHE": str(cache)})
+        notebook = execute(path, {"QKIT_CACHE": str(cache)})
         seconds.append(round(time.perf_counter() - started))
     stored = notebook.metadata.get("qkit", {})
     first_s, later_s = (
@@ -149,7 +149,8 @@ def render_twice(path, cache):
     return notebook
 
 
-def _executed(path, environment):
+def execute(path, environment):
+    """Run a notebook in its own folder and return what came out; the file stays as it is."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,

@@ -1,0 +1,155 @@
+"""Make qkit/weights: networks that the notebooks train, so that a first run need not.
+
+``python -m tools.weights`` runs the lessons with nothing trained before, which takes half an hour
+on two cores, and keeps of their trainings what saves most: one compressed file each, and a list
+that says what they are. ``python -m tools.weights FOLDER`` chooses among those that are here and
+those in a folder, where notebooks had their cache.
+"""
+
+import hashlib
+import io
+import json
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+import qkit as qk
+from qkit.cache import write_atomically
+from qkit.data import _MNIST_MD5
+from tools.render import ROOT, execute
+
+FOLDER = ROOT / "qkit" / "weights"
+LIST = FOLDER / "list.json"
+MOST_BYTES = 3_000_000  # all together
+ROOM_FOR_LIST = 50_000
+LEAST_WORTH = 2 / 50_000  # seconds a byte: a short training need not be shipped
+
+
+def _fits(*epochs_and_seeds):
+    """Return what `qk.fit` notes of trainings with these epochs and seeds, else as it has them."""
+    return {str((epochs, 32, seed, 0.1, 0.001)) for epochs, seed in epochs_and_seeds}
+
+
+# Lessons 00 to 04 shall begin at once: their trainings, by network. The others follow, those first
+# that save the most seconds a byte, while there is room.
+FIRST = {
+    "walkthrough_cnn": _fits((2, 0), (10, 0), *((3, seed) for seed in range(5))),
+    "depthwise_cnn": _fits((2, 0), (2, 1), (2, 2)),
+    "masked_transformer": _fits((2, 0), (2, 1)),
+}
+# What notebook 03 trains beside a training by hand, to compare: on one machine, or it says nothing.
+NOT_SHIPPED = {"walkthrough_cnn": _fits((1, 0))}
+
+_ABOUT = (
+    "Weights of networks that the notebooks train. qkit.cache looks a training up here when the "
+    "reader's own cache has not got it; cache=False trains it all the same. An entry is named by "
+    "the digest of architecture, first weights, data, settings and library versions "
+    "(constraints.txt has them), so that another version trains anew. Made by tools/weights.py."
+)
+
+
+def main(arguments):
+    """Write the weights and their list."""
+    if arguments:
+        entries = chosen(FOLDER, Path(arguments[0]))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            run_lessons(folder)
+            entries = chosen(Path(folder))
+    FOLDER.mkdir(exist_ok=True)
+    for path in FOLDER.glob("*.npz"):
+        path.unlink()
+    for key, content in entries.items():
+        write_atomically(FOLDER / f"{key}.npz", content)
+    found = {key: described(content) for key, content in entries.items()}
+    write_atomically(LIST, (json.dumps(about(found), indent=1) + "\n").encode())
+    print(f"{len(entries)} networks, {sum(map(len, entries.values())):,} bytes")
+
+
+def run_lessons(folder):
+    """Run all lessons with one cache, and nothing that is shipped."""
+    hidden = FOLDER.rename(FOLDER.with_name("weights of before")) if FOLDER.exists() else None
+    try:
+        for path in sorted(ROOT.glob("notebooks/*.ipynb")):
+            execute(path, {"QKIT_CACHE": str(folder)})
+    finally:
+        if hidden:
+            hidden.rename(FOLDER)
+
+
+def chosen(*folders):
+    """Return what to ship of these caches: compressed entries by key, that fit together."""
+    paths = [path for folder in folders for path in sorted(folder.glob("*.npz"))]
+    packed = {path.stem: compressed(path) for path in paths}
+    worth = {key: worth_of(record_of(content), len(content)) for key, content in packed.items()}
+    taken, room = {}, MOST_BYTES - ROOM_FOR_LIST
+    for key in sorted(packed, key=worth.get, reverse=True):
+        if worth[key] > LEAST_WORTH and len(packed[key]) <= room:
+            taken[key] = packed[key]
+            room -= len(packed[key])
+    return dict(sorted(taken.items()))
+
+
+def worth_of(record, size_bytes):
+    """Return the seconds that an entry saves a byte; infinite where it is shipped in any case."""
+    settings = record["depends_on"]
+    if settings in NOT_SHIPPED.get(record["network"], ()):
+        return 0
+    if settings in FIRST.get(record["network"], ()):
+        return float("inf")
+    return record["seconds"] / size_bytes
+
+
+def record_of(content):
+    """Return what the bytes of an entry say of their training."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as entry:
+        return json.loads(str(entry["record"]))
+
+
+def compressed(path):
+    """Return the bytes of an entry, deflated; the same ones each time."""
+    with np.load(path, allow_pickle=False) as entry:
+        arrays = {name: entry[name] for name in entry.files}
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)
+    return packed.getvalue()
+
+
+def described(content):
+    """Return what the list says of an entry."""
+    record = record_of(content)
+    # where the training was recorded step by step, "accuracy" is that on images held out
+    name = next(name for name in ("val_accuracy", "accuracy", "val_loss") if record.get(name))
+    return {
+        "network": record["network"],
+        "settings": record["depends_on"].partition("\n")[0],
+        "held_out": {name.removeprefix("val_"): record[name][-1]},
+        "seconds": round(record["seconds"], 1),
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def about(entries):
+    """Return the list: what these are, on which data and where they were trained."""
+    here = qk.environment()
+    settings = "epochs, batch size, seed, share held out, learning rate; before them, in brackets, "
+    return {
+        "about": _ABOUT,
+        "settings": f"{settings}what was done beside the training",
+        "data": {"name": "mnist", "md5_of_idx_files": _MNIST_MD5},
+        "trained": {
+            "date": date.today().isoformat(),
+            "cpu": here.cpu,
+            "vector_instructions": here.vector_instructions,
+            "versions": dict(here.versions),
+        },
+        "entries": entries,
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
