@@ -1,12 +1,11 @@
 """Picture of what a calibration sample does: chosen ranges, and the accuracy that is left."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
 from qkit.plots import live
 from qkit.plots.panels import compose_wrong_answers
-from qkit.plots.style import FLOAT, INTEGER, name_ticks, panel, picture, rows_from_top
+from qkit.plots.style import FLOAT, INTEGER, legend_above, name_ticks, panel, picture, rows_from_top
 
 _REACH = 400  # times the largest test value; grids beyond it end at the edge
 
@@ -50,7 +49,7 @@ def _compose_spans(ax, test_ranges):
     rows = list(test_ranges)
     size = 10 if len(rows) < 8 else 9
     units = [max(map(abs, ends)) or 1.0 for ends in test_ranges.values()]
-    thick = min(20, 130 / len(rows))
+    thick = min(12, 130 / len(rows))
     rows_from_top(ax, rows)
     ax.tick_params(axis="y", labelsize=size)
     # one axis for all: linear within the test values, logarithmic beyond
@@ -61,9 +60,11 @@ def _compose_spans(ax, test_ranges):
     seen = [
         [(end / units[row], row) for end in ends] for row, ends in enumerate(test_ranges.values())
     ]
-    ax.add_collection(LineCollection(seen, colors="0.82", linewidths=thick), autolim=False)
-    cuts = live.segments(ax, colors=FLOAT, linewidths=thick, capstyle="butt")
-    bars = live.segments(ax, colors=INTEGER, linewidths=0.4 * thick, capstyle="butt")
+    grey = LineCollection(seen, colors="0.82", linewidths=thick, label="test values")
+    ax.add_collection(grey, autolim=False)
+    look = {"capstyle": "butt"}
+    cuts = live.segments(ax, colors=FLOAT, linewidths=thick, label="cut off", **look)
+    bars = live.segments(ax, colors=INTEGER, linewidths=0.4 * thick, label="grid", **look)
     ends = live.line(ax, "|", color=INTEGER, ms=thick, mew=2)
     beside = {"transform": ax.get_yaxis_transform(), "va": "center"}
     columns = [
@@ -75,15 +76,7 @@ def _compose_spans(ax, test_ranges):
     head = live.words(ax, 1.2, 1.01, va="baseline", color="0.3")
     # the columns lie outside of the axes: this keeps the place that they need
     ax.text(1.2, 0, "levels used, of 65,536", size=10, alpha=0, **beside)
-    handles = [
-        plt.Line2D([], [], color="0.82", lw=10, label="test values"),
-        plt.Line2D([], [], color=INTEGER, lw=4, label="grid"),
-        plt.Line2D([], [], color=FLOAT, lw=10, label="cut off"),
-    ]
-    ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False,
-        fontsize=10, handlelength=1.2, borderaxespad=0.2,
-    )  # fmt: skip
+    legend_above(ax, 3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
 
     def update(effect):
         drawn, beyond = [], []

@@ -9,7 +9,7 @@ from qkit.interpreter.simulation import Bits
 from qkit.plots import live
 from qkit.plots.flips import compose_flips
 from qkit.plots.panels import compose_stored_bytes, compose_wrong_answers, head
-from qkit.plots.style import FLOAT, INTEGER, REST, name_ticks, panel, rows_from_top
+from qkit.plots.style import FLOAT, INTEGER, REST, legend_above, name_ticks, panel, rows_from_top
 from qkit.plots.weights import compose_kernel, compose_weights, largest
 
 MOST_CLUSTERS, MOST_STEPS = 64, 20
@@ -143,10 +143,8 @@ def _compose_kept(ax):
     def update(weights, kept, threshold):
         unit = largest(weights)
         update_bars(weights / unit, weights[kept] / unit)
-        words = f"largest {unit:.3g}"
-        if threshold is not None:
-            words = f"threshold {threshold:.3g}, {words}"
-        said.set_text(words)
+        cut = "" if threshold is None else f"threshold {threshold:.3g}, "
+        said.set_text(f"{cut}largest {unit:.3g}")
         for line, sign in zip(lines, (-1, 1), strict=True):
             line.set_visible(threshold is not None)
             line.set_data([sign * (threshold or 0) / unit] * 2, [0, 1.02])
@@ -213,7 +211,7 @@ def _compose_bars(ax, rows):
     weights = live.line(ax, "s", color=INTEGER, ms=size, label="weights")
     look = {"mfc": "white", "mec": FLOAT, "mew": 2}
     activations = live.line(ax, "o", ms=size, label="activations", **look)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
+    legend_above(ax, 2)
 
     def update(change, layer):
         y = np.arange(len(rows))

@@ -61,7 +61,7 @@ def plot_grid_fit(figure):
         low, high = fit.qparams.low / fit.largest, fit.qparams.high / fit.largest
         clips_below.set_width(max(low.min() - ends[0], 0))
         clips_above.set(x=high.max(), width=max(ends[1] - high.max(), 0))
-        rows = _rows(low.size)
+        rows = np.unique(np.linspace(0, low.size - 1, _MOST_LINES).astype(int))
         heights = np.linspace(1, 0, rows.size) if rows.size > 1 else np.array([0.5])
         ends_of_rows = [np.column_stack([end[rows], heights]) for end in (low, high)]
         lines.set_segments(np.stack(ends_of_rows, axis=1))
@@ -80,11 +80,6 @@ def plot_grid_fit(figure):
         )
 
     return live.veiling(update, *panels.values())
-
-
-def _rows(scales):
-    """Return which grids are drawn: all, or as many as there is room for."""
-    return np.unique(np.linspace(0, scales - 1, min(scales, _MOST_LINES)).astype(int))
 
 
 def _levels(fit, rows, heights):

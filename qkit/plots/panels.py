@@ -3,7 +3,7 @@
 import numpy as np
 
 from qkit.plots import live
-from qkit.plots.style import INTEGER, REST, panel, rows_from_top
+from qkit.plots.style import INTEGER, REST, legend_above, panel, rows_from_top
 
 
 def compose_wrong_answers(ax, reference):
@@ -61,10 +61,7 @@ def compose_stored_bytes(ax, ways, largest_bytes, before):
     bars = ax.barh(rows, np.zeros(len(ways)), 0.62, color=INTEGER, animated=True)
     marks = live.line(ax, "|", color="black", ms=26, mew=2, label=before)
     said = [live.words(ax, 0, row, va="center", transform=ax.transData) for row in rows]
-    ax.legend(
-        handles=[marks], loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=10,
-        borderaxespad=0.1, handletextpad=0.2, markerscale=0.5,
-    )  # fmt: skip
+    legend_above(ax, 1, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, markerscale=0.5)
 
     def update(size_bytes, bytes_before):
         rows_before = [ways.index(way) for way in bytes_before]

@@ -1,10 +1,9 @@
 """Pictures of figures that were measured here, beside those that were published."""
 
 import numpy as np
-from matplotlib.ticker import FixedLocator
 
 from qkit.plots.rows import draw_point, finish_rows
-from qkit.plots.style import REST, by_ratio, mark, new_axes
+from qkit.plots.style import REST, by_ratio, mark, name_ticks, new_axes
 
 _APART = 0.17  # of a row, between two series
 _LOSSES = (-10, -1, -0.5, 0, 0.5, 1, 3, 10, 30, 100)  # that are named on an axis, points
@@ -62,10 +61,8 @@ def plot_int16_effects(effects, *, ax=None):
     ax = _beside_published(ax, figures, 0, label)
     lowest, highest = ax.dataLim.intervalx
     ax.set_xscale("symlog", linthresh=1, linscale=1.2)
+    name_ticks(ax.xaxis, {loss: f"{loss:g}".replace("-", "−") for loss in _LOSSES})
     ax.set_xlim(min(-1, 1.4 * lowest), max(10, 1.4 * highest))
-    ax.xaxis.set_major_locator(FixedLocator(_LOSSES))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.minorticks_off()
     return ax
 
 

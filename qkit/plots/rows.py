@@ -8,6 +8,7 @@ from qkit.plots.style import (
     INTEGER,
     REST,
     by_ratio,
+    legend_above,
     mark,
     new_axes,
     panel,
@@ -196,9 +197,5 @@ def finish_rows(ax, names, label, columns=0):
     rows_from_top(ax, list(names))
     panel(ax, grid="x", xlabel=label)
     if columns:
-        handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-        ax.legend(
-            handles.values(), handles.keys(), ncols=columns, frameon=False, fontsize="small",
-            loc="lower center", bbox_to_anchor=(0.5, 1),
-        )  # fmt: skip
+        legend_above(ax, columns, fontsize="small")
     return ax

@@ -48,6 +48,13 @@ def name_ticks(axis, labels):
     axis.set_ticks([], minor=True)
 
 
+def legend_above(ax, columns, **look):
+    """Say above an Axes, in so many columns, what its marks are, each once."""
+    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    look = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "frameon": False} | look
+    ax.legend(handles.values(), handles, ncols=columns, **look)
+
+
 def scale_axis(axis, low, high):
     """Make an axis logarithmic from ten times on; return whether it is."""
     logarithmic = bool(low > 0 and high > 10 * low)
@@ -73,11 +80,10 @@ def by_ratio(axis):
 def picture(figsize, *, layout="constrained", fixed=lambda result: {}):
     """Make of one composition a still picture and a live one.
 
-    The composition takes a figure, lays it out with fixed limits, and returns a function that
-    draws a result in it; its docstring is the picture's. ``plot_x(result, *, figure=None)`` draws
-    once and returns the Figure. ``figure, update = plot_x.live(**named)`` is for explorers, whose
-    figure must not be pyplot's: it would leak. What a layout hangs on besides, ``fixed(result)``
-    gives the still picture, as keywords of the composition; what else `fixed` takes, is drawn too.
+    The composition lays a figure out with fixed limits and returns what draws a result in it.
+    ``plot_x(result, figure=None)`` draws once; ``figure, update = plot_x.live(**named)`` is for
+    explorers, whose figure must not be pyplot's: it would leak. What a layout hangs on besides,
+    ``fixed(result)`` gives the still one as keywords; what else `fixed` takes, is drawn too.
     """
     own = inspect.Parameter("figure", inspect.Parameter.KEYWORD_ONLY, default=None)
     signature = inspect.Signature([*inspect.signature(fixed).parameters.values(), own])

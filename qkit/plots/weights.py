@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from qkit.plots.panels import head
-from qkit.plots.style import FLOAT, INTEGER, mark, new_axes, panel
+from qkit.plots.style import FLOAT, INTEGER, legend_above, mark, new_axes, panel
 
 _BINS = 81  # an odd number, so that one of them is about zero
 _EDGES = np.linspace(-1, 1, _BINS + 1)  # in units of the largest magnitude
@@ -46,7 +46,7 @@ def plot_weight_histogram(weights, *, ax=None):
         ax.vlines(spikes, 0.5, counts, color=colour, lw=1.5)
         ax.plot(spikes, counts, marker, color=colour, ms=6, label=label)
     ax.set_ylim(bottom=0.5)
-    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    legend_above(ax, 2)
     return ax
 
 
