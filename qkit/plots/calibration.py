@@ -1,20 +1,19 @@
 """Picture of what a calibration sample does: chosen ranges, and the accuracy that is left."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
+from qkit.plots import live
 from qkit.plots.panels import compose_wrong_answers
-from qkit.plots.style import FLOAT, INTEGER, picture, veil
+from qkit.plots.style import FLOAT, INTEGER, legend_above, name_ticks, panel, picture, rows_from_top
 
 _REACH = 400  # times the largest test value; grids beyond it end at the edge
-_SIZES = (1, 10, 100, 1000)
 
 
-def _fixed(effect):
-    test = effect.table[["test_low", "test_high"]]
+def _fixed(result):
+    test = result.table[["test_low", "test_high"]]
     test_ranges = dict(zip(test.index, test.to_numpy().tolist(), strict=True))
-    return {"test_ranges": test_ranges, "reference": effect.paired.a}
+    return {"test_ranges": test_ranges, "reference": result.paired.a}
 
 
 @picture(figsize=(10, 4.2), fixed=_fixed)
@@ -34,66 +33,50 @@ def plot_calibration_effect(figure, test_ranges, reference):
     """
     spans, rates = figure.subplots(1, 2, width_ratios=[1.55, 1])
     update_spans = _compose_spans(spans, test_ranges)
-    update_rates = _compose_rates(rates, reference)
-    veils = [veil(ax) for ax in (spans, rates)]
+    rates.set(xscale="log", xlim=(0.7, 1500), xlabel="images in the sample")
+    name_ticks(rates.xaxis, {size: f"{size:,}" for size in (1, 10, 100, 1000)})
+    update_rates = compose_wrong_answers(rates, reference)
 
     def update(effect):
-        for cover in veils:
-            cover.set_visible(effect is None)
-        if effect is not None:
-            update_spans(effect)
-            update_rates(effect)
+        update_spans(effect)
+        kind = (effect.sample, effect.observer, effect.bits)
+        update_rates(effect.sample_size, effect.paired.b, kind)
 
-    return update
+    return live.veiling(update, spans, rates)
 
 
 def _compose_spans(ax, test_ranges):
     rows = list(test_ranges)
-    size, y = (10 if len(rows) < 8 else 9), np.arange(len(rows))
+    size = 10 if len(rows) < 8 else 9
     units = [max(map(abs, ends)) or 1.0 for ends in test_ranges.values()]
-    thick = min(20, 130 / len(rows))
+    thick = min(12, 130 / len(rows))
+    rows_from_top(ax, rows)
+    ax.tick_params(axis="y", labelsize=size)
     # one axis for all: linear within the test values, logarithmic beyond
     ax.set_xscale("symlog", linthresh=1, linscale=2)
-    ax.set(xlim=(-_REACH, _REACH), ylim=(len(rows) - 0.4, -0.6))
-    ticks = [-100, -10, -1, 0, 1, 10, 100]
-    ax.set_xticks(ticks, [f"−{-t}" if t < 0 else str(t) for t in ticks])
-    ax.set_xticks([], minor=True)
-    ax.set_yticks(y, rows, fontsize=size)
-    ax.tick_params(axis="y", length=0)
-    ax.spines[["top", "right", "left"]].set_visible(False)
+    panel(ax, grid="x", xlim=(-_REACH, _REACH))
+    name_ticks(ax.xaxis, {t: f"{t}".replace("-", "−") for t in (-100, -10, -1, 0, 1, 10, 100)})
     ax.set_xlabel("value, in units of the tensor's largest test value (log beyond ±1)")
-    ax.grid(axis="x", alpha=0.3)
     seen = [
         [(end / units[row], row) for end in ends] for row, ends in enumerate(test_ranges.values())
     ]
-    ax.add_collection(LineCollection(seen, colors="0.82", linewidths=thick), autolim=False)
-    bars = LineCollection([], colors=INTEGER, linewidths=0.4 * thick, animated=True)
-    cuts = LineCollection([], colors=FLOAT, linewidths=thick, animated=True)
-    for collection in (cuts, bars):
-        collection.set_capstyle("butt")
-        ax.add_collection(collection, autolim=False)
-    (ends,) = ax.plot([], [], "|", color=INTEGER, ms=thick, mew=2, animated=True)
-    beside = ax.get_yaxis_transform()
+    grey = LineCollection(seen, colors="0.82", linewidths=thick, label="test values")
+    ax.add_collection(grey, autolim=False)
+    look = {"capstyle": "butt"}
+    cuts = live.segments(ax, colors=FLOAT, linewidths=thick, label="cut off", **look)
+    bars = live.segments(ax, colors=INTEGER, linewidths=0.4 * thick, label="grid", **look)
+    ends = live.line(ax, "|", color=INTEGER, ms=thick, mew=2)
+    beside = {"transform": ax.get_yaxis_transform(), "va": "center"}
     columns = [
-        [ax.text(x, row, "", transform=beside, va="center", size=size, animated=True) for row in y]
+        [live.words(ax, x, row, size=size, **beside) for row in range(len(rows))]
         for x in (1.02, 1.2)
     ]
-    ax.text(1.02, -0.62, "clipped", transform=beside, va="bottom", size=10, color="0.3")
+    ax.text(1.02, 1.01, "clipped", transform=ax.transAxes, size=10, color="0.3")
     # levels of how many is said once: many long words would take the time of a redraw
-    head = ax.text(
-        1.2, -0.62, "", transform=beside, va="bottom", size=10, color="0.3", animated=True
-    )
+    head = live.words(ax, 1.2, 1.01, va="baseline", color="0.3")
     # the columns lie outside of the axes: this keeps the place that they need
-    ax.text(1.2, 0, "levels used, of 65,536", transform=beside, size=10, alpha=0)
-    handles = [
-        plt.Line2D([], [], color="0.82", lw=10, label="test values"),
-        plt.Line2D([], [], color=INTEGER, lw=4, label="grid"),
-        plt.Line2D([], [], color=FLOAT, lw=10, label="cut off"),
-    ]
-    ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False,
-        fontsize=10, handlelength=1.2, borderaxespad=0.2,
-    )  # fmt: skip
+    ax.text(1.2, 0, "levels used, of 65,536", size=10, alpha=0, **beside)
+    legend_above(ax, 3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
 
     def update(effect):
         drawn, beyond = [], []
@@ -112,19 +95,6 @@ def _compose_spans(ax, test_ranges):
         bars.set_segments(drawn)
         cuts.set_segments(beyond)
         ends.set_data(*np.reshape(drawn, (-1, 2)).T)
-
-    return update
-
-
-def _compose_rates(ax, reference):
-    ax.set(xscale="log", xlim=(0.7, 1500), xlabel="images in the sample")
-    ax.set_xticks(_SIZES, [f"{size:,}" for size in _SIZES])
-    ax.set_xticks([], minor=True)
-    draw = compose_wrong_answers(ax, reference)
-
-    def update(effect):
-        kind = (effect.sample, effect.observer, effect.bits)
-        draw(effect.sample_size, effect.paired.b, kind)
 
     return update
 

@@ -38,11 +38,12 @@ def plot_decision_tree(figure, comparison=None):
     for row, (left, width), colour, text in boxes:
         ax.barh(row, width, _TALL, left, fc=colour, ec="0.55", lw=1)
         ax.text(left + width / 2, row, text, ha="center", va="center", fontsize=10)
-    _write(ax, _GUIDE, "the guide says", map(_promise, _ENDS))
+    schemes = [_FOLLOWS[end] for end in _ENDS]
+    _write(ax, _GUIDE, "the guide says", map(_promise, schemes))
     if comparison:
         n = comparison.accuracies[comparison.reference].n
         head = f"measured here, against\n{comparison.reference}, {n:,} images"
-        _write(ax, _MEASURED, head, (_measured(comparison, _FOLLOWS[end]) for end in _ENDS))
+        _write(ax, _MEASURED, head, (_measured(comparison, scheme) for scheme in schemes))
     veil = PolyCollection([], fc="white", alpha=0.72, lw=0, zorder=4, animated=True)
     lit = LineCollection([], color=FLOAT, lw=3.5, zorder=5, animated=True)
     frames = PolyCollection([], fc="none", ec=FLOAT, lw=3, zorder=6, animated=True)
@@ -69,9 +70,9 @@ def _write(ax, x, head, words):
         ax.text(x, row, text, va="center", fontsize=9)
 
 
-def _promise(end):
-    scheme = SCHEMES[_FOLLOWS[end]]
-    if scheme.name == "float32":
+def _promise(name):
+    scheme = SCHEMES[name]
+    if name == "float32":
         return "the model as it is"
     words = "no row in its table"
     if scheme.published_size_cut is not None:

@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib.collections import PolyCollection
 
-from qkit.plots.style import mark, picture
+from qkit.plots import live
+from qkit.plots.style import mark, name_ticks, panel, picture
 
 _WIDTH = 0.84  # of a class's group of bars
 _LEAST_TIP = 0.01  # smaller bars bear no marker: it would be all there is to see
@@ -45,14 +46,13 @@ def plot_digit_answers(figure, names, classes, shape):
     rows = {}
     for row, name in enumerate(names):
         colour, marker = mark(row)
-        look = {"marker": marker, "color": colour, "ls": "none", "ms": 6, "animated": True}
         words.plot(0.04, row, marker, color=colour, ms=7)
         words.text(0.1, row, name, va="center", size=10)
         rows[name] = (
             bars.add_collection(PolyCollection([], fc=colour, lw=0, animated=True), autolim=False),
-            bars.plot([], [], mec="white", **look)[0],
-            differences.plot([], [], **look)[0],
-            words.text(1, row, "", va="center", ha="right", size=10, animated=True),
+            live.line(bars, marker, color=colour, mec="white", ms=6),
+            live.line(differences, marker, color=colour, ms=6),
+            live.words(words, 1, row, va="center", ha="right", transform=words.transData),
         )
 
     def update(answers, image):
@@ -81,19 +81,14 @@ def plot_digit_answers(figure, names, classes, shape):
 def _lay_out(bars, differences, classes):
     """Fix both axes over the classes; return the place for words about the differences."""
     for ax in (bars, differences):
-        ax.set(xlim=(-0.5, classes - 0.5), xticks=range(classes))
+        panel(ax, xlim=(-0.5, classes - 0.5), xticks=range(classes))
         ax.tick_params(axis="x", length=0)
-        ax.spines[["top", "right"]].set_visible(False)
         for edge in np.arange(classes - 1) + 0.5:
             ax.axvline(edge, color="0.9", lw=1)
     bars.set(ylim=(0, 1.06), ylabel="probability")
     differences.set_yscale("symlog", linthresh=_LEAST, linscale=0.5)
-    differences.set(ylim=(-1.6, 1.6), xlabel="class", ylabel="difference")
+    panel(differences, grid="y", ylim=(-1.6, 1.6), xlabel="class", ylabel="difference")
     ticks = {-1: "−1", -0.01: "−0.01", -_LEAST: "", 0: "0", _LEAST: "", 0.01: "0.01", 1: "1"}
-    differences.set_yticks([*ticks], [*ticks.values()])
-    differences.minorticks_off()
+    name_ticks(differences.yaxis, ticks)
     differences.axhline(0, color="0.3", lw=1)
-    differences.grid(axis="y", color="0.9")
-    differences.set_axisbelow(True)
-    place = {"transform": differences.transAxes, "va": "top", "animated": True}
-    return differences.text(0.005, 0.97, "", size=9, color="0.3", **place)
+    return live.words(differences, 0.005, 0.97, size=9, color="0.3")

@@ -2,25 +2,19 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from qkit.interpreter.one_shot import ClusteredWeights, PrunedWeights
 from qkit.interpreter.simulation import Bits
+from qkit.plots import live
 from qkit.plots.flips import compose_flips
-from qkit.plots.panels import (
-    compose_kernel,
-    compose_stored_bytes,
-    compose_weights,
-    compose_wrong_answers,
-    head,
-    largest,
-    lay_out_wrong_answers,
-)
-from qkit.plots.style import FLOAT, INTEGER, REST, veil
+from qkit.plots.panels import compose_stored_bytes, compose_wrong_answers, head
+from qkit.plots.style import FLOAT, INTEGER, REST, legend_above, name_ticks, panel, rows_from_top
+from qkit.plots.weights import compose_kernel, compose_weights, largest
 
 MOST_CLUSTERS, MOST_STEPS = 64, 20
-_BITS = (2, 4, 8, 16, 32)
+_BITS = {2: "2", 4: "4", 8: "8", 16: "16", 32: "float"}
+_UNIT = "weight, in units of the layer's largest"
 _RAREST = 1e-5  # shares below it are not drawn
 
 
@@ -71,35 +65,34 @@ def _compose_pruned(figure, change, reference, x):
     rates.set(xlim=(0, 100), xlabel="weights set to 0, % of the layers that are pruned")
     draw = compose_wrong_answers(rates, reference)
 
-    def update_change(pruned, layer):
-        found = next(each for each in pruned.layers if each.name == layer)
-        update_kernel(found, pruned.masks[layer])
-        update_values(found.weights, pruned.masks[layer], pruned.threshold(layer))
+    def update_change(pruned, name):
+        layer = next(each for each in pruned.layers if each.name == name)
+        weights, kept = (np.moveaxis(v, layer.axis, 0) for v in (layer.weights, pruned.masks[name]))
+        update_kernel(name, weights, kept)
+        update_values(weights, kept, pruned.threshold(name))
         update_bars(pruned.size.by_way, pruned.size_before.by_way)
 
     def draw_effect(effect):
         pruned = effect.change
         draw(100 * pruned.pruned_share, effect.paired.b, (pruned.pattern, pruned.storage))
 
-    return update_change, _veiling(draw_effect, rates)
+    return update_change, live.veiling(draw_effect, rates)
 
 
 def _compose_clustered(figure, change, reference, x):
     (values, bars), (paths, rates) = figure.subplots(2, 2, width_ratios=[1.35, 1])
     update_values = _compose_centroids(values)
     update_paths = _compose_paths(paths)
-    update_bars = compose_stored_bytes(
-        bars, ["raw", "deflated", "index + table", "entropy floor"], change.size_before.raw_bytes,
-        "without clustering",
-    )  # fmt: skip
+    ways = ["raw", "deflated", "index + table", "entropy floor"]
+    raw_bytes = change.size_before.raw_bytes
+    update_bars = compose_stored_bytes(bars, ways, raw_bytes, "without clustering")
     rates.set(xscale="log", xlim=(1.8, 72), xlabel="clusters in each layer")
-    rates.set_xticks([2, 4, 8, 16, 32, 64], ["2", "4", "8", "16", "32", "64"])
-    rates.set_xticks([], minor=True)
+    name_ticks(rates.xaxis, {n: f"{n}" for n in (2, 4, 8, 16, 32, 64)})
     draw = compose_wrong_answers(rates, reference)
 
-    def update_change(clustered, layer):
-        update_values(clustered, layer)
-        update_paths(clustered, layer)
+    def update_change(clustered, name):
+        update_values(clustered, name)
+        update_paths(clustered, name)
         now = clustered.size.by_way | {"index + table": clustered.table_bytes}
         update_bars(now, clustered.size_before.by_way)
 
@@ -107,23 +100,28 @@ def _compose_clustered(figure, change, reference, x):
         clustered = effect.change
         draw(clustered.clusters, effect.paired.b, (clustered.init, clustered.steps))
 
-    return update_change, _veiling(draw_effect, rates)
+    return update_change, live.veiling(draw_effect, rates)
 
 
 def _compose_bits(figure, change, reference, x):
     # each is redrawn on its own, over what was there before
     left, right = figure.subfigures(1, 2, width_ratios=[2.45, 1.25], facecolor="white")
     bars, rates = left.subplots(1, 2, width_ratios=[1.15, 1.3])
-    flips = right.add_subplot()
     update_bars = _compose_bars(bars, list(change.activation_bits))
-    update_rates = _compose_sizes(rates, change.float_bytes / 1024, reference)
+    kib = change.float_bytes / 1024
+    rates.set(xscale="log", xlim=(kib / 22, kib * 1.4), xlabel="weights, KiB")
+    name_ticks(rates.xaxis, {kib * bits / 32: f"{kib * bits / 32:.3g}" for bits in _BITS})
+    draw = compose_wrong_answers(rates, reference)
+    flips = right.add_subplot()
     update_flips = compose_flips(flips, x)
 
     def draw_effect(effect):
-        update_rates(effect.change.size_bytes / 1024, effect.paired.b)
+        bits = effect.change
+        kind = *bits.weight_bits.values(), *bits.activation_bits.values()
+        draw(bits.size_bytes / 1024, effect.paired.b, kind)
         update_flips(effect.paired, "float32")
 
-    return update_bars, _veiling(draw_effect, rates, flips)
+    return update_bars, live.veiling(draw_effect, rates, flips)
 
 
 _PICTURES = {
@@ -133,70 +131,38 @@ _PICTURES = {
 }
 
 
-def _veiling(draw, *axes):
-    """Return a function that draws an effect, or veils the Axes for None."""
-    veils = [veil(ax) for ax in axes]
-
-    def update(effect):
-        for cover in veils:
-            cover.set_visible(effect is None)
-        if effect is not None:
-            draw(effect)
-
-    return update
-
-
 def _compose_kept(ax):
-    ax.set(xlim=(-1.02, 1.02), ylim=(0, 1.24), yticks=[0, 0.5, 1])
-    ax.set(ylabel="weights (fullest bin: 1)", xlabel="weight, in units of the layer's largest")
-    gone_looks, kept_looks = {"color": REST, "alpha": 0.6}, {"color": INTEGER}
-    update_bars = compose_weights(ax, [gone_looks, kept_looks])
-    lines = [ax.plot([], [], "--", color=FLOAT, lw=1.5, animated=True)[0] for _ in range(2)]
-    said = ax.text(0.01, 0.98, "", transform=ax.transAxes, va="top", size=10, animated=True)
-    handles = [
-        plt.Rectangle((0, 0), 1, 1, label="kept", **kept_looks),
-        plt.Rectangle((0, 0), 1, 1, label="set to 0", **gone_looks),
-    ]
-    ax.legend(
-        handles=handles, loc="upper right", ncols=2, frameon=False, fontsize=10, borderaxespad=0,
-        handlelength=1.2, columnspacing=1.2,
-    )  # fmt: skip
+    ax.set(xlim=(-1.02, 1.02), ylim=(0, 1.24), yticks=[0, 0.5, 1], xlabel=_UNIT)
+    ax.set_ylabel("weights (fullest bin: 1)")
+    looks = {"color": REST, "alpha": 0.6, "label": "set to 0"}, {"color": INTEGER, "label": "kept"}
+    update_bars = compose_weights(ax, looks)
+    lines = [live.line(ax, "--", color=FLOAT, lw=1.5) for _ in range(2)]
+    said = live.words(ax, 0.01, 0.98)
+    ax.legend(loc="upper right", ncols=2, frameon=False, borderaxespad=0, handlelength=1.2)
 
-    def update(weights, mask, threshold):
+    def update(weights, kept, threshold):
         unit = largest(weights)
-        update_bars(weights / unit, weights[mask] / unit)
+        update_bars(weights / unit, weights[kept] / unit)
+        cut = "" if threshold is None else f"threshold {threshold:.3g}, "
+        said.set_text(f"{cut}largest {unit:.3g}")
         for line, sign in zip(lines, (-1, 1), strict=True):
-            at = [] if threshold is None else [sign * threshold / unit] * 2
-            line.set_data(at, [0, 1.02][: len(at)])
-        words = f"largest {unit:.3g}"
-        if threshold is not None:
-            words = f"threshold {threshold:.3g}, {words}"
-        said.set_text(words)
+            line.set_visible(threshold is not None)
+            line.set_data([sign * (threshold or 0) / unit] * 2, [0, 1.02])
 
     return update
 
 
 def _compose_centroids(ax):
     ax.set(xlim=(-1.06, 1.06), ylim=(_RAREST, 20), yscale="log", ylabel="share of the weights")
-    ax.set_yticks([1e-4, 1e-2, 1], ["0.01 %", "1 %", "100 %"])
-    ax.set_yticks([], minor=True)
+    name_ticks(ax.yaxis, {1e-4: "0.01 %", 1e-2: "1 %", 1: "100 %"})
     ax.tick_params(labelbottom=False)
-    looks = {"color": REST, "alpha": 0.6}
+    looks = {"color": REST, "alpha": 0.6, "label": "histogram"}
     update_bars = compose_weights(ax, [looks], floor=_RAREST)
-    stems = LineCollection([], colors=INTEGER, linewidths=1.5, animated=True)
-    ax.add_collection(stems, autolim=False)
-    (heads,) = ax.plot([], [], "o", color=INTEGER, ms=5, animated=True)
-    (unused,) = ax.plot([], [], "x", color=FLOAT, ms=7, mew=2, animated=True)
+    stems = live.segments(ax, colors=INTEGER, linewidths=1.5)
+    heads = live.line(ax, "o", color=INTEGER, ms=5, label="at a centroid")
+    unused = live.line(ax, "x", color=FLOAT, ms=7, mew=2, label="no weight")
     said = head(ax, "a layer")
-    handles = [
-        plt.Rectangle((0, 0), 1, 1, label="histogram", **looks),
-        plt.Line2D([], [], marker="o", color=INTEGER, ms=5, label="at a centroid"),
-        plt.Line2D([], [], ls="", marker="x", mew=2, color=FLOAT, ms=7, label="no weight"),
-    ]
-    ax.legend(
-        handles=handles, loc="upper right", ncols=3, fontsize=9, frameon=False, borderaxespad=0,
-        columnspacing=1.5,
-    )  # fmt: skip
+    ax.legend(loc="upper right", ncols=3, fontsize=9, frameon=False, borderaxespad=0)
 
     def update(clustered, name):
         weights = clustered.before(name)
@@ -212,9 +178,7 @@ def _compose_centroids(ax):
             )
         used = share > 0
         heads.set_data(x[used], share[used])
-        stems.set_segments(
-            [[(a, _RAREST), (a, b)] for a, b in zip(x[used], share[used], strict=True)]
-        )
+        stems.set_segments([[(a, _RAREST), (a, b)] for a, b in heads.get_xydata()])
         unused.set_data(x[~used], np.full(np.count_nonzero(~used), 2 * _RAREST))
         said.set_text(words)
 
@@ -222,14 +186,11 @@ def _compose_centroids(ax):
 
 
 def _compose_paths(ax):
-    ax.set(xlim=(-1.06, 1.06), ylim=(MOST_STEPS + 0.8, -0.8), yticks=range(0, MOST_STEPS + 1, 5))
-    ax.set(ylabel="steps of k-means", xlabel="weight, in units of the layer's largest")
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", alpha=0.3)
-    traces = LineCollection([], colors=INTEGER, linewidths=1, alpha=0.8, animated=True)
-    ax.add_collection(traces, autolim=False)
-    (starts,) = ax.plot([], [], "|", color="0.3", ms=8, mew=1.2, animated=True)
-    (ends,) = ax.plot([], [], "o", color=INTEGER, ms=4, animated=True)
+    panel(ax, grid="y", xlim=(-1.06, 1.06), xlabel=_UNIT, ylabel="steps of k-means")
+    ax.set(ylim=(MOST_STEPS + 0.8, -0.8), yticks=range(0, MOST_STEPS + 1, 5))
+    traces = live.segments(ax, colors=INTEGER, linewidths=1, alpha=0.8)
+    starts = live.line(ax, "|", color="0.3", ms=8, mew=1.2)
+    ends = live.line(ax, "o", color=INTEGER, ms=4)
 
     def update(clustered, name):
         path = clustered.paths.get(name, np.zeros((1, 0))) / largest(clustered.before(name))
@@ -242,57 +203,19 @@ def _compose_paths(ax):
 
 
 def _compose_bars(ax, rows):
-    ax.set(ylim=(len(rows) - 0.4, -0.6), xscale="log", xlim=(1.6, 44), xlabel="bits")
-    ax.set_xticks(_BITS, ["2", "4", "8", "16", "float"], minor=False)
-    ax.set_xticks([], minor=True)
-    ax.set_yticks(range(len(rows)), rows, fontsize=10 if len(rows) < 8 else 8)
-    ax.grid(axis="x", alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
+    rows_from_top(ax, rows)
+    panel(ax, grid="x", xscale="log", xlim=(1.6, 44), xlabel="bits")
+    name_ticks(ax.xaxis, _BITS)
+    ax.tick_params(axis="y", labelsize=10 if len(rows) < 8 else 8)
     size = 6 if len(rows) > 5 else 10
-    looks = {
-        "weights": {"marker": "s", "color": INTEGER},
-        "activations": {"marker": "o", "mfc": "white", "mec": FLOAT, "mew": 2},
-    }
-    weights, activations = (
-        ax.plot([], [], ls="", ms=size, animated=True, **look)[0] for look in looks.values()
-    )
-    handles = [plt.Line2D([], [], ls="", label=name, **look) for name, look in looks.items()]
-    ax.legend(
-        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False,
-        handletextpad=0.2,
-    )  # fmt: skip
+    weights = live.line(ax, "s", color=INTEGER, ms=size, label="weights")
+    look = {"mfc": "white", "mec": FLOAT, "mew": 2}
+    activations = live.line(ax, "o", ms=size, label="activations", **look)
+    legend_above(ax, 2)
 
     def update(change, layer):
         y = np.arange(len(rows))
         weights.set_data(list(change.weight_bits.values()), y[1:] - 0.12)
         activations.set_data(list(change.activation_bits.values()), y + 0.12)
-
-    return update
-
-
-def _compose_sizes(ax, float_kib, reference):
-    shares = lay_out_wrong_answers(ax, reference)
-    ax.set(xscale="log", xlim=(float_kib / 22, float_kib * 1.4), xlabel="weights, KiB")
-    ax.set_ylim(top=1)
-    sizes = [float_kib * bits / 32 for bits in _BITS]
-    ax.set_xticks(sizes, [f"{size:.3g}" for size in sizes])
-    ax.set_xticks([], minor=True)
-    (trail,) = ax.plot([], [], ".", color=REST, ms=7, animated=True)
-    (interval,) = ax.plot([], [], "-", color=INTEGER, lw=2, animated=True)
-    (point,) = ax.plot([], [], "o", color=INTEGER, ms=8, animated=True)
-    said = ax.text(
-        0.98, 0.97, "", transform=ax.transAxes, ha="right", va="top", size=11, animated=True
-    )
-    drawn = []
-
-    def update(kib, accuracy):
-        wrong, *ends = shares(accuracy)
-        if drawn:
-            trail.set_data(*np.transpose(drawn))
-        point.set_data([kib], [wrong])
-        interval.set_data([kib] * 2, ends)
-        said.set_text(f"{100 * accuracy.accuracy:.1f} % right")
-        if (kib, wrong) not in drawn:
-            drawn.append((kib, wrong))
 
     return update

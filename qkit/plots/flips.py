@@ -40,7 +40,7 @@ def plot_flips(paired, x, *, names=("a", "b"), limit=16):
         f"{len(paired.lost)} and gains {len(paired.gained)} against {names[0]}",
         fontsize="medium",
     )
-    compose_flips(figure.add_subplot(), x, shown, columns, titled=False)(paired)
+    compose_flips(figure.add_subplot(), x, shown, columns)(paired)
     return figure
 
 
@@ -50,14 +50,14 @@ def in_turn(paired):
     return turns + [i for i in paired.disagreements if i not in {*turns}]
 
 
-def compose_flips(ax, x, count=6, columns=3, *, titled=True):
+def compose_flips(ax, x, count=6, columns=3):
     """Lay out places for images that flip, each below both answers; return what fills them."""
     height, width = x.shape[1:3]
     tall, wide = round(1.62 * height), round(1.3 * width)
     rows = -(-count // columns)
     blank = np.full((rows * tall, columns * wide, 3), 255, np.uint8)
     sheet = ax.imshow(blank, interpolation="nearest")
-    ax.set_ylim(rows * tall, -0.45 * height if titled else 0)
+    ax.set_ylim(rows * tall, -0.45 * height)
     ax.axis("off")
     title = ax.text(columns * wide / 2, -0.1 * height, "", ha="center", va="bottom", fontsize=10)
     corners = [
@@ -68,7 +68,7 @@ def compose_flips(ax, x, count=6, columns=3, *, titled=True):
     texts = [ax.text(left + width / 2, top - 0.03 * height, "", **look) for top, left in corners]
     shown_now = None
 
-    def update(paired, against=""):
+    def update(paired, against=None):
         nonlocal shown_now
         if (paired, against) == shown_now:
             return
@@ -76,13 +76,12 @@ def compose_flips(ax, x, count=6, columns=3, *, titled=True):
         pixels = blank.copy()
         for text in texts:
             text.set_text("")
-        shown = [] if paired is None else in_turn(paired)
-        for i, (top, left), text in zip(shown, corners, texts, strict=False):
+        for i, (top, left), text in zip(in_turn(paired), corners, texts, strict=False):
             pixels[top : top + height, left : left + width] = _rgb(x[i])
-            answers, colour = _verdict(paired, i)
-            text.set(text=answers, color=colour)
+            said, colour = _verdict(paired, i)
+            text.set(text=said, color=colour)
         sheet.set_data(pixels)
-        if titled and paired is not None:
+        if against:
             lost, gained = len(paired.lost), len(paired.gained)
             title.set_text(f"against {against}: {lost} lost, {gained} gained")
 
@@ -92,11 +91,8 @@ def compose_flips(ax, x, count=6, columns=3, *, titled=True):
 def _verdict(paired, i):
     """Return what the two models say to image `i`, in two lines, and the verdict's colour."""
     a, b, label = paired.a.predictions[i], paired.b.predictions[i], paired.a.labels[i]
-    word, colour = "both wrong", "0.4"
-    if a == label:
-        word, colour = "lost", FLOAT
-    elif b == label:
-        word, colour = "gained", INTEGER
+    kinds = {a: ("lost", FLOAT), b: ("gained", INTEGER)}
+    word, colour = kinds.get(label, ("both wrong", "0.4"))
     return f"is {label}: {a} → {b}\n{word}", colour
 
 

@@ -1,9 +1,9 @@
 """Picture of a grid beside the values that it is for, and of the error it makes."""
 
 import numpy as np
-from matplotlib.collections import LineCollection
 
-from qkit.plots.style import FLOAT, INTEGER, REST, picture, veil
+from qkit.plots import live
+from qkit.plots.style import FLOAT, INTEGER, REST, panel, picture
 from qkit.quantize.errors import STEP_EDGES, VALUE_EDGES
 
 _RAREST = 1e-5  # shares below it are not drawn
@@ -29,14 +29,12 @@ def plot_grid_fit(figure):
         [["values", "errors"], ["grid", "errors"]], width_ratios=[2, 1], height_ratios=[2, 1]
     )
     values, grid, errors = (panels[name] for name in ("values", "grid", "errors"))
-    for ax in panels.values():
-        ax.spines[["top", "right"]].set_visible(False)
     ends = VALUE_EDGES[[0, -1]]
-    values.set(xlim=ends, ylim=(_RAREST, 1), yscale="log", ylabel="share of the values")
+    panel(values, xlim=ends, ylim=(_RAREST, 1), yscale="log", ylabel="share of the values")
     values.tick_params(labelbottom=False)
-    grid.set(xlim=ends, ylim=(-0.1, 1.1), ylabel="grid", yticks=[])
+    panel(grid, xlim=ends, ylim=(-0.1, 1.1), ylabel="grid", yticks=[])
     grid.set_xlabel("value, in units of the largest magnitude")
-    errors.set(xlim=STEP_EDGES[[0, -1]], ylim=(0, 1.9), ylabel="density")
+    panel(errors, xlim=STEP_EDGES[[0, -1]], ylim=(0, 1.9), ylabel="density")
     errors.set(xlabel="error, steps (more: at the ends)", xticks=[-1, -0.5, 0, 0.5, 1])
     errors.plot([-0.5, -0.5, 0.5, 0.5], [0, 1, 1, 0], "--", color="0.3", lw=1.2)
     errors.text(0, 1.42, "rounding alone: RMS 1/√12 = 0.289", ha="center", size=9, color="0.3")
@@ -45,39 +43,28 @@ def plot_grid_fit(figure):
         np.full(VALUE_EDGES.size - 1, _RAREST), VALUE_EDGES, baseline=_RAREST / 10, fill=True,
         color=REST, animated=True,
     )  # fmt: skip
-    beyond = [
+    clips_below, clips_above = (
         values.axvspan(*ends, color=FLOAT, alpha=0.15, lw=0, hatch="//", animated=True)
         for _ in range(2)
-    ]
-    lines = LineCollection([], colors=INTEGER, linewidths=1.2, animated=True)
-    grid.add_collection(lines, autolim=False)
-    (points,) = grid.plot([], [], "|", color=INTEGER, ms=7, mew=1, animated=True)
+    )
+    lines = live.segments(grid, colors=INTEGER, linewidths=1.2)
+    points = live.line(grid, "|", color=INTEGER, mew=1)
     rounded, clipped = (
         errors.stairs(np.zeros(STEP_EDGES.size - 1), STEP_EDGES, fill=True, animated=True, **look)
         for look in ({"color": INTEGER}, {"color": FLOAT, "hatch": "//"})
     )
-    said, unit = (
-        ax.text(0.02, 0.98, "", transform=ax.transAxes, va="top", size=10, animated=True)
-        for ax in (errors, values)
-    )
-    veils = [veil(ax) for ax in panels.values()]
+    said, unit = (live.words(ax, 0.02, 0.98) for ax in (errors, values))
     near = np.abs(STEP_EDGES[:-1] + STEP_EDGES[1:]) / 2 < 0.55  # the bin of exactly half a step too
 
     def update(fit):
-        for cover in veils:
-            cover.set_visible(fit is None)
-        if fit is None:
-            return
         shown.set_data(np.maximum(fit.value_share, _RAREST))
         low, high = fit.qparams.low / fit.largest, fit.qparams.high / fit.largest
-        clips_below, clips_above = beyond
         clips_below.set_width(max(low.min() - ends[0], 0))
         clips_above.set(x=high.max(), width=max(ends[1] - high.max(), 0))
-        rows = _rows(low.size)
+        rows = np.unique(np.linspace(0, low.size - 1, _MOST_LINES).astype(int))
         heights = np.linspace(1, 0, rows.size) if rows.size > 1 else np.array([0.5])
-        lines.set_segments(
-            [[(low[r], y), (high[r], y)] for r, y in zip(rows, heights, strict=True)]
-        )
+        ends_of_rows = [np.column_stack([end[rows], heights]) for end in (low, high)]
+        lines.set_segments(np.stack(ends_of_rows, axis=1))
         points.set_data(*_levels(fit, rows, heights))
         points.set_markersize(14 if rows.size == 1 else 5)
         rounded.set_data(np.where(near, fit.error_density, 0))
@@ -92,12 +79,7 @@ def plot_grid_fit(figure):
             f"{low.size} scale{'s' if low.size > 1 else ''}"
         )
 
-    return update
-
-
-def _rows(scales):
-    """Return which grids are drawn: all, or as many as there is room for."""
-    return np.unique(np.linspace(0, scales - 1, min(scales, _MOST_LINES)).astype(int))
+    return live.veiling(update, *panels.values())
 
 
 def _levels(fit, rows, heights):

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from qkit.plots.style import FLOAT, INTEGER, picture, rows_from_top, veil
+from qkit.plots import live
+from qkit.plots.style import FLOAT, INTEGER, name_ticks, panel, picture, rows_from_top
 
 _ROWS = {"in float": ("black", "o"), "as found": (FLOAT, "X"), "repaired": (INTEGER, "D")}
+_LOGITS = {-1e4: "−10⁴", -100: "−100", -1: "−1", 1: "1", 100: "100", 1e4: "10⁴"}
 
 
 @picture(figsize=(10, 3.2), fixed=lambda result, after=None: {"shape": result.image.shape})
@@ -22,14 +24,13 @@ def plot_mistake(figure, shape):
     matplotlib Figure
     """
     right, before, sees, logits = figure.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.5])
-    for ax in (right, logits):
-        rows_from_top(ax, _ROWS if ax is right else [""] * len(_ROWS))
-        ax.grid(axis="x", alpha=0.3)
-    right.set(xlim=(0, 1.03), xlabel="right answers, with 95 % interval")
-    right.set_xticks(np.linspace(0, 1, 5), ["0", "25 %", "50 %", "75 %", "100 %"])
+    rows_from_top(right, _ROWS)
+    panel(right, grid="x", xlim=(0, 1.03), xlabel="right answers, with 95 % interval")
+    name_ticks(right.xaxis, {n / 100: f"{n} %" for n in range(0, 101, 25)})
+    rows_from_top(logits, [""] * len(_ROWS))
     logits.set_xscale("symlog", linthresh=1)
-    logits.set(xlim=(-1e5, 1e5), xlabel="logits: span in float, and the grids")
-    logits.set_xticks([-1e4, -100, -1, 1, 100, 1e4], ["−10⁴", "−100", "−1", "1", "100", "10⁴"])
+    panel(logits, grid="x", xlim=(-1e5, 1e5), xlabel="logits: span in float, and the grids")
+    name_ticks(logits.xaxis, _LOGITS)
     images = []
     for ax, title in ((before, "a test image"), (sees, "what the file saw")):
         ax.set_title(title, fontsize="medium")
@@ -37,20 +38,15 @@ def plot_mistake(figure, shape):
         images.append(ax.imshow(np.zeros(shape), cmap="gray_r", vmin=0, vmax=1, animated=True))
     artists = [
         (
-            right.plot([], [], "-", color=colour, lw=2.5, animated=True)[0],
-            right.plot([], [], marker, color=colour, ms=8, animated=True)[0],
-            logits.plot([], [], "-", color=colour, lw=7, animated=True)[0],
-            logits.text(0, row, "", ha="center", va="center", size=10, animated=True),
+            live.line(right, "-", color=colour, lw=2.5),
+            live.line(right, marker, color=colour, ms=8),
+            live.line(logits, "-", color=colour, lw=7),
+            live.words(logits, 0, row, ha="center", va="center", transform=logits.transData),
         )
         for row, (colour, marker) in enumerate(_ROWS.values())
     ]
-    veils = [veil(ax) for ax in (right, sees, logits)]
 
     def update(found, after=None):
-        for cover in veils:
-            cover.set_visible(found is None)
-        if found is None:  # what is shown is out of date
-            return
         shown = [(found.reference, found.output_span), (found.accuracy, found.output_grid)]
         shown.append((after.accuracy, after.output_grid) if after else (None, None))
         for row, (accuracy, span) in enumerate(shown):
@@ -62,4 +58,4 @@ def plot_mistake(figure, shape):
         for image, pixels in zip(images, (found.image, found.image_on_grid), strict=True):
             image.set_data(pixels)
 
-    return update
+    return live.veiling(update, right, sees, logits)

@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 
+from qkit.plots import live
 from qkit.plots.outline import outline, words
-from qkit.plots.style import INTEGER, REST, picture
+from qkit.plots.style import INTEGER, REST, name_ticks, panel, picture, rows_from_top
 from qkit.quantize.formats import FLOATS, INTEGERS, two_digits
 
 # Colours of bits by kind: of a 1, and of a 0
@@ -26,9 +27,7 @@ def plot_numbers(figure):
     """Draw the bits of each format, its numbers around the value, and the relative error."""
     axes = figure.subplots(1, 3, width_ratios=[2.6, 1.6, 0.9], sharey=True)
     for ax in axes:
-        ax.set_ylim(len(_BITS) - 0.45, -0.65)
-        ax.spines[["top", "right", "left"]].set_visible(False)
-        ax.tick_params(axis="y", length=0)
+        rows_from_top(ax, _BITS)
     updates = [panel(ax) for panel, ax in zip((_bits, _line, _lost), axes, strict=True)]
 
     def update(numbers):
@@ -40,9 +39,7 @@ def plot_numbers(figure):
 
 def _bits(ax):
     """Lay out the bits of each format, one cell each, and how they are read below."""
-    ax.set_yticks(range(len(_BITS)), _BITS)
-    ax.set(xlim=(-0.2, max(_BITS.values()) + 0.2), xticks=[])
-    ax.spines["bottom"].set_visible(False)
+    panel(ax, hidden=["bottom"], xlim=(-0.2, max(_BITS.values()) + 0.2), xticks=[])
     ax.legend(
         handles=[Patch(color=colours[0], label=kind) for kind, colours in _KINDS.items()],
         loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(_KINDS), frameon=False,
@@ -54,7 +51,7 @@ def _bits(ax):
     boxes = np.column_stack([left, row])[:, None] + corners
     cells = ax.add_collection(PolyCollection(boxes, lw=0, animated=True), autolim=False)
     digits = [
-        ax.plot([], [], marker=f"${digit}$", ls="", ms=6.5, mew=0.2, color=colour, animated=True)[0]
+        live.line(ax, "", ls="none", marker=f"${digit}$", ms=6.5, mew=0.2, color=colour)
         for digit, colour in enumerate(("0.2", "white"))
     ]
     formulas = words(ax, np.zeros(len(_BITS)), np.arange(len(_BITS)) + 0.36)
@@ -79,8 +76,8 @@ def _line(ax):
     ax.axvspan(-0.5, 0.5, color=REST, alpha=0.2, lw=0)
     ax.vlines(np.zeros(y.size), y - 0.15, y + 0.2, color="0.3", ls="--", lw=1.2)
     ax.hlines(y, -_STEPS, _STEPS, color="0.75", lw=1)
-    (neighbours,) = ax.plot([], [], "|", color="0.3", ms=11, mew=1.5, animated=True)
-    (stored,) = ax.plot([], [], "o", color=INTEGER, ms=8, animated=True)
+    neighbours = live.line(ax, "|", color="0.3", ms=11, mew=1.5)
+    stored = live.line(ax, "o", color=INTEGER, ms=8)
     kept = words(ax, y, y)
 
     def update(rows):
@@ -104,14 +101,10 @@ def _line(ax):
 
 def _lost(ax):
     """Lay out the relative error of each format, from none to all."""
-    ax.set(xscale="log", xlim=_RELATIVE)
-    ticks = {_NONE: "0", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1", _ALL: "∞"}
-    ax.set_xticks(list(ticks), ticks.values())
-    ax.set_xticks([], minor=True)
-    ax.set_xlabel("error ÷ value")
+    panel(ax, grid="x", xscale="log", xlim=_RELATIVE, xlabel="error ÷ value")
+    name_ticks(ax.xaxis, {_NONE: "0", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1", _ALL: "∞"})
     ax.set_title("what is lost", fontsize="medium")
-    ax.grid(axis="x", alpha=0.3)
-    (lost,) = ax.plot([], [], "o", color=INTEGER, ms=8, animated=True)
+    lost = live.line(ax, "o", color=INTEGER, ms=8)
 
     def update(rows):
         share = [number.relative_error for number in rows]

@@ -1,10 +1,9 @@
 """Pictures of figures that were measured here, beside those that were published."""
 
 import numpy as np
-from matplotlib.ticker import FixedLocator
 
-from qkit.plots.rows import by_ratio, draw_point, finish_rows
-from qkit.plots.style import REST, mark, new_axes
+from qkit.plots.rows import draw_point, finish_rows
+from qkit.plots.style import REST, by_ratio, mark, name_ticks, new_axes
 
 _APART = 0.17  # of a row, between two series
 _LOSSES = (-10, -1, -0.5, 0, 0.5, 1, 3, 10, 30, 100)  # that are named on an axis, points
@@ -30,9 +29,8 @@ def plot_architectures(table, *, ax=None):
         (row.architecture, row.scheme, (row.measured, row.low, row.high), row.published)
         for row in chosen.itertuples()
     ]
-    label = "time of an inference, times that of float32 (95 % interval)"
-    ax = _beside_published(ax, figures, 1, label)
-    by_ratio(ax)
+    ax = _beside_published(ax, figures, 1, "time ÷ that of float32, with 95 % interval")
+    by_ratio(ax.xaxis)
     return ax
 
 
@@ -42,35 +40,29 @@ def plot_int16_effects(effects, *, ax=None):
     Parameters
     ----------
     effects : iterable of Int16Effect
-        With metrics in [0, 1]; their losses are in points, with 95 % intervals.
+        Their losses are in points; those with a metric of another unit are left out.
     ax : matplotlib Axes, optional
 
     Returns
     -------
     matplotlib Axes
-        Filled marks are measured here, hollow ones published. Linear up to one point, logarithmic
-        beyond. To the right is worse.
+        Filled marks are measured here, with 95 % intervals, hollow ones published. Linear up to
+        one point, logarithmic beyond. To the right is worse.
     """
     figures = []
     for effect in effects:
-        name, metric = effect.relative.name, effect.relative.metric
-        if metric.unit:
-            raise ValueError(
-                f"plot_int16_effects: {name!r} is measured in {metric.unit}, which has no place on "
-                "an axis of points. Leave it out."
-            )
-        model = f"\n({effect.relative.published[0]})" if effect.relative.published else ""
-        for kind in ("int8", "int16"):
+        relative = effect.relative
+        model = f"\n({relative.published[0]})" if relative.published else ""
+        row = f"{relative.name}, {relative.metric.name}{model}"
+        for kind in () if relative.metric.unit else ("int8", "int16"):
             published = effect.published_lost.get(kind, np.nan)
-            figures.append((f"{name}, {metric.name}{model}", kind, effect.lost[kind], published))
+            figures.append((row, kind, effect.lost[kind], published))
     label = "lost against float32, points of each row's metric,\nwith 95 % interval"
     ax = _beside_published(ax, figures, 0, label)
     lowest, highest = ax.dataLim.intervalx
     ax.set_xscale("symlog", linthresh=1, linscale=1.2)
+    name_ticks(ax.xaxis, {loss: f"{loss:g}".replace("-", "−") for loss in _LOSSES})
     ax.set_xlim(min(-1, 1.4 * lowest), max(10, 1.4 * highest))
-    ax.xaxis.set_major_locator(FixedLocator(_LOSSES))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.minorticks_off()
     return ax
 
 

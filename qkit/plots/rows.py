@@ -2,9 +2,19 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import NullFormatter
 
-from qkit.plots.style import FLOAT, INTEGER, REST, mark, new_axes, rows_from_top, scale_axis
+from qkit.plots.style import (
+    FLOAT,
+    INTEGER,
+    REST,
+    by_ratio,
+    legend_above,
+    mark,
+    new_axes,
+    panel,
+    rows_from_top,
+    scale_axis,
+)
 
 _DTYPES = {"float32": FLOAT, "float16": "#E69F00", "int8": INTEGER, "metadata": REST}
 _SMALL = {"int32": "int32 and int64", "int64": "int32 and int64"}  # biases and shapes
@@ -117,11 +127,11 @@ def plot_bytes_by_stage(sizes, *, ax=None):
     """
     sizes = getattr(sizes, "sizes", sizes)
     ax = ax or new_axes(len(sizes) + 2)
-    kib = {}
-    for stage, field in _STAGES.items():
-        counts = [getattr(ledger, field) for ledger in sizes.values()]
-        if None not in counts:
-            kib[stage] = np.divide(counts, 1024)
+    found = {
+        stage: [getattr(ledger, field) for ledger in sizes.values()]
+        for stage, field in _STAGES.items()
+    }
+    kib = {stage: np.divide(size, 1024) for stage, size in found.items() if None not in size}
     for row, counts in enumerate(zip(*kib.values(), strict=True)):
         ax.plot([min(counts), max(counts)], [row, row], color="0.75", lw=2, zorder=1)
         ax.text(
@@ -131,7 +141,7 @@ def plot_bytes_by_stage(sizes, *, ax=None):
     for position, (stage, counts) in enumerate(kib.items()):
         colour, marker = mark(position)
         ax.plot(counts, range(len(counts)), marker, color=colour, label=stage)
-    by_ratio(ax)
+    by_ratio(ax.xaxis)
     return finish_rows(ax, sizes, "size of the file, KiB (logarithmic)", len(kib))
 
 
@@ -158,8 +168,8 @@ def plot_scheme_rows(tradeoff, *, figure=None):
     panels = figure.subplots(1, 2, sharey=True)
     for axis, (ax, quantity) in enumerate(zip(panels, (tradeoff.x, tradeoff.y), strict=True)):
         values = np.array([tradeoff.points[name][axis] for name in rows])
-        for row, (name, (value, *interval)) in enumerate(zip(rows, values, strict=True)):
-            on_front = name in tradeoff.front
+        for row, (value, *interval) in enumerate(values):
+            on_front = rows[row] in tradeoff.front
             look = INTEGER if on_front else "0.35", "o"
             draw_point(ax, row, value, look, interval, hollow=not on_front)
         scale_axis(ax.xaxis, values.min(), values.max())
@@ -182,23 +192,10 @@ def draw_point(ax, row, value, look, interval=None, *, hollow=False, label=None)
     ax.plot(value, row, marker, color=colour, mfc=inside, ms=7, mew=1.4, label=label)
 
 
-def by_ratio(ax):
-    """Make an x axis logarithmic, with a tick at each doubling."""
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_formatter(NullFormatter())
-
-
 def finish_rows(ax, names, label, columns=0):
     """Name the rows and the axis, and above it, in so many columns, what the marks are."""
     rows_from_top(ax, list(names))
-    ax.grid(axis="x", alpha=0.3)
-    ax.set_axisbelow(True)
-    ax.set_xlabel(label)
+    panel(ax, grid="x", xlabel=label)
     if columns:
-        handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-        ax.legend(
-            handles.values(), handles.keys(), ncols=columns, frameon=False, fontsize="small",
-            loc="lower center", bbox_to_anchor=(0.5, 1),
-        )  # fmt: skip
+        legend_above(ax, columns, fontsize="small")
     return ax

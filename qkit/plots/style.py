@@ -1,11 +1,12 @@
-"""Colours and marks that colour-blind readers can tell apart, the same in every picture."""
+"""Colours, marks and parts of a panel, the same in every picture; and what makes one live."""
 
 import functools
 import inspect
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+from matplotlib.scale import LogScale
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, ScalarFormatter
 
 from qkit.notebook import COLOURS
 
@@ -24,12 +25,34 @@ def new_axes(rows=None):
     return plt.figure(figsize=(7.2, height), layout="constrained").add_subplot()
 
 
+def panel(ax, *, grid=None, hidden=("top", "right"), **settings):
+    """Lay out an Axes without some spines, with a pale grid below the data; return it."""
+    ax.spines[[*hidden]].set_visible(False)
+    if grid:
+        ax.grid(axis=grid, alpha=0.3)
+        ax.set_axisbelow(True)
+    ax.set(**settings)
+    return ax
+
+
 def rows_from_top(ax, names):
     """Label the y axis with names, the first one on top."""
+    panel(ax, hidden=("top", "right", "left"), ylim=(len(names) - 0.5, -0.5))
     ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
+
+
+def name_ticks(axis, labels):
+    """Give an axis ticks at some values only, with their labels."""
+    axis.set_ticks([*labels], labels=[*labels.values()])
+    axis.set_ticks([], minor=True)
+
+
+def legend_above(ax, columns, **look):
+    """Say above an Axes, in so many columns, what its marks are, each once."""
+    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    look = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "frameon": False} | look
+    ax.legend(handles.values(), handles, ncols=columns, **look)
 
 
 def scale_axis(axis, low, high):
@@ -47,30 +70,23 @@ def scale_axis(axis, low, high):
     return logarithmic
 
 
-def veil(ax):
-    """Return a veil over an Axes, to be shown while what it shows is out of date."""
-    look = {"color": "white", "alpha": 0.65, "lw": 0, "zorder": 10, "visible": False}
-    return ax.add_patch(plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, animated=True, **look))
+def by_ratio(axis):
+    """Make an axis logarithmic, with a tick at each doubling."""
+    axis.axes.set(**{f"{axis.axis_name}scale": LogScale(axis, base=2)})
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def picture(figsize, *, layout="constrained", fixed=lambda result: {}):
     """Make of one composition a still picture and a live one.
 
-    The composition takes a figure, lays it out with fixed limits, and returns a function that
-    draws a result in it; its docstring is the picture's. ``plot_x(result, *, figure=None)`` draws
-    once and returns the Figure. ``figure, update = plot_x.live(**named)`` is for explorers, whose
-    figure must not be pyplot's: it would leak. What a layout hangs on besides, ``fixed(result)``
-    gives the still picture, as keywords of the composition; what else `fixed` takes, is drawn too.
+    The composition lays a figure out with fixed limits and returns what draws a result in it.
+    ``plot_x(result, figure=None)`` draws once; ``figure, update = plot_x.live(**named)`` is for
+    explorers, whose figure must not be pyplot's: it would leak. What a layout hangs on besides,
+    ``fixed(result)`` gives the still one as keywords; what else `fixed` takes, is drawn too.
     """
-    kinds = inspect.Parameter
-    more = list(inspect.signature(fixed).parameters.values())[1:]
-    signature = inspect.Signature(
-        [
-            kinds("result", kinds.POSITIONAL_OR_KEYWORD),
-            *more,
-            kinds("figure", kinds.KEYWORD_ONLY, default=None),
-        ]
-    )
+    own = inspect.Parameter("figure", inspect.Parameter.KEYWORD_ONLY, default=None)
+    signature = inspect.Signature([*inspect.signature(fixed).parameters.values(), own])
 
     def decorate(compose):
         @functools.wraps(compose)

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.collections import LineCollection
 
 from qkit.evaluate.tradeoff import Tradeoff, tradeoff
+from qkit.plots import live
 from qkit.plots.flips import compose_flips
-from qkit.plots.style import mark, picture, scale_axis
+from qkit.plots.style import mark, panel, picture, scale_axis
 
 _ARROW = {
     ("smaller", "larger"): "↖",
@@ -18,7 +19,7 @@ _ARROW = {
 _MARGIN = 0.09  # of an axis, beyond the outermost interval
 _APART = 0.014  # of an axis, between schemes of the same x
 _CROWD = 1.15  # three or more up to so many times the best x are drawn once more, spread out
-_NAME_PT = (9.5, 9, 8.5, 8, 7.5, 7, 6.5, 6, 5.5, 5)  # of names in the legend: the first that fits
+_NAME_PT = 5, 9.5  # of names in the legend: the largest that fits
 
 
 def _fixed(result, *, picked=None, against=None):
@@ -91,9 +92,7 @@ def _crowd(found):
 
 def _points_panel(ax, schemes, title):
     """Lay out an Axes for points, intervals and the front; return what draws a trade-off in it."""
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.set_axisbelow(True)
-    ax.grid(alpha=0.3)
+    panel(ax, grid="both")
     # what follows the axes changes seldom; only what points a scheme out is animated
     (front,) = ax.plot([], [], color="0.82", lw=5, zorder=1)
     bars = ax.add_collection(LineCollection([], lw=1.6, zorder=2), autolim=False)
@@ -137,7 +136,7 @@ def _points_panel(ax, schemes, title):
 
 def _pointer(ax, shape, size, weight, up):
     """Return what frames the marker at a place and names it, away from the edges."""
-    (ring,) = ax.plot([], [], shape, ms=size, mfc="none", mec="0.2", mew=1.4, animated=True)
+    ring = live.line(ax, shape, ms=size, mfc="none", mec="0.2", mew=1.4)
     label = ax.annotate(
         "", (0, 0), (0, 0), textcoords="offset points", va="center", fontsize=10, weight=weight,
         zorder=4, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
@@ -165,7 +164,7 @@ def _fit_axis(axis, values, quantity):
     ends = np.array([values.min(), values.max()])
     ends = np.log10(ends) if logarithmic else ends
     pad = _MARGIN * np.ptp(ends) or 0.05 * abs(ends[0]) or 1
-    ends = np.array([ends[0] - pad, ends[1] + pad])
+    ends += np.array([-pad, pad])
     ends = 10**ends if logarithmic else ends
     axis.axes.set(**{f"{axis.axis_name}lim": ends})
     uncertain = (values[:, 1] != values[:, 2]).any()
@@ -208,12 +207,11 @@ def _names_panel(ax, schemes, columns):
         colour, marker = mark(i)
         (dot,) = ax.plot(column + 0.04 * columns, row, marker, color=colour, ms=8)
         entries[name] = dot, ax.text(column + 0.08 * columns, row, name, va="center")
-    for size_pt in _NAME_PT:  # measured, as small letters are widened
-        for _, text in entries.values():
-            text.set_fontsize(size_pt)
-        widest = max(text.get_window_extent().width for _, text in entries.values())
-        if widest <= (1 / columns - 0.09) * ax.bbox.width:
-            break
+    texts = [text for _, text in entries.values()]
+    widest = max(text.get_window_extent().width / text.get_fontsize() for text in texts)
+    room = 0.9 * (1 / columns - 0.09) * ax.bbox.width  # small letters are widened
+    for text in texts:
+        text.set_fontsize(np.clip(room / widest, *_NAME_PT))
 
     def update(shown):
         for name, entry in entries.items():

@@ -1,15 +1,16 @@
-"""Pictures of a layer's weights: how they are spread, and which of them are left."""
+"""A layer's weights: how they are spread, and its kernel as pixels; still and in explorers."""
 
 import numpy as np
-from matplotlib.colors import ListedColormap
-from matplotlib.patches import Patch
+from matplotlib.colors import to_rgb
 
-from qkit.plots.style import INTEGER, mark, new_axes
+from qkit.plots.panels import head
+from qkit.plots.style import FLOAT, INTEGER, legend_above, mark, new_axes, panel
 
 _BINS = 81  # an odd number, so that one of them is about zero
-_FEW = 64  # distinct values that are drawn one by one
-_LONGEST = 160  # inputs of a kernel that is drawn as one matrix; longer rows are folded
-_EMPTY = "#DDDDDD"
+_EDGES = np.linspace(-1, 1, _BINS + 1)  # in units of the largest magnitude
+_FEW = 64  # distinct values that are drawn one by one, besides 0
+_MOST_ROWS, _MOST_COLUMNS = 48, 96  # of a kernel, so that a weight is seen
+_FAINTEST = 0.3  # a weight that is kept, however small, is not white
 
 
 def plot_weight_histogram(weights, *, ax=None):
@@ -25,93 +26,104 @@ def plot_weight_histogram(weights, *, ax=None):
     Returns
     -------
     matplotlib Axes
-        Zeros are left out of the bins and drawn as a spike, with their share in the legend; so is
-        each value where there are no more than 64, as after clustering.
+        Zeros are left out of the bins and drawn as a spike; so is each value where there are no
+        more than 64 others, as after clustering.
     """
-    ax = ax or new_axes()
-    values = {name: np.asarray(w, np.float64).ravel() for name, w in weights.items()}
-    reach = max(np.abs(v).max() for v in values.values()) or 1.0
-    edges = np.linspace(-reach, reach, _BINS + 1)
-    for row, (name, v) in enumerate(values.items()):
+    ax = panel(ax or new_axes(), yscale="log", xlabel="weight", ylabel="how many (logarithmic)")
+    edges = _EDGES * max(largest(values) for values in weights.values())
+    for row, (name, values) in enumerate(weights.items()):
         colour, marker = mark(row)
-        others = v[v != 0]
-        zeros = v.size - others.size
-        levels, counts = np.unique(others, return_counts=True)
-        label = f"{name}: {zeros / v.size:.1%} zeros"
-        if levels.size <= _FEW:
-            ax.vlines(levels, 0.5, counts, color=colour, lw=1.2)
-            label += f", {levels.size} other values"
-            ax.plot(levels, counts, marker, color=colour, ms=5, label=label)
+        spikes, counts = np.unique(values, return_counts=True)
+        label = f"{name}: {np.mean(values == 0):.1%} zeros"
+        if np.count_nonzero(spikes) > _FEW:
+            look = {"lw": 1.5} if row else {"fill": True, "alpha": 0.25}
+            heights, _ = np.histogram(values[values != 0], edges)
+            ax.stairs(heights, edges, color=colour, label=label, **look)
+            spikes, counts = spikes[spikes == 0], counts[spikes == 0]
+            label = None
         else:
-            look = {"fill": True, "alpha": 0.25} if row == 0 else {"lw": 1.5}
-            ax.stairs(np.histogram(others, edges)[0], edges, color=colour, label=label, **look)
-        if zeros:
-            ax.vlines(0, 0.5, zeros, color=colour, lw=2.5)
-            ax.plot(0, zeros, marker, color=colour, ms=8, mec="white")
-            place = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
-            ax.annotate(f"{zeros / v.size:.1%}", (0, zeros), **place)
-    ax.set(yscale="log", xlabel="weight", ylabel="how many (logarithmic)")
+            label += f", {np.count_nonzero(spikes)} other values"
+        ax.vlines(spikes, 0.5, counts, color=colour, lw=1.5)
+        ax.plot(spikes, counts, marker, color=colour, ms=6, label=label)
     ax.set_ylim(bottom=0.5)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    legend_above(ax, 2)
     return ax
 
 
 def plot_mask(kernel, *, ax=None):
-    """Draw which weights of a kernel are zero and which are left.
+    """Draw the weights of a kernel as pixels, so that one sees which are zero and which are left.
 
     Parameters
     ----------
-    kernel : ndarray of shape (inputs, outputs) or (height, width, inputs, outputs)
+    kernel : ndarray of shape (..., outputs)
         As Keras has it; for the layout of a .tflite file pass ``np.moveaxis(kernel, 0, -1)``.
     ax : matplotlib Axes, optional
 
     Returns
     -------
     matplotlib Axes
-        One row per output where there are few inputs. Else one tile per output: of a convolution
-        its windows, one per input channel; of a dense layer its inputs, folded.
+        A row per output, as many rows and columns as there is room for.
     """
-    kernel = np.asarray(kernel)
-    if kernel.ndim not in (2, 4):
-        raise ValueError(
-            "plot_mask: the kernel must have the shape (inputs, outputs) or (height, width, "
-            f"inputs, outputs), got {kernel.shape}. Draw a layer's kernel, not its bias."
-        )
     ax = ax or new_axes()
-    left = np.moveaxis(kernel != 0, -1, 0).astype(float)  # outputs first
-    outputs, *window, inputs = left.shape
-    window = tuple(window) or (1, 1)
-    if window == (1, 1) and inputs <= _LONGEST:
-        pixels = left.reshape(outputs, inputs)
-        ax.set(xlabel="inputs", ylabel="outputs")
-    else:
-        # (outputs, inputs, height, width): windows side by side, and outputs side by side
-        windows = np.moveaxis(left.reshape(outputs, *window, inputs), -1, 1)
-        tiles = np.stack([_side_by_side(of_one, gap=0) for of_one in windows])
-        pixels = _side_by_side(tiles, gap=max(1, tiles.shape[1] // 16))
-        inside = "inputs, folded" if window == (1, 1) else f"windows of {window[0]}×{window[1]}"
-        ax.set_xlabel(f"one tile per output; within it {inside}")
-    colours = ListedColormap([_EMPTY, INTEGER])
-    ax.imshow(pixels, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
-    words = f"{left.mean():.1%} of {kernel.size:,} weights left", f"{1 - left.mean():.1%} zero"
-    handles = [Patch(color=c, label=w) for c, w in zip((INTEGER, _EMPTY), words, strict=True)]
-    ax.legend(handles=handles, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    kernel = np.moveaxis(kernel, -1, 0)
+    compose_kernel(ax)("kernel", kernel, kernel != 0)
     return ax
 
 
-def _side_by_side(tiles, *, gap):
-    """Lay tiles of shape (n, height, width) out in rows, in a picture about as high as wide."""
-    count, height, width = tiles.shape
-    columns = min(count, max(1, int(np.ceil(np.sqrt(count * height / width)))))
-    if gap:  # between outputs, where a picture may be wider
-        columns = min(count, int(np.ceil(columns * 1.5)))
-    rows = -(-count // columns)
-    columns = -(-count // rows)  # no fewer in the last row than needed
-    padded = np.full((rows * columns, height + gap, width + gap), np.nan)
-    padded[:count, :height, :width] = tiles
-    grid = padded.reshape(rows, columns, height + gap, width + gap)
-    picture = grid.transpose(0, 2, 1, 3).reshape(rows * (height + gap), columns * (width + gap))
-    return picture[: picture.shape[0] - gap, : picture.shape[1] - gap]
+def compose_weights(ax, looks, *, floor=0):
+    """Lay out histograms of a layer's weights in units of their largest, one a look.
+
+    Returns ``update(*weights)``: where there is a floor, heights are shares, no lower than it;
+    else the fullest bin of the first is 1.
+    """
+    panel(ax)
+    empty = np.full(_BINS, float(floor))
+    bars = [
+        ax.stairs(empty, _EDGES, baseline=floor / 10, fill=True, animated=True, **look)
+        for look in looks
+    ]
+
+    def update(*weights):
+        counts = [np.histogram(values, _EDGES)[0] for values in weights]
+        unit = weights[0].size if floor else counts[0].max()
+        for bar, heights in zip(bars, counts, strict=True):
+            bar.set_data(np.maximum(heights / unit, floor))
+
+    return update
+
+
+def compose_kernel(ax):
+    """Lay out a kernel as pixels, a row an output.
+
+    Returns ``update(name, weights, kept)``, of both the outputs first.
+    """
+    ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[], ylabel="outputs")
+    ax.set_xlabel("weights (blue +, orange −, white 0)")
+    image = ax.imshow(
+        np.ones((1, 1, 3)), extent=(0, 1, 0, 1), aspect="auto", interpolation="nearest",
+        animated=True,
+    )  # fmt: skip
+    said = head(ax, "a layer")
+
+    def update(name, weights, kept):
+        weights, kept = (each.reshape(len(each), -1) for each in (weights, kept))
+        shown = np.s_[:_MOST_ROWS, :_MOST_COLUMNS]
+        image.set_data(_coloured(weights[shown] / largest(weights), kept[shown]))
+        rows, columns = weights[shown].shape
+        part = f" (shown: {rows} × {columns} of {len(weights):,} × {weights.shape[1]:,})"
+        part = "" if weights[shown].size == weights.size else part
+        said.set_text(f"{name}{part}: {100 * (1 - kept.mean()):.1f} % set to 0")
+
+    return update
+
+
+def largest(weights):
+    """Return the largest magnitude, 1 where all are 0."""
+    return float(np.abs(weights).max()) or 1.0
+
+
+def _coloured(weights, kept):
+    """Return the colours of weights in units of the largest: white where one is not kept."""
+    strength = (_FAINTEST + (1 - _FAINTEST) * np.sqrt(np.abs(weights))) * kept
+    colours = np.where(weights[..., None] < 0, to_rgb(FLOAT), to_rgb(INTEGER))
+    return 1 - strength[..., None] * (1 - colours)

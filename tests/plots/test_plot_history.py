@@ -39,10 +39,8 @@ def test_each_line_is_what_its_training_recorded(histories):
 
 
 def test_what_was_not_recorded_is_refused(histories):
-    with pytest.raises(ValueError, match=r"'plain' has no kernel 'conv'. It has: logits"):
+    with pytest.raises(ValueError, match=r"kernel of plain must be .*'logits'.* got 'conv'"):
         qk.plot_weight_history(histories, kernel="conv")
-    with pytest.raises(ValueError, match="histories is empty"):
-        qk.plot_weight_history({}, kernel="logits")
 
 
 @pytest.fixture(scope="module")

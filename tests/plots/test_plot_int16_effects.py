@@ -78,7 +78,9 @@ def test_marks_stand_at_the_losses_filled_here_and_hollow_published(effects):
 def test_a_network_without_a_published_one_has_two_marks(effects):
     alone = effect("mine", None, {"float32": 0.9, "int8": 0.8, "int16": 0.9})
     assert alone.published_lost == {}
-    ax = qk.plot_int16_effects([alone])
+    decibels = effect("denoiser", None, {"float32": 17.0, "int8": 14.0, "int16": 16.9}, unit="dB")
+    ax = qk.plot_int16_effects([alone, decibels])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["mine, top-1"]
     assert len(ax.get_legend().get_texts()) == 2
 
 
@@ -103,5 +105,3 @@ def test_decibels_are_neither_shares_nor_points():
     table = qk.published.int16_table([denoiser])
     assert table.loc[("denoiser", "here"), "float32"] == "17.00 dB"
     assert table.loc[("denoiser", "here"), "int8 loses"].endswith("(+2.99 to +3.01) dB")
-    with pytest.raises(ValueError, match="'denoiser' is measured in dB"):
-        qk.plot_int16_effects([denoiser])

@@ -33,6 +33,7 @@ def drawn_bits(ax):
 def test_bits_are_all_there_and_their_cells_tell_ones_from_zeros(value):
     found = qk.nearest_numbers(value)
     bits, _, _ = plot_numbers(found).axes
+    assert {line.get_linestyle() for line in bits.lines} == {"None"}
     assert drawn_bits(bits) == [row.bits.replace("|", "") for row in found.rows]
     (cells,) = (c for c in bits.collections if isinstance(c, PolyCollection))
     digits = "".join(row.bits.replace("|", "") for row in found.rows)
