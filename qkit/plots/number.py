@@ -51,7 +51,7 @@ def _bits(ax):
     boxes = np.column_stack([left, row])[:, None] + corners
     cells = ax.add_collection(PolyCollection(boxes, lw=0, animated=True), autolim=False)
     digits = [
-        live.line(ax, "", ls="none", marker=f"${digit}$", ms=6.5, mew=0.2, color=colour)
+        live.line(ax, " ", marker=f"${digit}$", ms=6.5, mew=0.2, color=colour)
         for digit, colour in enumerate(("0.2", "white"))
     ]
     formulas = words(ax, np.zeros(len(_BITS)), np.arange(len(_BITS)) + 0.36)
