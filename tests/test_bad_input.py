@@ -225,7 +225,6 @@ GRIDS = [
     case("error of nothing", lambda g: qk.quantization_error(g.x[:0], choose_qparams(g.x)), ValueError, "no values to measure, shape (0, 4, 4)"),
     case("percent 0", lambda g: qk.calibration.percentile([g.x], 0), ValueError, "percent must be above 0, at most 100, got 0"),
     case("stream without values", lambda g: qk.calibration.mse(iter([])), ValueError, "Was the generator used up before?"),
-    case("unknown float", lambda g: qk.round_to_float(g.x, "float4"), ValueError, "round_to_float: the format must be one of 'float16'", "got 'float4'"),
 ]
 
 CALIBRATION = [

@@ -7,8 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from qkit import validate
-from qkit._tensorflow import quiet, require_keras_2_model, single_shapes, tensorflow
+from qkit._tensorflow import quiet, tensorflow
 from qkit.data import DataNotFoundError
+from qkit.networks import network
 from qkit.training import seeded
 
 _DOWNLOAD_TIMEOUT_S = 20  # Keras would wait for ever
@@ -124,8 +125,8 @@ def settle_batch_norm(model, x):
     >>> bool(model.get_layer("stem_bn").moving_mean.numpy().any())
     True
     """
-    require_keras_2_model(model, what="settle_batch_norm")
-    shape, _ = single_shapes(model, what="settle_batch_norm")
+    what = "settle_batch_norm"
+    shape, _ = network(model, what=what).shapes(what=what, classifier=False)
     x = validate.images(x, shape, what="settle_batch_norm: x")
     kind = tensorflow().keras.layers.BatchNormalization
     momenta = {layer: layer.momentum for layer in model.submodules if isinstance(layer, kind)}
