@@ -214,9 +214,6 @@ def accuracy_of(predictions, labels):
     return Accuracy(predictions, labels, right / len(labels), (interval.low, interval.high))
 
 
-from_predictions = accuracy_of  # the name it had, until all callers have changed
-
-
 def ratio(tallies, weights):
     """Return the weighted sum of the first column over that of the second: right ones over all."""
     over, under = weights @ tallies

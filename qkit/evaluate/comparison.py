@@ -106,26 +106,14 @@ class Comparison(Result):
             "size_ratio": reference.size_bytes / found.size_bytes,
         }
 
-    def to_display(self):
-        """Return the table as a DataFrame of text, rounded and with intervals, for reading."""
-        return report.display_table(self)
-
-    def notes(self):
-        """Say what the table was measured with, and what it does not show."""
-        return report.notes(self)
-
-    def summary(self):
-        """Say in a few sentences what the schemes save, at what price, and what QAT adds."""
-        return report.summary(self)
+    to_display = report.display_table
+    notes = report.notes
+    summary = report.summary
+    _repr_html_ = report.html_table
+    _repr_markdown_ = report.markdown_table
 
     def __repr__(self):
         return f"{self.to_display().to_string()}\n" + "\n".join(self.notes())
-
-    def _repr_html_(self):
-        return report.html_table(self)
-
-    def _repr_markdown_(self):
-        return report.markdown_table(self)
 
     def to_html(self, path):
         """Write the table, its notes and the environment to one self-contained HTML file.
@@ -205,7 +193,7 @@ def compare(
     schemes = candidates.chosen(schemes, trained)
     calibration = candidates.calibration_images(model, data, images, calibration, metric)
     missing = candidates.train(schemes, model, data, trained, calibration)
-    x = y = None
+    x, y, data_name = None, None, ""
     if images is not None:
         x, data_name = images, "a folder"
     elif data is not None:
@@ -214,6 +202,7 @@ def compare(
         models, needs = candidates.converted(schemes, model, trained, calibration, missing, show)
         for name, tflite in (extra or {}).items():
             models[name], needs[name] = tflite, "–"
+            missing.pop(name, None)
         missing |= _unlabelled(models, schemes, trained, x)
         accuracies = {
             name: _judged(name, tflite, x, y, metric, show)
@@ -237,7 +226,7 @@ def compare(
             {name: len(read_tflite(tflite).float_operators) for name, tflite in models.items()}
         ),
         not_measured=MappingProxyType(missing),
-        data_name="" if x is None else data_name,
+        data_name=data_name,
     )
 
 

@@ -5,9 +5,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from qkit import validate
 from qkit._tensorflow import quiet, tensorflow
 from qkit.data import drawn
-from qkit.evaluate.accuracy import Accuracy, from_predictions
+from qkit.evaluate.accuracy import Accuracy, accuracy_of
 from qkit.interpreter.run import from_grid, open_interpreter, scores
 from qkit.quantize.grid import QParams, fake_quantize
 from qkit.result import Result
@@ -18,27 +19,13 @@ from qkit.toolchain.convert import convert
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an int8 file is made and fed; the defaults are right.
+    """How an int8 file is made and fed; the defaults are right."""
 
-    Attributes
-    ----------
-    calibration : {"training images", "pixels from 0 to 255", "divided twice", "none"}
-        What chooses the ranges of the activations.
-    sample_size : int
-        How many images of it.
-    method : {"after training", "through the grid"}
-        The latter is a quantization-aware model before its first training step.
-    ranges : {"from a sample", "where training starts"}
-        Of the activations; the latter is what a quantization-aware model has at first.
-    feed : {"on the input's grid", "bytes read as int8"}
-        What becomes of a test image before it goes in.
-    """
-
-    calibration: str = "training images"
-    sample_size: int = 100
-    method: str = "after training"
-    ranges: str = "from a sample"
-    feed: str = "on the input's grid"
+    calibration: str = "training images"  # or "pixels from 0 to 255", "divided twice", "none"
+    sample_size: int = 100  # images
+    method: str = "after training"  # or "through the grid": aware, before its first training step
+    ranges: str = "from a sample"  # or "where training starts", of the activations
+    feed: str = "on the input's grid"  # or "bytes read as int8", of a test image
 
 
 PATIENTS = MappingProxyType(
@@ -167,10 +154,7 @@ def repaired(recipe, diagnosis):
     >>> repaired(PATIENTS["E"], "calibrated on images that were divided by 255 twice") == Recipe()
     True
     """
-    if diagnosis not in DIAGNOSES:
-        raise ValueError(
-            f"repaired: the diagnosis must be one of {'; '.join(DIAGNOSES)}; got {diagnosis!r}."
-        )
+    validate.choice(diagnosis, DIAGNOSES, name="repaired: the diagnosis")
     ingredient, wrong, right = DIAGNOSES[diagnosis]
     if getattr(recipe, ingredient) != wrong:
         return recipe
@@ -208,8 +192,8 @@ def examine(model, data, recipe, *, images=1000):
     on_grid = [t for op in file.operators for t in op.outputs if t.scale.size and not t.constant]
     first = file.inputs[0] if file.inputs[0].scale.size else next(iter(on_grid), None)
     return Examination(
-        accuracy=from_predictions(scores(tflite, fed).argmax(axis=1), y),
-        reference=from_predictions(in_float.argmax(axis=1), y),
+        accuracy=accuracy_of(scores(tflite, fed).argmax(axis=1), y),
+        reference=accuracy_of(in_float.argmax(axis=1), y),
         size_bytes=len(tflite),
         input_dtype=file.inputs[0].dtype,
         float_operators=len(file.float_operators),

@@ -1,5 +1,6 @@
 """Where the bytes of a .tflite file go."""
 
+import contextlib
 import zlib
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -30,11 +31,9 @@ class Size(Result):
     metadata_bytes : int
         All the rest: graph, names, scales, padding.
     zstd_bytes : int or None
-        Of the file after zstd at level 19; None where Python has no zstd: it comes with Python
-        3.14, and before with the package zstandard.
+        Of the file after zstd at level 19; None without Python 3.14 or the package zstandard.
     coded_constants_bytes : mapping of str to float, or None
-        What an ideal entropy coder makes of the stored values, its tables included, by dtype; see
-        `entropy_coded_bytes` of `qkit.quantize.coding`.
+        What an ideal entropy coder makes of the stored values, its tables included, by dtype.
     deflated_metadata_bytes : int or None
         Of the metadata alone after zlib at level 9.
     """
@@ -153,14 +152,12 @@ def _deflated(content):
 
 def _zstd(content):
     """Return the bytes after zstd, or None where Python has none."""
-    try:
+    with contextlib.suppress(ImportError):
         from compression.zstd import compress  # since Python 3.14
 
         return len(compress(content, level=_ZSTD_LEVEL))
-    except ImportError:
-        pass
-    try:
+    with contextlib.suppress(ImportError):
         from zstandard import ZstdCompressor
-    except ImportError:
-        return None
-    return len(ZstdCompressor(level=_ZSTD_LEVEL).compress(content))
+
+        return len(ZstdCompressor(level=_ZSTD_LEVEL).compress(content))
+    return None

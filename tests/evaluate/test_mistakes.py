@@ -79,7 +79,7 @@ def test_more_images_on_the_wrong_scale_repair_nothing(trained, digits, found):
 
 
 def test_an_unknown_diagnosis_is_refused():
-    with pytest.raises(ValueError, match="must be one of calibrated on pixels"):
+    with pytest.raises(ValueError, match="must be one of 'calibrated on pixels"):
         repaired(PATIENTS["A"], "bad luck")
 
 

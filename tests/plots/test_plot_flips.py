@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import qkit as qk
-from qkit.evaluate.accuracy import from_predictions
+from qkit.evaluate.accuracy import accuracy_of
 
 
 def words(ax):
@@ -17,8 +17,8 @@ def words(ax):
 def flips():
     """Return two models that differ on five of eight images, and the images."""
     labels = np.zeros(8, np.int64)
-    a = from_predictions(np.array([0, 0, 1, 1, 0, 0, 0, 0]), labels)
-    b = from_predictions(np.array([2, 0, 0, 2, 3, 4, 0, 0]), labels)
+    a = accuracy_of(np.array([0, 0, 1, 1, 0, 0, 0, 0]), labels)
+    b = accuracy_of(np.array([2, 0, 0, 2, 3, 4, 0, 0]), labels)
     return qk.paired(a, b), np.random.default_rng(0).random((8, 28, 28)).astype(np.float32)
 
 

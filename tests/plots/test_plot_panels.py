@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from qkit.evaluate.accuracy import from_predictions
+from qkit.evaluate.accuracy import accuracy_of
 from qkit.plots.panels import compose_stored_bytes, compose_wrong_answers
 
 
@@ -15,7 +15,7 @@ def ax():
 
 def right(count, n=1000):
     labels = np.zeros(n, int)
-    return from_predictions(np.where(np.arange(n) < count, 0, 1), labels)
+    return accuracy_of(np.where(np.arange(n) < count, 0, 1), labels)
 
 
 def test_points_of_a_kind_are_joined_and_others_are_crosses(ax):
