@@ -55,56 +55,11 @@ def _keras_3(tf):
     return None if version.startswith("2") else version
 
 
-def require_keras_2_model(model, *, what):
-    """Refuse anything but a built Keras 2 model, naming what was got and the way out."""
-    homes = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
-    if "tf_keras" in homes and hasattr(model, "layers"):
-        if not model.built:
-            raise ValueError(
-                f"{what}: the model {model.name!r} has not been built, so its weights do not "
-                "exist yet. Give its first layer an input_shape, or call it once on data."
-            )
-        return
-    if "keras" in homes:
-        raise KerasVersionError(
-            f"{what}: {type(model).__name__} is a Keras 3 model (made with `import keras`). "
-            "Build it with `tf.keras` after `import qkit`, or with `import tf_keras`."
-        )
-    raise TypeError(
-        f"{what}: expected a Keras 2 model, got {type(model).__name__}. "
-        "Build one with `tf.keras`, for example qk.models.walkthrough_cnn()."
-    )
-
-
-def single_shapes(model, *, what):
-    """Return the shapes of the one input and the one output of a Keras model, without the batch."""
-    inputs, outputs = model.inputs or (), model.outputs or ()  # None in subclassed models
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ValueError(
-            f"{what}: a model with one input and one output is wanted; {model.name!r} shows "
-            f"{len(inputs)} and {len(outputs)}. Build one of the part that counts."
-        )
-    return tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
-
-
-def classifier_shape(model, *, what):
-    """Return the image shape and the number of classes of a Keras classifier."""
-    image, shape = single_shapes(model, what=what)
-    if len(shape) != 1 or shape[0] is None or shape[0] < 2:
-        raise ValueError(
-            f"{what}: the output of {model.name!r} has the shape {(None, *shape)}; a classifier "
-            "gives a score for each of two or more classes, shape (n, classes)."
-        )
-    return image, shape[0]
-
-
 @contextlib.contextmanager
 def quiet():
     """Keep what TensorFlow writes to the terminal or the cell to itself, unless it raises.
 
-    Python's streams and the file descriptors 1 and 2, to which the C++ side writes, are both
-    redirected. If the block raises, what was caught is attached to the exception as a note
-    (Python 3.11 and later) or written to the standard error stream, so that nothing is lost.
+    What Python's streams and the C++ side caught is then a note of the exception.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -29,8 +29,7 @@ def require_writable():
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise PermissionError(
             f"qkit cannot write its cache to {folder} ({error.strerror}). Set QKIT_CACHE to a "
@@ -45,7 +44,7 @@ def load(key, shapes):
     """
     for folder, origin in ((cache_folder(), {}), (_SHIPPED, {"shipped": True})):
         path = folder / f"{key}.npz"
-        if not path.exists():
+        if not os.path.exists(path):  # nor may be looked for
             continue
         try:
             with np.load(path, allow_pickle=False) as entry:  # zip members carry a CRC each
@@ -76,8 +75,7 @@ def store(key, weights, record):
 
 def write_atomically(path, content):
     """Write bytes by way of a file beside: a reader sees the old or the new, never half."""
-    path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    descriptor, temporary = tempfile.mkstemp(dir=Path(path).parent, suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -95,9 +93,11 @@ def training_key(model, x, y, depends_on):
     for array in (*model.get_weights(), x, y):
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array))
-    for quantizer, mask in _weight_quantizers(model):
-        digest.update(f"{type(quantizer).__name__} {sorted(vars(quantizer).items())}".encode())
-        digest.update(b"" if mask is None else np.ascontiguousarray(mask))
+    for layer in model.layers:  # what rounds weights, with its mask of zeros: no word in the JSON
+        for _, quantizer, state in getattr(layer, "_weight_vars", ()):
+            digest.update(f"{type(quantizer).__name__} {sorted(vars(quantizer).items())}".encode())
+            mask = state.get("sparsity_mask")
+            digest.update(b"" if mask is None else np.ascontiguousarray(mask))
     versions = [importlib.metadata.version(name) for name in _VERSIONS_OF]
     digest.update(repr((depends_on, versions)).encode())
     return digest.hexdigest()
@@ -120,10 +120,3 @@ def _architecture(model):
     for position, layer in enumerate(model.layers):
         text = text.replace(f'"{layer.name}"', f'"layer {position}"')
     return re.sub(r'_\d+(?=")', "", text)
-
-
-def _weight_quantizers(model):
-    """Yield what rounds weights, and its mask of zeros, if any: the JSON says no word of it."""
-    for layer in model.layers:
-        for _, quantizer, state in getattr(layer, "_weight_vars", ()):
-            yield quantizer, state.get("sparsity_mask")

@@ -16,6 +16,7 @@ from qkit._tensorflow import quiet, tensorflow
 
 _URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _DOWNLOAD_TIMEOUT_S = 20
+_REMEDY = "Delete it, so that it is downloaded again, or replace it."
 # Published MD5 sums. MNIST's are of the unpacked idx files, so that the same pixels are recognised
 # in an .npz; Fashion-MNIST's are of the .gz files (https://github.com/zalandoresearch/fashion-mnist).
 _MNIST_MD5 = {
@@ -42,46 +43,28 @@ class DataNotFoundError(FileNotFoundError):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and labels for training and for testing.
+    """Images and labels for training and for testing."""
 
-    Attributes
-    ----------
-    x_train, x_test : ndarray of shape (n, 28, 28), float32, in [0, 1]
-    y_train, y_test : ndarray of shape (n,), int64
-    name : str
-        Which data these are: "mnist", "fashion_mnist" or "digits".
-    source : str
-        Where they came from, in words.
-    """
-
-    x_train: np.ndarray
-    y_train: np.ndarray
+    x_train: np.ndarray  # of shape (n, 28, 28), float32, in [0, 1]
+    y_train: np.ndarray  # of shape (n,), int64
     x_test: np.ndarray
     y_test: np.ndarray
     name: str
-    source: str
+    source: str  # where they came from, in words
 
-    @property
-    def classes(self):
-        """Number of classes."""
-        return int(self.y_train.max()) + 1
-
-    def summary(self):
-        """Say in one line which data these are and how many."""
+    def __repr__(self):
         return (
             f"{self.name}: {len(self.x_train):,} training and {len(self.x_test):,} test images "
             f"of {'×'.join(map(str, self.x_train.shape[1:]))} ({self.source})"
         )
-
-    __repr__ = __str__ = summary
 
 
 def load_data(name="mnist", *, fallback=None):
     """Load a data set, checked to be the genuine one.
 
     It is looked for in the folder that the environment variable ``QKIT_DATA`` names, then in
-    Keras's own cache, and is then downloaded by Keras. Whatever file it comes in, its content is
-    held against the published MD5 sums.
+    Keras's own cache, and is then downloaded by Keras; its content is held against published MD5
+    sums.
 
     Parameters
     ----------
@@ -99,9 +82,6 @@ def load_data(name="mnist", *, fallback=None):
     ------
     DataError
         If a file is damaged, half-written, or holds other data.
-    DataNotFoundError
-        If the data set can neither be found nor downloaded, and there is no fallback. It is a
-        FileNotFoundError.
 
     Examples
     --------
@@ -132,8 +112,9 @@ def drawn(x, count):
 def _mnist():
     path = _located("mnist.npz")
     arrays = {key: _npz_member(path, key) for key in _MNIST_MD5}
-    for key, published in _MNIST_MD5.items():
-        _verify(f"{path}: {key} is not MNIST's", _as_idx(arrays[key]), published)
+    for key, array in arrays.items():
+        header = struct.pack(f">{1 + array.ndim}i", 0x800 + array.ndim, *array.shape)
+        _verify(f"{path}: {key} is not MNIST's", header + array.tobytes(), _MNIST_MD5[key])
     return _dataset("mnist", arrays, f"MD5 verified, from {path.name}")
 
 
@@ -170,8 +151,7 @@ def _dataset(name, arrays, source):
 
 def _located(filename, folder=""):
     """Return the path of a file in QKIT_DATA or in Keras's cache, downloaded if in neither."""
-    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
-    places = [keras_home / folder]
+    places = [Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets" / folder]
     if os.environ.get("QKIT_DATA"):
         root = Path(os.environ["QKIT_DATA"]).expanduser()
         places = [root, root / folder, *places]
@@ -202,7 +182,7 @@ def _verify(otherwise, content, published):
     if hashlib.md5(content).hexdigest() != published:
         raise DataError(
             f"{otherwise}: the MD5 sum differs from the published one; the file is damaged, "
-            "half-written or another one. Delete it, so that it is downloaded again, or replace it."
+            f"half-written or another one. {_REMEDY}"
         )
 
 
@@ -213,16 +193,12 @@ def _npz_member(path, key):
     except Exception as error:  # archive, header and values each fail in ways of their own
         raise DataError(
             f"{path}: cannot read {key} ({_first_line(error)}); the file is damaged, half-written "
-            "or no MNIST archive. Delete it, so that it is downloaded again, or replace it."
+            f"or no MNIST archive. {_REMEDY}"
         ) from error
 
 
-def _as_idx(array):
-    """Return a uint8 array as the bytes of an idx file: big-endian header, then the values."""
-    return struct.pack(f">{1 + array.ndim}i", 0x800 + array.ndim, *array.shape) + array.tobytes()
-
-
 def _from_idx(raw):
+    """Return the uint8 array of an idx file: big-endian header, then the values."""
     shape = np.frombuffer(raw, ">i4", count=raw[3], offset=4)
     return np.frombuffer(raw, np.uint8, offset=4 + shape.nbytes).reshape(shape)
 

@@ -8,14 +8,13 @@ import numpy as np
 
 from qkit import validate
 from qkit.data import DataError, DataNotFoundError, drawn
-from qkit.result import Result
 
 _SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".tif", ".tiff"))
 _BORDER = 1 / 16  # cut off on each side: the central 224 of 256, as tf-slim and AlexNet evaluate
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ImageFolder(Result):
+class ImageFolder:
     """Paths and labels of images; the pixels are read when they are asked for."""
 
     paths: tuple[Path, ...]
@@ -26,6 +25,11 @@ class ImageFolder(Result):
 
     def __len__(self):
         return len(self.paths)
+
+    def __repr__(self):
+        present, size = len(np.unique(self.labels)), self.image_size
+        of = "" if present == len(self.class_names) else f" of {len(self.class_names):,}"
+        return f"{len(self):,} images in {present:,}{of} classes, read as {size}×{size} pixels"
 
     def batches(self, size=100):
         """Yield (images, labels) in order, `size` at a time; the last batch may hold fewer."""
@@ -41,29 +45,13 @@ class ImageFolder(Result):
         pixels = np.stack([_pixels(self.paths[i], self.image_size) for i in chosen])
         return np.asarray(self.preprocess(pixels), np.float32)
 
-    def to_frame(self):
-        """Return a DataFrame with one row per class: its number, and how many images it has."""
-        import pandas as pd
-
-        images = np.bincount(self.labels, minlength=len(self.class_names))
-        columns = {"label": np.arange(len(images)), "images": images}
-        return pd.DataFrame(columns, index=pd.Index(self.class_names, name="class"))
-
-    def summary(self):
-        """Say in one line how many images of how many classes these are."""
-        present = len(np.unique(self.labels))
-        of = "" if present == len(self.class_names) else f" of {len(self.class_names):,}"
-        return (
-            f"{len(self):,} images in {present:,}{of} classes, read as "
-            f"{self.image_size}×{self.image_size} pixels"
-        )
-
 
 def load_image_folder(path, size, preprocess, *, class_names=None):
     """List the images of a folder that has a sub-folder for each class, as ImageNet's do.
 
     Each image is made RGB, cut to the square in its middle, of 7/8 of its shorter side, and scaled:
-    the usual way to evaluate on ImageNet [1]_. Rotation marks of cameras are not followed.
+    the usual way to evaluate on ImageNet, after A. Krizhevsky et al., "ImageNet classification with
+    deep convolutional neural networks" (2012).
 
     Parameters
     ----------
@@ -82,62 +70,35 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
     ImageFolder
         With ``batches(size)``, all images and labels, some at a time, and ``sample(n)``.
 
-    Raises
-    ------
-    DataNotFoundError
-        If there is no such folder, or it holds no sub-folders or no images.
-    DataError
-        If a sub-folder is not among the class names, or their order is a matter of taste; later,
-        if a file cannot be read as an image.
-
-    References
-    ----------
-    .. [1] A. Krizhevsky et al., "ImageNet classification with deep convolutional neural networks"
-       (2012): the shorter side to 256, the central 224.
-
     Examples
     --------
     >>> import tempfile
     >>> from PIL import Image
     >>> folder = Path(tempfile.mkdtemp())
-    >>> for name in ("cat", "dog"):
-    ...     (folder / name).mkdir()
-    ...     Image.new("L", (30, 20)).save(folder / name / "0.png")
-    >>> images = load_image_folder(folder, 16, lambda pixels: pixels / 255)
-    >>> print(images)
-    2 images in 2 classes, read as 16×16 pixels
-    >>> [x.shape for x, y in images.batches()]
-    [(2, 16, 16, 3)]
+    >>> (folder / "cat").mkdir()
+    >>> Image.new("L", (30, 20)).save(folder / "cat" / "0.png")
+    >>> load_image_folder(folder, 16, lambda pixels: pixels / 255)
+    1 images in 1 classes, read as 16×16 pixels
     """
     path, size = Path(path), validate.whole(size, name="load_image_folder: size")
-    folders = _class_folders(path)
+    if not path.is_dir():
+        raise DataNotFoundError(f"load_image_folder: there is no folder {path}.")
+    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
     names = _checked_names(path, [folder.name for folder in folders], class_names)
-    numbers = {name: number for number, name in enumerate(names)}
     found = [
-        (file, numbers[folder.name])
+        (file, label)
         for folder in folders
+        for label in [names.index(folder.name)]
         for file in sorted(folder.rglob("*"))
         if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
     ]
     if not found:
         raise DataNotFoundError(
             f"load_image_folder: the {len(folders)} sub-folders of {path} hold no images "
-            f"({', '.join(sorted(_SUFFIXES))})."
+            f"({', '.join(sorted(_SUFFIXES))}); it needs one for each class, with the images in it."
         )
     paths, labels = zip(*found, strict=True)
     return ImageFolder(paths, np.array(labels, np.int64), names, size, preprocess)
-
-
-def _class_folders(path):
-    if not path.is_dir():
-        raise DataNotFoundError(f"load_image_folder: there is no folder {path}.")
-    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if not folders:
-        raise DataNotFoundError(
-            f"load_image_folder: {path} holds no sub-folders; it needs one for each class, with "
-            "the images in it."
-        )
-    return folders
 
 
 def _checked_names(path, present, class_names):

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from qkit.result import Result
 
@@ -26,7 +25,7 @@ class Environment(Result):
     system: str
     cpu: str  # as the processor names itself
     cores: int  # logical ones
-    vector_instructions: tuple[str, ...]  # that matter to integer kernels; empty if not known
+    vector_instructions: str  # those that matter to integer kernels; empty if not known
     versions: Mapping[str, str]  # by package; "missing" where it is not installed
 
     @property
@@ -38,14 +37,8 @@ class Environment(Result):
         """Return a DataFrame with one row per fact."""
         import pandas as pd
 
-        facts = {
-            "Python": self.python,
-            "system": self.system,
-            "processor": self.cpu,
-            "cores": str(self.cores),
-            "vector instructions": ", ".join(self.vector_instructions) or "not known",
-        }
-        return pd.DataFrame({"found": facts | dict(self.versions)})
+        facts = {name: str(fact) for name, fact in vars(self).items() if name != "versions"}
+        return pd.DataFrame({"found": facts | self.versions})
 
     def summary(self):
         """Say in one line what runs where."""
@@ -67,37 +60,30 @@ def environment():
     >>> environment().missing
     ()
     """
-    processor = _cpuinfo()
-    flags = (processor.get("flags") or processor.get("Features") or "").split()
+    cpu, flags = _processor()
     return Environment(
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
-        cpu=_cpu_name(processor),
+        cpu=cpu or platform.processor() or platform.machine(),
         cores=os.cpu_count() or 1,
-        vector_instructions=tuple(name for name in _VECTOR if name in flags),
-        versions=MappingProxyType({name: _version(name) for name in _PACKAGES}),
+        vector_instructions=" ".join(name for name in _VECTOR if name in flags),
+        versions={name: _version(name) for name in _PACKAGES},
     )
 
 
-def _cpuinfo():
-    """Return the first processor's entry in /proc/cpuinfo; empty where there is none."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            first = file.read().split("\n\n")[0]
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def _cpu_name(processor):
-    named = [processor[key] for key in ("model name", "Model", "Processor") if processor.get(key)]
-    if named:
-        return named[0]
+def _processor():
+    """Return the processor's own name and its flags; empty where they are not known."""
     if sys.platform == "darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    return platform.processor() or platform.machine()
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip(), []
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            lines = file.read().split("\n\n")[0].splitlines()
+    except OSError:
+        return "", []
+    found = {key.strip(): value.strip() for key, _, value in (s.partition(":") for s in lines)}
+    names = filter(None, map(found.get, ("model name", "Model", "Processor")))
+    return next(names, ""), found.get("flags", found.get("Features", "")).split()
 
 
 def _version(name):

@@ -6,15 +6,13 @@ import warnings
 from qkit._tensorflow import tensorflow
 
 # Okabe and Ito, "Color universal design" (2008), without the yellow that is lost on white.
-# matplotlib 3.10, the last for Python 3.10, does not know them by name.
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
 
 
 def setup_notebook():
     """Load TensorFlow with Keras 2 and without its chatter, and make figures and tables legible.
 
-    Call it in the first cell, before TensorFlow is imported. Colours of lines follow one another as
-    in qkit's own pictures, which colour-blind readers can tell apart; give each a marker too.
+    Call it in the first cell. Colours of lines follow one another as in qkit's own pictures.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow loads
     tensorflow().get_logger().setLevel("ERROR")
@@ -49,8 +47,6 @@ def check(answer, is_right, hint=""):
     not answered yet
     >>> check(4, 3, "count the bytes of one int8")
     not yet: count the bytes of one int8
-    >>> check(3, 3)
-    right
     """
     if answer is ...:
         print("not answered yet")

@@ -1,6 +1,7 @@
 """One line of progress that updates in place and leaves only its last state behind."""
 
 import contextlib
+import itertools
 import os
 import sys
 
@@ -23,23 +24,13 @@ def progress_line():
 
 def _display_line():
     """Return a function that updates one display, of which a saved notebook keeps the last text."""
-    from IPython.display import display
+    from IPython.display import DisplayHandle
 
-    handle = None
-
-    def show(text):
-        nonlocal handle
-        if handle is None:
-            handle = display({"text/plain": text}, raw=True, display_id=True)
-        else:
-            handle.update({"text/plain": text}, raw=True)
-
-    return show
+    handle = DisplayHandle()
+    ways = itertools.chain([handle.display], itertools.repeat(handle.update))
+    return lambda text: next(ways)({"text/plain": text}, raw=True)
 
 
 def _in_kernel():
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    return hasattr(get_ipython(), "kernel")
+    shell = sys.modules.get("IPython")
+    return shell is not None and hasattr(shell.get_ipython(), "kernel")

@@ -15,10 +15,6 @@ def _share(value):
     return f"{100 * value:.2g}%" if tiny else f"{value:.1%}"
 
 
-def _p_value(value):
-    return "< 0.001" if value < 0.001 else f"{value:.3g}"
-
-
 def _number(value):
     return f"{value:,.0f}" if value == round(value) else f"{value:.6g}"
 
@@ -29,7 +25,7 @@ _FORMATS = {
     **dict.fromkeys(("pp", "points"), "{:+.2f}".format),
     "accuracy": "{:.4f}".format,
     **dict.fromkeys(("share", "sparsity"), _share),
-    "p": _p_value,
+    "p": lambda value: "< 0.001" if value < 0.001 else f"{value:.3g}",
     "bytes": "{:,.0f}".format,
     **dict.fromkeys(("us", "µs", "ms", "mb", "ratio", "times"), _significant),
     "db": "{:.1f}".format,
@@ -52,11 +48,7 @@ def _format_of(column):
 
 
 class Result:
-    """Base of the frozen values that measurements return.
-
-    A subclass has `summary()`, one line with the uncertainty, and holds a `table`, a DataFrame with
-    the units in its column names, or overrides `to_frame()`, which makes one.
-    """
+    """A frozen value with `summary()`, one line, and a `table`, units in its column names."""
 
     def __str__(self):
         return self.summary()
@@ -65,10 +57,9 @@ class Result:
         return f"{type(self).__name__}({self.summary()})"
 
     def to_frame(self):
-        """Return the numbers as a DataFrame, with their units in the column names."""
+        """Return the table; some make it here."""
         return self.table
 
     def _repr_html_(self):
         frame = self.to_frame()
-        formats = [_format_of(name) for name in frame]
-        return frame.to_html(formatters=formats, na_rep="–", max_rows=60)
+        return frame.to_html(formatters=[*map(_format_of, frame)], na_rep="–", max_rows=60)

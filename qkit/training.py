@@ -5,6 +5,7 @@ import math
 import random
 import time
 from dataclasses import asdict, astuple, dataclass
+from functools import partial
 
 import numpy as np
 
@@ -23,27 +24,15 @@ _CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 @dataclass(frozen=True, repr=False)
 class History(Result):
-    """What a training run gave, epoch by epoch.
+    """What a training run gave, epoch by epoch."""
 
-    Attributes
-    ----------
-    loss, accuracy : tuple of float
-        On the training images, running means of each epoch.
-    val_loss, val_accuracy : tuple of float
-        On the images held out by `validation_split`, at the end of each epoch.
-    seconds : float
-        What the training took when it was run.
-    from_cache, shipped : bool
-        Whether the weights were looked up; and among those that come with qkit.
-    """
-
-    loss: tuple
+    loss: tuple  # on the training images: running means of each epoch
     accuracy: tuple
-    val_loss: tuple
+    val_loss: tuple  # on the images held out, at the end of each epoch
     val_accuracy: tuple
-    seconds: float
+    seconds: float  # of the training when it was run
     from_cache: bool
-    shipped: bool = False
+    shipped: bool = False  # whether it was looked up among those that come with qkit
 
     def to_frame(self):
         """Return a DataFrame with one row per epoch, counted from 1."""
@@ -66,9 +55,8 @@ def fit(
 ):  # fmt: skip
     """Train a model in place: Adam, on the cross-entropy of its logits or on a loss of one's own.
 
-    The optimizer starts anew at each call, so that the result depends on the arguments alone:
-    the same arguments give the same weights to the last bit on the same machine, and are looked up
-    instead of trained again. Equal to Keras's own ``fit`` after ``set_random_seed(seed)``.
+    The optimizer starts anew at each call: the same arguments give the same weights to the last bit
+    on the same machine, equal to Keras's own ``fit`` after ``set_random_seed(seed)``.
 
     Parameters
     ----------
@@ -77,14 +65,12 @@ def fit(
         `loss`. Trained in place.
     data : Dataset
         Or anything with `x_train` and `y_train`.
-    epochs : int
-        1 or more.
-    batch_size : int
+    epochs, batch_size : int
     seed : int
         Of the shuffling and of random layers.
     cache : bool
-        Keep the trained weights on disk, under a key of architecture, initial weights, data,
-        hyper-parameters and library versions. The folder is ``$QKIT_CACHE`` or the platform's.
+        Keep the trained weights on disk, in ``$QKIT_CACHE`` or the platform's cache folder, under a
+        key of architecture, initial weights, data, hyper-parameters and library versions.
     validation_split : float
         Share of the training images, from the end, that is held out; in [0, 1).
     learning_rate : float
@@ -111,22 +97,18 @@ def fit(
 
     def train(show):
         started = time.perf_counter()
-        run = run_epochs(model, x, y, settings, [_shown(model, epochs, show)], loss=loss)
-        return {**run, "seconds": time.perf_counter() - started}
+        curves = run_epochs(model, x, y, settings, [_shown(model, epochs, show)], loss=loss)
+        return {**curves, "seconds": time.perf_counter() - started}
 
-    depends_on = astuple(settings) if loss is None else (*astuple(settings), _cache.described(loss))
+    own = () if loss is None else (_cache.described(loss),)
     # nothing that differs from run to run stays in a saved notebook
     record, from_cache = once(
-        model, x, y, depends_on, train, cache=cache,
+        model, x, y, (*astuple(settings), *own), train, cache=cache,
         last=lambda record: f"{model.name}: {_results(record)}",
     )  # fmt: skip
     curves = {name: tuple(record[name]) for name in _CURVES}
-    return History(
-        **curves,
-        seconds=record["seconds"],
-        from_cache=from_cache,
-        shipped=record.get("shipped", False),
-    )
+    shipped = record.get("shipped", False)
+    return History(**curves, seconds=record["seconds"], from_cache=from_cache, shipped=shipped)
 
 
 @dataclass(frozen=True)
@@ -141,15 +123,10 @@ class Settings:
 
     def checked(self, model, data, *, what, classifier=True):
         """Return float32 inputs and targets that fit the model; int64 labels for a classifier."""
-        opened = network(model, what=what)
-        shape = opened.single_shapes(what=what)[0]
-        classes = opened.classifier_shape(what=what)[1] if classifier else None
+        shape, scores = network(model, what=what).shapes(what=what, classifier=classifier)
         x = validate.images(data.x_train, shape, what=f"{what}: data.x_train")
-        named = {"count": len(x), "what": f"{what}: data.y_train"}
-        if classifier:
-            y = validate.labels(data.y_train, classes=classes, **named)
-        else:
-            y = validate.targets(data.y_train, **named)
+        check = partial(validate.labels, classes=scores[0]) if classifier else validate.targets
+        y = check(data.y_train, count=len(x), what=f"{what}: data.y_train")
         validate.whole(self.epochs, name=f"{what}: epochs")
         validate.whole(self.batch_size, name=f"{what}: batch_size")
         if not 0 <= self.validation_split < 1:
@@ -175,9 +152,10 @@ def once(model, x, y, depends_on, train, *, cache, last):
     """
     key = found = None
     if cache:
-        _cache.require_writable()
         key = _cache.training_key(model, x, y, depends_on)
         found = _cache.load(key, [weight.shape for weight in model.get_weights()])
+    if cache and not found:
+        _cache.require_writable()
     with progress_line() as show:
         if found:
             weights, record = found
@@ -192,12 +170,10 @@ def once(model, x, y, depends_on, train, *, cache, last):
     return record, bool(found)
 
 
-def run_epochs(
-    model, x, y, settings, callbacks, steps_per_execution=_STEPS_PER_EXECUTION, *, loss=None
-):
+def run_epochs(model, x, y, settings, callbacks, steps_per_call=_STEPS_PER_EXECUTION, *, loss=None):
     """Train on the cross-entropy of logits or a loss, seeded and quiet; return curves by epoch.
 
-    Callbacks see the last of each `steps_per_execution` batches.
+    Callbacks see the last of each `steps_per_call` batches.
     """
     keras = tensorflow().keras
     with quiet(), seeded(settings.seed):
@@ -205,17 +181,12 @@ def run_epochs(
             keras.optimizers.Adam(settings.learning_rate),
             loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=None if loss else ["accuracy"],
-            steps_per_execution=steps_per_execution,
+            steps_per_execution=steps_per_call,
         )
         run = model.fit(
-            x,
-            y,
-            batch_size=settings.batch_size,
-            epochs=settings.epochs,
-            validation_split=settings.validation_split,
-            callbacks=callbacks,
-            verbose=0,
-        ).history
+            x, y, settings.batch_size, settings.epochs,
+            verbose=0, callbacks=callbacks, validation_split=settings.validation_split,
+        ).history  # fmt: skip
     return {name: [float(value) for value in run.get(name, ())] for name in _CURVES}
 
 
@@ -232,13 +203,10 @@ def _shown(model, epochs, show):
 
 def _results(record):
     epochs = len(record["loss"])
-    text = f"{epochs} epoch{'' if epochs == 1 else 's'}"
     name = "accuracy" if record["accuracy"] else "loss"
-    if record[name]:
-        text += f", training {name} {record[name][-1]:.4f}"
-    if record[f"val_{name}"]:
-        text += f", validation {name} {record[f'val_{name}'][-1]:.4f}"
-    return text
+    ends = {"training": record[name], "validation": record[f"val_{name}"]}
+    said = [f"{part} {name} {curve[-1]:.4f}" for part, curve in ends.items() if curve]
+    return ", ".join([f"{epochs} epoch{'' if epochs == 1 else 's'}", *said])
 
 
 @contextlib.contextmanager

@@ -17,10 +17,10 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, modules; "." is what lies in the package itself.
 CEILING = {
-    ".": (1649, 665, 13),
+    ".": (1371, 686, 12),
     "evaluate": (3736, 1357, 21),
     "interpreter": (890, 330, 5),
-    "models": (254, 98, 3),
+    "models": (239, 100, 3),
     "plots": (2776, 1494, 32),
     "published": (1225, 420, 7),
     "quantize": (1470, 640, 10),
@@ -99,7 +99,6 @@ def test_there_are_at_most_80_modules():
     assert sum(modules for _, _, modules in budget().values()) <= 80
 
 
-@UNDER_WAY
 def test_there_are_at_most_80_public_names():
     assert len(qk.__all__) <= PUBLIC_NAMES
 

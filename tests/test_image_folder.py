@@ -36,7 +36,6 @@ def test_classes_are_the_sorted_names(folder):
     assert len(images) == 12
     assert [path.parent.name for path in images.paths] == ["blue"] * 4 + ["green"] * 4 + ["red"] * 4
     assert str(images) == "12 images in 3 classes, read as 16×16 pixels"
-    assert images.to_frame()["images"].to_dict() == {"blue": 4, "green": 4, "red": 4}
 
 
 def test_batches_hold_every_image_once_in_order(folder):
@@ -112,14 +111,13 @@ def test_names_in_the_models_order(folder):
     assert set(images.labels[:4]) == {2}  # blue
     assert set(images.labels[-4:]) == {0}  # red
     assert str(images) == "12 images in 3 of 4 classes, read as 16×16 pixels"
-    assert images.to_frame()["images"].tolist() == [4, 0, 4, 4]
 
 
 def test_what_is_wrong_with_a_folder_is_told(folder, tmp_path_factory):
     empty = tmp_path_factory.mktemp("empty")
     with pytest.raises(DataNotFoundError, match=r"there is no folder .*nowhere"):
         qk.load_image_folder(folder / "nowhere", 16, unchanged)
-    with pytest.raises(DataNotFoundError, match=r"holds no sub-folders; it needs one for each"):
+    with pytest.raises(DataNotFoundError, match=r"0 sub-folders .* it needs one for each class"):
         qk.load_image_folder(empty, 16, unchanged)
     (empty / "cat").mkdir()
     with pytest.raises(DataNotFoundError, match=r"the 1 sub-folders of .* hold no images \(.bmp"):

@@ -85,18 +85,17 @@ def test_progress_is_one_display_that_updates_in_a_kernel(monkeypatch):
     shown = []
 
     class Handle:
+        def display(self, bundle, raw):
+            shown.append(("display", bundle["text/plain"]))
+
         def update(self, bundle, raw):
             shown.append(("update", bundle["text/plain"]))
-
-    def display(bundle, raw, display_id):
-        shown.append(("display", bundle["text/plain"]))
-        return Handle()
 
     class Shell:
         kernel = "here"
 
     monkeypatch.setattr(IPython, "get_ipython", Shell)
-    monkeypatch.setattr(IPython.display, "display", display)
+    monkeypatch.setattr(IPython.display, "DisplayHandle", Handle)
     with progress_line() as show:
         for text in ("one", "two", "three"):
             show(text)
@@ -156,7 +155,7 @@ def test_environment_names_machine_and_versions():
     assert found.missing == ()
     assert found.versions["numpy"] == np.__version__
     table = found.to_frame()["found"]
-    assert table["processor"] == found.cpu
+    assert table["cpu"] == found.cpu
     assert table["numpy"] == np.__version__
     for text in (found.cpu, f"Python {found.python}", found.versions["tensorflow"]):
         assert text in str(found)

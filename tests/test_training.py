@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit import training
+from qkit import cache, training
 from qkit.training import History
 
 
@@ -231,6 +231,19 @@ def test_without_write_permission_training_does_not_start(
         fitted(toy_model(), toy_data, cache=True)
     assert not trainings
     fitted(toy_model(), toy_data, cache=False)
+    assert len(trainings) == 1
+
+
+def test_a_shipped_training_needs_no_folder_of_ones_own(
+    trainings, toy_model, toy_data, cache_folder, monkeypatch
+):
+    fitted(toy_model(), toy_data, cache=True)
+    (cache_folder / "plain file").write_text("")
+    monkeypatch.setattr(cache, "_SHIPPED", cache_folder)
+    monkeypatch.setenv("QKIT_CACHE", str(cache_folder / "plain file" / "below"))
+    _, history = fitted(toy_model(), toy_data, cache=True)
+    assert history.shipped
+    assert str(history).endswith("shipped with qkit")
     assert len(trainings) == 1
 
 

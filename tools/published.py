@@ -81,7 +81,7 @@ def measure(name, options):
     rows["weights"] = "drawn" if weights is None else str(weights)
     rows["date"] = datetime.date.today().isoformat()
     rows["cpu"], rows["threads"] = here.cpu, options.threads
-    rows["vector_instructions"] = " ".join(here.vector_instructions)
+    rows["vector_instructions"] = here.vector_instructions
     rows["python"] = here.python
     for package in _PACKAGES:
         rows[package] = here.versions[package]

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from qkit import validate
-from qkit._tensorflow import classifier_shape, single_shapes
 from qkit.interpreter.run import classifier_shapes, open_interpreter, outputs, scores
+from qkit.networks import network
 from qkit.result import Result
 
 _RESAMPLES = 2000
@@ -233,7 +233,7 @@ def require_same_classes(images, classes):
 
 def _streamed(model, images, running, follow):
     if hasattr(model, "predict"):
-        classes = classifier_shape(model, what="accuracy")[1]
+        classes = network(model, what="accuracy").shapes(what="accuracy")[1][0]
     else:
         classes = classifier_shapes(open_interpreter(model))[1]
     require_same_classes(images, classes)
@@ -249,7 +249,7 @@ def _streamed(model, images, running, follow):
 def _computed(model, x, running, *, classes=True):
     """Return the class scores, or what else there is, of a file or a Keras model."""
     if hasattr(model, "predict"):
-        shape, _ = (classifier_shape if classes else single_shapes)(model, what="accuracy")
+        shape, _ = network(model, what="accuracy").shapes(what="accuracy", classifier=classes)
         x = validate.images(x, shape, what="accuracy: x")
         return model.predict(x, batch_size=500, verbose=0)
     return (scores if classes else outputs)(model, x, what="accuracy", **running)

@@ -4,9 +4,9 @@ import contextlib
 import gc
 
 from qkit import validate
-from qkit._tensorflow import classifier_shape, single_shapes
 from qkit.data import drawn
 from qkit.evaluate.accuracy import require_same_classes
+from qkit.networks import network
 from qkit.toolchain.aware import quantization_aware
 from qkit.toolchain.convert import convert
 from qkit.toolchain.schemes import SCHEMES, find_scheme
@@ -57,10 +57,10 @@ def calibration_images(model, data, images, given, metric):
         )
     shape = classes = None
     if hasattr(model, "layers"):
-        whole = single_shapes if metric else classifier_shape
-        shape, classes = whole(model, what="compare")
+        opened = network(model, what="compare")
+        shape, classes = opened.shapes(what="compare", classifier=metric is None)
     if images is not None and classes is not None:
-        require_same_classes(images, classes)
+        require_same_classes(images, classes[0])
     if given is None and data is not None:
         given = drawn(data.x_train, _CALIBRATION_IMAGES)
     if given is None:

@@ -48,7 +48,6 @@ def depthwise_cnn(*, seed=0):
     Parameters
     ----------
     seed : int
-        Of the initial weights.
 
     Returns
     -------
@@ -67,24 +66,24 @@ def depthwise_cnn(*, seed=0):
     def glorot():
         return keras.initializers.GlorotUniform(next(seeds))
 
-    def normed(conv):
-        norm, relu6 = f"{conv.name}_bn", f"{conv.name}_relu6"
-        return [conv, layers.BatchNormalization(name=norm), layers.ReLU(6, name=relu6)]
+    def normed(layer, *shape, name, **drawn):
+        convolution = layer(*shape, padding="same", use_bias=False, name=name, **drawn)
+        normal = layers.BatchNormalization(name=f"{name}_bn")
+        return [convolution, normal, layers.ReLU(6, name=f"{name}_relu6")]
 
-    def full(channels, size, stride, name):
-        how = {"use_bias": False, "kernel_initializer": glorot(), "name": name}
-        return normed(layers.Conv2D(channels, size, stride, "same", **how))
+    def full(*shape, name):
+        return normed(layers.Conv2D, *shape, name=name, kernel_initializer=glorot())
 
     def separable(channels, stride, name):
-        how = {"use_bias": False, "depthwise_initializer": glorot(), "name": f"{name}_dw"}
-        depthwise = normed(layers.DepthwiseConv2D(3, stride, "same", **how))
-        return [*depthwise, *full(channels, 1, 1, f"{name}_pw")]
+        drawn = {"depthwise_initializer": glorot()}
+        depthwise = normed(layers.DepthwiseConv2D, 3, stride, name=f"{name}_dw", **drawn)
+        return [*depthwise, *full(channels, 1, 1, name=f"{name}_pw")]
 
     return keras.Sequential(
         [
             layers.InputLayer((28, 28), name="image"),
             layers.Reshape((28, 28, 1), name="reshape"),
-            *full(16, 3, 2, "stem"),
+            *full(16, 3, 2, name="stem"),
             *separable(32, 1, "block1"),
             *separable(64, 2, "block2"),
             *separable(128, 1, "block3"),

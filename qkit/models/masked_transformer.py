@@ -14,7 +14,7 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
 
     16 patches of 7×7 take the place of words, and blank ones that of padding. No patch shall attend
     to them, so `block1_masked` and `block2_masked` add a large negative constant to their scores
-    before the softmax. Two blocks of width 48 with four heads, 60,204 parameters.
+    before the softmax, as the code of Devlin et al., "BERT" (2019), does.
 
     Parameters
     ----------
@@ -29,29 +29,21 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
     tf.keras.Model
         Input float32 of shape (n, 28, 28), in [0, 1]; output logits of shape (n, 10). Not compiled.
 
-    Notes
-    -----
-    After Devlin et al., "BERT" (2019), whose code adds ``(1 - mask) * -10000.0``. All operators
-    have kernels for int16 activations too; that is why blank patches are found by a maximum and a
-    ReLU, and the variance of a normalisation by d·d.
-
     Examples
     --------
     >>> masked_transformer().count_params()
     60204
     """
+    # All operators have kernels for int16 activations too; that is why blank patches are found by a
+    # maximum and a ReLU, and the variance of a normalisation by d·d.
     keras = tensorflow().keras
     layers, own = keras.layers, _own_layers()
     seeds = iter(range(seed * 100, seed * 100 + 100))
 
-    def glorot():
-        return keras.initializers.GlorotUniform(next(seeds))
-
-    def linear(width, name, activation=None, size=1):
+    def linear(width, name, size=1, **options):
         # a convolution of 1×1 over the grid of patches sees each of them alone
-        return layers.Conv2D(
-            width, size, size, activation=activation, kernel_initializer=glorot(), name=name
-        )
+        initial = keras.initializers.GlorotUniform(next(seeds))
+        return layers.Conv2D(width, size, size, kernel_initializer=initial, name=name, **options)
 
     def attention(x, hidden, name):
         def heads(part):
@@ -71,7 +63,7 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
     def block(x, hidden, name):
         x = layers.Add(name=f"{name}_add1")([x, attention(x, hidden, name)])
         x = own.Normalization(name=f"{name}_norm1")(x)
-        wide = linear(4 * _WIDTH, f"{name}_wide", "relu")(x)
+        wide = linear(4 * _WIDTH, f"{name}_wide", activation="relu")(x)
         x = layers.Add(name=f"{name}_add2")([x, linear(_WIDTH, f"{name}_narrow")(wide)])
         return own.Normalization(name=f"{name}_norm2")(x)
 
@@ -91,7 +83,8 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
     for number in range(1, _BLOCKS + 1):
         x = block(x, hidden, f"block{number}")
     x = layers.GlobalAveragePooling2D(name="mean")(x)
-    logits = layers.Dense(10, kernel_initializer=glorot(), name="logits")(x)
+    initial = keras.initializers.GlorotUniform(next(seeds))
+    logits = layers.Dense(10, kernel_initializer=initial, name="logits")(x)
     return keras.Model(image, logits, name="masked_transformer")
 
 

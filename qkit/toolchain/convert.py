@@ -166,7 +166,7 @@ def _opened(model, scheme, calibration):
                 "images feed a single one. Use a scheme that needs no sample, or one input."
             )
         (image,) = opened.inputs.values()
-        validate.images(calibration, image.shape, what="convert: calibration")
+        validate.images(calibration, image, what="convert: calibration")
     _refuse_combinations(opened, scheme)
     return opened
 

@@ -4,9 +4,9 @@ from functools import lru_cache, partial
 
 import ipywidgets as ipw
 
-from qkit._tensorflow import require_keras_2_model
 from qkit.evaluate.mistakes import COMPLAINTS, DIAGNOSES, PATIENTS, examine, repaired
 from qkit.evaluate.significance import paired
+from qkit.networks import network
 from qkit.plots.mistakes import plot_mistake
 from qkit.widgets.explorer import Explorer
 
@@ -29,7 +29,7 @@ def explore_mistakes(model, data, *, images=1000):
     -------
     Explorer
     """
-    require_keras_2_model(model, what="explore_mistakes")
+    network(model, what="explore_mistakes")
     look = lru_cache(partial(examine, model, data, images=images))
     patients = ipw.ToggleButtons(options=list(PATIENTS), style={"button_width": "auto"})
     repair = ipw.ToggleButton(False, description="repair", icon="wrench")
