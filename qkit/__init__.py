@@ -95,7 +95,6 @@ _HOME = {
     "tradeoff": "evaluate.tradeoff",
     "weight_census": "evaluate.census",
     "weight_history": "toolchain.history",
-    "with_weights": "tflite.edit",
 }
 _MODULES = {
     "calibration": "quantize.calibration",

@@ -30,7 +30,7 @@ HOME = {
     "entropy_coded_bytes": "qkit.quantize.entropy_coding.entropy_coded_bytes",
     "at_bits": "qkit.interpreter.simulation.at_bits",
     "layers": "qkit.interpreter.simulation.layers",
-    "inspect": "qkit.tflite.file.read_tflite",
+    "inspect": "qkit.tflite.file.inspect",
     "size": "qkit.evaluate.size.size",
     "stored_bytes": "qkit.quantize.stored_bytes.stored_bytes",
     "magnitude_mask": "qkit.quantize.magnitude.magnitude_mask",

@@ -26,7 +26,7 @@ PACKAGE = Path(qk.__file__).parent
 
 # Where the names live: a move is one line here.
 HOME = {
-    "inspect": "qkit.tflite.file.read_tflite",
+    "inspect": "qkit.tflite.file.inspect",
     "with_weights": "qkit.tflite.edit.with_weights",
     "outputs": "qkit.interpreter.run.outputs",
     "intermediate": "qkit.interpreter.run.intermediate",
