@@ -62,10 +62,9 @@ def classifier_shapes(interpreter):
     return image, shape[0]
 
 
-def scores(tflite, x, **options):
+def scores(tflite, x, *, batched=True, threads=None, what="scores"):
     """Return the class scores of a .tflite classifier: its `outputs`, with the shape checked."""
-    classifier_shapes(open_interpreter(tflite))
-    return outputs(tflite, x, **{"what": "scores", **options})
+    return _computed(classifier_shapes, tflite, x, batched, threads, what)
 
 
 def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
@@ -95,27 +94,7 @@ def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
     >>> outputs(tflite, qk.load_data("digits").x_test[:3]).shape
     (3, 10)
     """
-    threads = threads or os.cpu_count() or 1
-    interpreter = open_interpreter(tflite, threads=threads)
-    shape, _ = single_shapes(interpreter)
-    x = validate.images(x, shape, what=f"{what}: x")
-    size = 1
-    if batched and probe(bytes(tflite)).batchable:
-        size = int(np.clip(_BATCH_VALUES // int(np.prod(shape)), 1, len(x)))
-        interpreter = open_interpreter(tflite, threads=threads, batch_size=size)
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    x = to_grid(x, source)
-    with _failing_as_damaged():
-        result = np.empty((len(x), *target["shape"][1:]), np.float32)
-        for start in range(0, len(x), size):
-            # the last batch is filled up with images already done: no second allocation for it
-            start = min(start, len(x) - size)
-            interpreter.reset_all_variables()  # each image starts from the same state
-            interpreter.set_tensor(source["index"], x[start : start + size])
-            interpreter.invoke()
-            given = interpreter.get_tensor(target["index"])
-            result[start : start + size] = from_grid(given, target)
-    return result
+    return _computed(single_shapes, tflite, x, batched, threads, what)
 
 
 def intermediate(tflite, x, names):
@@ -191,6 +170,31 @@ def from_grid(values, detail):
     if np.issubdtype(detail["dtype"], np.floating):
         return values.astype(np.float32, copy=False)
     return dequantize(values, _grid(detail))
+
+
+def _computed(shapes, tflite, x, batched, threads, what):
+    """Run a file whose shapes pass the check `shapes`, which gives that of an input first."""
+    threads = threads or os.cpu_count() or 1
+    interpreter = open_interpreter(tflite, threads=threads)
+    shape, _ = shapes(interpreter)
+    x = validate.images(x, shape, what=f"{what}: x")
+    size = 1
+    if batched and probe(bytes(tflite)).batchable:
+        size = int(np.clip(_BATCH_VALUES // int(np.prod(shape)), 1, len(x)))
+        interpreter = open_interpreter(tflite, threads=threads, batch_size=size)
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    x = to_grid(x, source)
+    with _failing_as_damaged():
+        result = np.empty((len(x), *target["shape"][1:]), np.float32)
+        for start in range(0, len(x), size):
+            # the last batch is filled up with images already done: no second allocation for it
+            start = min(start, len(x) - size)
+            interpreter.reset_all_variables()  # each image starts from the same state
+            interpreter.set_tensor(source["index"], x[start : start + size])
+            interpreter.invoke()
+            given = interpreter.get_tensor(target["index"])
+            result[start : start + size] = from_grid(given, target)
+    return result
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
     model : tf.keras.Model, Network, str or Path
         A Keras 2 model, or the folder of a SavedModel.
     scheme : str or Scheme
-        A name in `qk.SCHEMES`, or a scheme of your own.
+        A name in `qk.SCHEMES`, or one of your own.
     calibration : ndarray of shape (n, *image), float, optional
         Unlabelled images, scaled as in training, from which the ranges of the activations are
         chosen; a hundred or more. Only schemes that need "unlabelled sample" read them.

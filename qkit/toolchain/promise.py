@@ -1,10 +1,4 @@
-"""What a scheme promises, held against the file that the converter wrote.
-
-A bias is stored in int32, in steps of the input's scale times the channel's. A channel without
-weights, as pruning leaves them, gets the smallest scale there is, 1e-6 / 254, and its bias then
-does not fit: above 0.03 or so it is cut off without a word. After training, the converter widens
-the scale where that happens; for models that were trained through the grid it does not.
-"""
+"""What a scheme promises, held against the file that the converter wrote."""
 
 import contextlib
 
@@ -25,10 +19,10 @@ class PromiseError(ValueError):
 
 @contextlib.contextmanager
 def room_for_biases(model):
-    """Give channels without weights the widest range of their layer while the block runs.
-
-    Only the step in which their biases are written changes: the weights are zeros in any step.
-    """
+    """Give channels without weights the widest range of their layer while the block runs."""
+    # A bias is stored in int32, in steps of the input's scale times the channel's. A channel
+    # without weights, as pruning leaves them, gets the smallest scale there is, 1e-6 / 254, and its
+    # bias is cut off without a word above 0.03 or so; after training the converter widens that.
     kept = []
     for layer in model.layers:
         for weight, _, state in getattr(layer, "_weight_vars", ()):
