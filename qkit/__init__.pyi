@@ -102,4 +102,3 @@ from qkit.plots.published import plot_int16_effects as plot_int16_effects
 from qkit.data import Dataset as Dataset
 from qkit.evaluate.accuracy import Metric as Metric
 from qkit.toolchain.schemes import Scheme as Scheme
-from qkit.tflite.edit import with_weights as with_weights

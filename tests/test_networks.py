@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qkit.networks import network
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 
 
 def test_plain_kernels_are_the_variables(trained):
@@ -16,7 +16,7 @@ def test_plain_kernels_are_the_variables(trained):
 
 @pytest.mark.parametrize("name", ["qat", "pqat", "cqat", "pcqat"])
 def test_kernels_through_the_grid_are_those_of_the_file(name, techniques, tflite):
-    file = read_tflite(tflite(name))
+    file = inspect(tflite(name))
     scales = {t.shape: t.scale for t in file.weights if len(t.shape) > 1}
     for kernel in network(techniques[name]).kernels.values():
         kernel = np.moveaxis(kernel, -1, 0)  # as a file has it

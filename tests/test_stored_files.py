@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 
 ROOT = Path(__file__).parent.parent
 FILES = ROOT / "tests" / "files"
@@ -24,7 +24,7 @@ def tool():
 
 def structure(tflite):
     """Return what must not differ from one machine to another."""
-    file = read_tflite(tflite)
+    file = inspect(tflite)
     tensors = [(t.name, t.dtype, t.shape, t.scale.size, t.axis, t.size_bytes) for t in file.tensors]
     operators = [
         (op.name, [t.name for t in op.inputs], [t.name for t in op.outputs])
@@ -35,7 +35,7 @@ def structure(tflite):
 
 def numbers(tflite):
     """Yield the grids and the stored values of a file, and how far apart they may be."""
-    for tensor in read_tflite(tflite).tensors:
+    for tensor in inspect(tflite).tensors:
         yield tensor.scale, 1e-4 * tensor.scale
         yield tensor.zero_point, 1
         if tensor.dtype in ("float32", "float16", "int8", "int16"):

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.tflite.edit import with_weights
 
 FILES = Path(__file__).parent / "files"
 FACTS = json.loads((FILES / "zoo.json").read_text(encoding="utf-8"))
@@ -168,7 +169,7 @@ def layers_have_names_of_their_own(animal):
 
 def pruning_nothing_changes_nothing(animal):
     pruned = qk.prune_once(qk.simulation.layers(animal.tflite), 0.0)
-    changed = qk.with_weights(animal.tflite, pruned.weights)
+    changed = with_weights(animal.tflite, pruned.weights)
     same(animal.loop(changed), animal.loop())
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import Paired, paired
-from qkit.interpreter.simulation import at_bits, histograms
+from qkit.interpreter.run import histograms
+from qkit.interpreter.simulation import at_bits
 from qkit.quantize import calibration
 from qkit.quantize.grid import choose_qparams
 from qkit.result import Result

@@ -12,7 +12,7 @@ from qkit.quantize.coding import (
     two_of_four_share,
 )
 from qkit.result import Result
-from qkit.tflite.file import layer_name, read_tflite, require_tflite
+from qkit.tflite.file import inspect, layer_name, require_tflite
 from qkit.tflite.values import real_values, stored_values
 
 _UNPACKING = ("DEQUANTIZE", "DENSIFY")  # what may stand between a constant and its layer
@@ -178,7 +178,7 @@ def _of_model(model):
 
 def _of_file(tflite):
     require_tflite(tflite)
-    file = read_tflite(tflite)
+    file = inspect(tflite)
     readers = {}  # by tensor, the position and name of the operator that computes with it
     for position, op in reversed([*enumerate(file.operators)]):
         through = op.name in _UNPACKING and id(op.outputs[0]) in readers

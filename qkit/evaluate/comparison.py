@@ -13,7 +13,7 @@ from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
 from qkit.progress import progress_line
 from qkit.result import Result
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 
 _NO_LABELS = "not measured: pass data or images=…, labelled ones, for a model with trained weights"
 _UNTRAINED = (
@@ -223,7 +223,7 @@ def compare(
         sizes=MappingProxyType({name: size(tflite) for name, tflite in models.items()}),
         latency=times,
         float_operators=MappingProxyType(
-            {name: len(read_tflite(tflite).float_operators) for name, tflite in models.items()}
+            {name: len(inspect(tflite).float_operators) for name, tflite in models.items()}
         ),
         not_measured=MappingProxyType(missing),
         data_name=data_name,

@@ -9,7 +9,7 @@ import numpy as np
 from qkit import validate
 from qkit.interpreter.run import classifier_shapes, from_grid, open_interpreter, to_grid
 from qkit.result import Result
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -167,7 +167,7 @@ def _softmax(scores):
 
 def _ends_in_softmax(tflite):
     """Whether the scores are probabilities already; a conversion of dtype may follow."""
-    content = read_tflite(tflite)
+    content = inspect(tflite)
     maker = {id(made): op for op in content.operators for made in op.outputs}
     op = maker.get(id(content.outputs[0]))
     while op is not None and op.name in ("QUANTIZE", "DEQUANTIZE"):

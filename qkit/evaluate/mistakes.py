@@ -12,7 +12,7 @@ from qkit.evaluate.accuracy import Accuracy, accuracy_of
 from qkit.interpreter.run import from_grid, open_interpreter, scores
 from qkit.quantize.grid import QParams, fake_quantize
 from qkit.result import Result
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 from qkit.toolchain.aware import quantization_aware
 from qkit.toolchain.convert import convert
 
@@ -188,7 +188,7 @@ def examine(model, data, recipe, *, images=1000):
     tflite = _made(model, data, recipe)
     in_float = scores(convert(model, "float32"), x)
     fed = _fed(tflite, x, recipe)
-    file = read_tflite(tflite)
+    file = inspect(tflite)
     on_grid = [t for op in file.operators for t in op.outputs if t.scale.size and not t.constant]
     first = file.inputs[0] if file.inputs[0].scale.size else next(iter(on_grid), None)
     return Examination(

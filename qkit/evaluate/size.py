@@ -10,7 +10,7 @@ import numpy as np
 from qkit.interpreter.run import open_interpreter
 from qkit.quantize.coding import entropy_coded_bytes
 from qkit.result import Result
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 
 _ZSTD_LEVEL = 19  # the highest that needs no leave of the one who unpacks
 _ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int16": 2, "int32": 4, "int64": 8}
@@ -108,7 +108,7 @@ def size(tflite):
     open_interpreter(tflite)  # refuses damaged files before their tables are followed
     tflite = bytes(tflite)
     stored = {}
-    for tensor in read_tflite(tflite).tensors:
+    for tensor in inspect(tflite).tensors:
         if tensor.constant:
             # tensors may share a buffer; its bytes count once, under the dtype that reads it first
             stored.setdefault(tensor.buffer, tensor)

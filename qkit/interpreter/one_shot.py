@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from types import MappingProxyType
 
 import numpy as np
 
 from qkit import validate
 from qkit.quantize.centroids import initial_centroids, kmeans_steps, nearest_centroid
-from qkit.quantize.coding import kib, stored_bytes
+from qkit.quantize.coding import distinct_values, kib, stored_bytes
 from qkit.quantize.errors import sqnr_db
 from qkit.quantize.grid import PerAxis, choose_qparams, dequantize, quantize
 from qkit.quantize.magnitude import magnitude_mask
@@ -16,11 +15,20 @@ from qkit.result import Result
 from qkit.tflite.edit import FloatFile, layers, with_weights
 
 STORAGES = ("float32", "int8")
-_DEPTHWISE = "depthwise, which tensorflow-model-optimization leaves {}"
 
 
-class OneShot:
-    """What pruned and clustered weights have in common: changes that `qk.effect` takes."""
+@dataclass(frozen=True, eq=False, repr=False)
+class OneShot(Result):
+    """What pruned and clustered weights have in common: a change that `qk.effect` takes.
+
+    All by layer: why some are left whole, what a file holds, what the network computes with.
+    """
+
+    layers: tuple  # with the weights before
+    left_whole: dict
+    stored: dict
+    values: dict
+    storage: str
 
     @cached_property
     def size(self):
@@ -34,7 +42,7 @@ class OneShot:
 
     @property
     def weights(self):
-        """The values by the tensors' names, as `qk.with_weights` takes them."""
+        """The values by the tensors' names, as `with_weights` takes them."""
         return {layer.weights_name: self.values[layer.name] for layer in self.layers}
 
     def applied(self, tflite):
@@ -46,49 +54,18 @@ class OneShot:
         return next(layer.weights for layer in self.layers if layer.name == name)
 
     def to_frame(self):
-        """Return a DataFrame with one row per layer."""
+        """Return a DataFrame of one row."""
         import pandas as pd
 
-        rows = [
-            {
-                "layer": layer.name,
-                "weights": layer.weights.size,
-                **self._row(layer.name),
-                "left_whole": self.left_whole.get(layer.name, ""),
-            }
-            for layer in self.layers
-        ]
-        return pd.DataFrame(rows).set_index("layer")
+        return pd.DataFrame([self.figures])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PrunedWeights(OneShot, Result):
-    """The weights of some layers, the small ones set to 0.
+class PrunedWeights(OneShot):
+    """The weights of some layers, the small ones set to 0."""
 
-    Attributes
-    ----------
-    layers : tuple of Layer
-        With the weights before.
-    left_whole : mapping of str to str
-        Layers that are not pruned, and why.
-    masks : mapping of str to ndarray of bool
-        By layer; True where a weight is kept.
-    stored, values : mapping of str to ndarray
-        By layer, what a file holds, float32 or int8; and what the network computes with.
-    sparsity : float
-        Share of the weights to set to 0 in each layer, as it was asked for.
-    pattern : None, "2:4" or (int, int)
-    storage : {"float32", "int8"}
-    """
-
-    layers: tuple
-    left_whole: MappingProxyType
-    masks: MappingProxyType
-    stored: MappingProxyType
-    values: MappingProxyType
-    sparsity: float
+    masks: dict  # by layer; True where a weight is kept
     pattern: object
-    storage: str
 
     reference_name = "all weights in float32"
 
@@ -126,65 +103,35 @@ class PrunedWeights(OneShot, Result):
             return None
         return float(np.abs(self.before(name)[self.masks[name]]).min())
 
-    def _row(self, name):
-        return {
-            "pruned_share": 1 - self.masks[name].mean(),
-            "zero_share": np.mean(self.stored[name] == 0),
-        }
-
     def summary(self):
         """Say in one line how many weights are left, and what they take."""
-        rounded, kept = self.rounded_to_0, self.total - self.set_to_0
+        rounded = self.rounded_to_0
         more = f", and rounding to int8 {rounded:,} more" if rounded else ""
         return (
             f"One-shot pruning, without fine-tuning, set {self.set_to_0:,} of {self.total:,} "
-            f"weights to 0 ({100 * (1 - kept / self.total):.1f} %){more}; {self.size.summary()}"
+            f"weights to 0 ({100 * self.set_to_0 / self.total:.1f} %){more}; {self.size.summary()}"
         )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ClusteredWeights(OneShot, Result):
-    """The weights of some layers, each replaced by the nearest centroid of its layer.
+class ClusteredWeights(OneShot):
+    """The weights of some layers, each replaced by the nearest centroid of its layer."""
 
-    Attributes
-    ----------
-    layers : tuple of Layer
-        With the weights before.
-    left_whole : mapping of str to str
-        Layers that are not clustered, and why.
-    paths : mapping of str to ndarray of shape (steps + 1, clusters)
-        By layer that is clustered, the centroids from the start to the end.
-    counts : mapping of str to ndarray of shape (clusters,), int64
-        By layer that is clustered, how many weights took each centroid.
-    values : mapping of str to ndarray of float32
-        By layer, what is stored and what the network computes with.
-    table_bytes : int
-        Of all layers together, each clustered one as a table of its centroids in float32 and the
-        position in it for each weight, in as many bits as it needs.
-    clusters : int
-        How many centroids each layer was given.
-    init : {"linear", "random", "density", "kmeans++"}
-    steps : int
-        Of k-means.
-    """
-
-    layers: tuple
-    left_whole: MappingProxyType
-    paths: MappingProxyType
-    counts: MappingProxyType
-    values: MappingProxyType
-    table_bytes: int
+    paths: dict  # by layer that is clustered, the centroids after each step of k-means, from 0
+    counts: dict  # by layer that is clustered, how many weights took each centroid
     clusters: int
     init: str
     steps: int
 
     reference_name = "the weights as they were"
-    storage = "float32"
 
     @property
-    def stored(self):
-        """By layer, what a file holds."""
-        return self.values
+    def table_bytes(self):
+        """Of all layers, as a table of float32 centroids and, in the bits it takes, an index."""
+        bits = int(self.clusters - 1).bit_length()
+        whole = sum(self.values[name].nbytes for name in self.left_whole)
+        index = sum(-(-self.values[name].size * bits // 8) for name in self.paths)
+        return whole + index + sum(path[-1].nbytes for path in self.paths.values())
 
     @property
     def figures(self):
@@ -193,15 +140,11 @@ class ClusteredWeights(OneShot, Result):
 
     def in_use(self, name):
         """Return how many different values a clustered layer has in the end."""
-        return np.unique(self.paths[name][-1][self.counts[name] > 0]).size
+        return distinct_values(self.values[name])
 
     def sqnr_db(self, name):
         """Return the signal-to-quantization-noise ratio of a layer's weights, in decibels."""
         return sqnr_db(self.before(name), self.values[name])
-
-    def _row(self, name):
-        distinct = np.unique(self.values[name]).size
-        return {"distinct_values": distinct, "sqnr_db": self.sqnr_db(name)}
 
     def summary(self):
         """Say in one line what was asked for, and what the weights take."""
@@ -215,6 +158,9 @@ class ClusteredWeights(OneShot, Result):
 def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
     """Set the small weights of a float .tflite file's layers to 0, without training any.
 
+    In the file, batch normalisation is folded into the kernels, which scales each output channel:
+    other weights are small than before, where tensorflow-model-optimization prunes.
+
     Parameters
     ----------
     tflite : bytes, FloatFile or iterable of Layer
@@ -222,28 +168,21 @@ def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
     sparsity : float
         Share of the weights to set to 0 in each layer, from 0 to below 1; see `magnitude_mask`.
     pattern : None, "2:4" or (rows, columns)
-        In the layout of the file: rows are output channels, columns inputs. Blocks are for dense
-        layers.
+        Rows are output channels, columns inputs. Blocks are for dense layers.
     storage : {"float32", "int8"}
-        How the weights are stored; int8 by output channel, symmetric, as the converter does.
+        int8 is by output channel, symmetric, as the converter does.
 
     Returns
     -------
     PrunedWeights
         A change, whose cost `qk.effect` measures.
 
-    Notes
-    -----
-    In the file, batch normalisation is folded into the kernels, which scales each output channel,
-    so that other weights are small than before the folding, where tensorflow-model-optimization
-    prunes.
-
     Examples
     --------
     >>> import qkit as qk
     >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
     >>> pruned = prune_once(tflite, 0.5, pattern="2:4")
-    >>> pruned.pruned_share, dict(pruned.left_whole)
+    >>> pruned.pruned_share, pruned.left_whole
     (0.5, {'conv': 'too few input channels for fours'})
     """
     validate.choice(storage, STORAGES, name="prune_once: storage")
@@ -252,13 +191,12 @@ def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
     masks, stored, values = {}, {}, {}
     for layer in found:
         name, weights = layer.name, layer.weights
-        masks[name], values[name] = np.ones(weights.shape, bool), weights
+        masks[name] = np.ones(weights.shape, bool)
         if name not in whole:
             masks[name] = magnitude_mask(weights, sparsity, pattern)
-            values[name] = np.where(masks[name], weights, np.float32(0))
-        stored[name], values[name] = _stored(values[name], layer, storage)
-    by_layer = map(MappingProxyType, (whole, masks, stored, values))
-    return PrunedWeights(found, *by_layer, sparsity, pattern, storage)
+        left = np.where(masks[name], weights, np.float32(0))
+        stored[name], values[name] = _stored(left, layer, storage)
+    return PrunedWeights(found, whole, stored, values, storage, masks, pattern)
 
 
 def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
@@ -290,24 +228,19 @@ def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
     True
     """
     found = _layers(tflite)
-    left = _DEPTHWISE.format("as they are")
-    whole = {layer.name: left for layer in found if layer.kind == "DEPTHWISE_CONV_2D"}
-    paths, counts, values, table = {}, {}, {}, 0
-    for layer in found:
-        name, weights = layer.name, layer.weights
-        values[name] = weights
-        if name in whole:
-            table += weights.nbytes
-            continue
-        start = initial_centroids(weights, clusters, init, seed=seed)
-        paths[name] = kmeans_steps(weights, start, steps)
-        index = nearest_centroid(weights, paths[name][-1])
-        counts[name] = np.bincount(index.ravel(), minlength=clusters)
-        values[name] = paths[name][-1][index]
-        bits = int(clusters - 1).bit_length()
-        table += -(-weights.size * bits // 8) + paths[name][-1].nbytes
-    by_layer = map(MappingProxyType, (whole, paths, counts, values))
-    return ClusteredWeights(found, *by_layer, table, clusters, init, steps)
+    whole = {layer.name: reason for layer in found if (reason := _left_whole(layer))}
+    values = {layer.name: layer.weights for layer in found}
+    paths, counts = {}, {}
+    for name, weights in values.items():
+        if name not in whole:
+            start = initial_centroids(weights, clusters, init, seed=seed)
+            paths[name] = kmeans_steps(weights, start, steps)
+            index = nearest_centroid(weights, paths[name][-1])
+            counts[name] = np.bincount(index.ravel(), minlength=clusters)
+            values[name] = paths[name][-1][index]
+    return ClusteredWeights(
+        found, whole, values, values, "float32", paths, counts, clusters, init, steps
+    )
 
 
 def _layers(given):
@@ -316,10 +249,10 @@ def _layers(given):
     return layers(given) if in_file else tuple(given)
 
 
-def _left_whole(layer, pattern):
-    """Return why a layer is not pruned, or None."""
+def _left_whole(layer, pattern=None):
+    """Return why a layer is not changed, or None."""
     if layer.kind == "DEPTHWISE_CONV_2D":
-        return _DEPTHWISE.format("whole")
+        return "depthwise, which tensorflow-model-optimization leaves whole"
     if pattern == "2:4" and layer.weights.shape[-1] <= 2:
         return "too few input channels for fours"
     if isinstance(pattern, tuple) and layer.weights.ndim != 2:

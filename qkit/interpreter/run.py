@@ -9,6 +9,7 @@ import numpy as np
 from qkit import validate
 from qkit._tensorflow import quiet
 from qkit.quantize.grid import QParams, dequantize, quantize
+from qkit.quantize.histogram import Histogram
 from qkit.tflite.file import TfliteError, require_tflite
 from qkit.tflite.probe import probe
 
@@ -18,16 +19,19 @@ _BATCH_VALUES = 2**17
 _DAMAGED = "the .tflite file cannot be run; is it damaged? {}"
 
 
-def open_interpreter(tflite, *, threads=1, batch_size=None):
+def open_interpreter(tflite, *, threads=1, batch_size=None, **options):
     """Return an interpreter with its tensors allocated; None keeps the file's own batch size.
 
     A file that would crash it is refused: it is tried in another process first.
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    _require_runnable(tflite)
+    require_tflite(tflite)
+    trial = probe(bytes(tflite))
+    if trial.error:
+        raise TfliteError(_DAMAGED.format(trial.error))
     with quiet(), _failing_as_damaged():  # it announces its delegate in the cell
-        interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads)
+        interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads, **options)
         if batch_size is not None:
             detail = interpreter.get_input_details()[0]
             interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
@@ -70,8 +74,7 @@ def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
     ----------
     tflite : bytes
     x : ndarray of shape (n, *input), float
-        On the scale the model was trained on. Where the file takes integers, they are scaled,
-        rounded and clipped by the grid of its input.
+        On the scale the model was trained on, whatever numbers the file itself takes.
     batched : bool
         Run many inputs at once where the file allows it.
     threads : int or None
@@ -112,11 +115,6 @@ def intermediate(tflite, x, names):
     dict of str or int to ndarray
         Of one image, as the file computes it: on its grid where a tensor has one.
 
-    Raises
-    ------
-    ValueError
-        If the file has no tensor of such a name.
-
     Examples
     --------
     >>> import qkit as qk
@@ -126,17 +124,15 @@ def intermediate(tflite, x, names):
     ...     tflite, x, [conv.activation_name])]
     [(1, 26, 26, 12), (1, 26, 26, 12)]
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    from ai_edge_litert.interpreter import OpResolverType
 
-    _require_runnable(tflite)
-    with quiet(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that it costs memory
-        interpreter = Interpreter(
-            model_content=bytes(tflite),
+        interpreter = open_interpreter(
+            tflite,
             experimental_preserve_all_tensors=True,
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
-        interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]
     x = to_grid(validate.images(x, tuple(source["shape"][1:]), what="intermediate: x"), source)
     indices = {}
@@ -150,6 +146,16 @@ def intermediate(tflite, x, names):
         interpreter.set_tensor(source["index"], image[None])
         interpreter.invoke()
         yield {name: view().copy() for name, view in read.items()}
+
+
+def histograms(file, x):
+    """Return how each activation of a `FloatFile` with its own grid spreads, from one pass."""
+    tensors = {name: file.names[name].index for name in file.own_grids}
+    found = {name: Histogram() for name in tensors}
+    for image in intermediate(file.tflite, x, tensors.values()):
+        for name, index in tensors.items():
+            found[name].add(image[index])
+    return found
 
 
 def to_grid(values, detail):
@@ -174,8 +180,7 @@ def _computed(shapes, tflite, x, batched, threads, what):
     x = validate.images(x, shape, what=f"{what}: x")
     size = 1
     if batched and probe(bytes(tflite)).batchable:
-        per_image = int(np.prod(shape, dtype=np.int64))
-        size = int(np.clip(_BATCH_VALUES // per_image, 1, len(x)))
+        size = int(np.clip(_BATCH_VALUES // int(np.prod(shape)), 1, len(x)))
         interpreter = open_interpreter(tflite, threads=threads, batch_size=size)
     source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     x = to_grid(x, source)
@@ -190,14 +195,6 @@ def _computed(shapes, tflite, x, batched, threads, what):
             given = interpreter.get_tensor(target["index"])
             result[start : start + size] = from_grid(given, target)
     return result
-
-
-def _require_runnable(tflite):
-    """Refuse what is no .tflite file, and what fails in a process where a crash does no harm."""
-    require_tflite(tflite)
-    trial = probe(bytes(tflite))
-    if trial.error:
-        raise TfliteError(_DAMAGED.format(trial.error))
 
 
 @contextlib.contextmanager

@@ -6,14 +6,12 @@ format's own FAKE_QUANT operator. The arithmetic between the grids stays in floa
 """
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
-from qkit.interpreter.run import intermediate
+from qkit.interpreter.run import histograms
 from qkit.quantize.calibration import min_max
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
-from qkit.quantize.histogram import Histogram
 from qkit.result import Result
 from qkit.tflite.edit import Layer, layers, opened, packed, put_weights
 from qkit.tflite.fake_quant import insert_grids
@@ -26,33 +24,20 @@ _FLOAT_BITS = 32
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Bits(Result):
-    """Grids of some bits for a network's weights and activations: a change that `effect` takes.
+    """Grids of some bits for a network's weights and activations: a change that `effect` takes."""
 
-    Attributes
-    ----------
-    layers : tuple of Layer
-        With the weights before.
-    weight_bits, activation_bits : mapping of str to int
-        By layer, 32 for float; the activations have the input's grid too.
-    ranges : mapping of str to (float, float)
-        Of the activations.
-    granularity : callable
-        From the axis of output channels to the granularity of the weights.
-    """
-
-    layers: tuple
-    weight_bits: MappingProxyType
-    activation_bits: MappingProxyType
-    ranges: MappingProxyType
-    granularity: object
+    layers: tuple  # with the weights before
+    weight_bits: dict  # by layer, 32 for float
+    activation_bits: dict  # of the input and by layer, likewise
+    ranges: dict  # of the activations, (low, high)
+    granularity: object  # from the axis of output channels to that of the weights
 
     reference_name = "float32"
 
     @property
     def size_bytes(self):
         """Of all weights at these bits; scales and biases are not counted."""
-        bits = (layer.weights.size * self.weight_bits[layer.name] for layer in self.layers)
-        return float(sum(bits) / 8)
+        return sum(each.weights.size * self.weight_bits[each.name] for each in self.layers) / 8
 
     @property
     def float_bytes(self):
@@ -91,8 +76,7 @@ class Bits(Result):
         import pandas as pd
 
         columns = {"activation_bits": self.activation_bits, "weight_bits": self.weight_bits}
-        frame = pd.DataFrame({name: pd.Series(dict(bits)) for name, bits in columns.items()})
-        return frame.loc[list(self.activation_bits)].astype("Int64").rename_axis("layer")
+        return pd.DataFrame(columns, index=[*self.activation_bits], dtype="Int64")
 
     def summary(self):
         """Say in one line what the weights take."""
@@ -130,21 +114,16 @@ def bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxi
     """
     found = layers(tflite)
     names = [layer.name for layer in found]
-    return Bits(
-        layers=found,
-        weight_bits=_by_name(weight_bits, names),
-        activation_bits=_by_name(activation_bits, ["input", *names]),
-        ranges=MappingProxyType(dict(ranges)),
-        granularity=granularity,
-    )
+    by_activation = _by_name(activation_bits, ["input", *names])
+    return Bits(found, _by_name(weight_bits, names), by_activation, dict(ranges), granularity)
 
 
-def at_bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxis):
+def at_bits(tflite, ranges, **options):
     """Return a float .tflite file simulated at some bits: that of the grids of `bits`.
 
     Parameters
     ----------
-    tflite, ranges, weight_bits, activation_bits, granularity
+    tflite, ranges, **options
         As for `bits`.
 
     Returns
@@ -154,51 +133,13 @@ def at_bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=Per
     Examples
     --------
     >>> import qkit as qk
-    >>> data = qk.load_data("digits")
     >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> ranges = calibrated_ranges(tflite, data.x_train[:20])
-    >>> coarse = at_bits(tflite, ranges, weight_bits={"conv": 4, "logits": 2})
+    >>> coarse = at_bits(tflite, {}, weight_bits={"conv": 4, "logits": 2})
     >>> len(np.unique(layers(coarse)[1].weights[0]))
     3
     """
     file = opened(tflite)
-    change = bits(
-        file, ranges, weight_bits=weight_bits, activation_bits=activation_bits,
-        granularity=granularity,
-    )  # fmt: skip
-    return change.applied(file)
-
-
-def histograms(tflite, x):
-    """Return how the values of every activation spread that gets a grid, from one pass over `x`.
-
-    Parameters
-    ----------
-    tflite : bytes or FloatFile
-        From ``qk.convert(model, "float32")``.
-    x : ndarray of shape (n, *image), float32
-
-    Returns
-    -------
-    dict of str to Histogram
-        By the tensor's name in the file, the input first; what an observer of `qk.calibration`
-        takes in the place of the values.
-
-    Examples
-    --------
-    >>> import qkit as qk
-    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> seen = histograms(tflite, qk.load_data("digits").x_train[:20])
-    >>> len(seen), qk.calibration.min_max(seen["serving_default_image:0"])
-    (3, (0.0, 1.0))
-    """
-    file = opened(tflite)
-    tensors = {name: file.names[name].index for name in file.own_grids}
-    found = {name: Histogram() for name in tensors}
-    for image in intermediate(file.tflite, x, tensors.values()):
-        for name, index in tensors.items():
-            found[name].add(image[index])
-    return found
+    return bits(file, ranges, **options).applied(file)
 
 
 def calibrated_ranges(tflite, x, observer=min_max):
@@ -226,11 +167,14 @@ def calibrated_ranges(tflite, x, observer=min_max):
     >>> list(ranges.values())[0]
     (0.0, 1.0)
     """
-    return {name: observer(seen) for name, seen in histograms(tflite, x).items()}
+    return {name: observer(seen) for name, seen in histograms(opened(tflite), x).items()}
 
 
 def simulate(tflite, *, weights=None, activations=None):
-    """Return a float .tflite file whose weights and activations are on grids.
+    """Return a float .tflite file whose weights and activations are on grids, biases in float.
+
+    With the grids of a converted file, the answers are the converted file's but for roundings that
+    meet a tie in one of the two: logits differ by at most a step or two.
 
     Parameters
     ----------
@@ -244,17 +188,6 @@ def simulate(tflite, *, weights=None, activations=None):
     Returns
     -------
     bytes
-        A file that runs like any other. Biases stay in float.
-
-    Raises
-    ------
-    ValueError
-        If a name is not in the file, or an activation has more than one scale.
-
-    Notes
-    -----
-    With the grids of a converted file, the answers are the converted file's but for roundings that
-    meet a tie in one of the two: logits differ by at most a step or two.
 
     Examples
     --------
@@ -265,36 +198,34 @@ def simulate(tflite, *, weights=None, activations=None):
     >>> len(np.unique(layers(on_grid)[0].weights)) <= 108 and len(on_grid) == len(tflite)
     True
     """
-    file = opened(tflite)
-    model = parsed(file.tflite)
-    on_grid = {}
-    for name, qparams in (weights or {}).items():
-        values = file.constant(name)
-        on_grid[name] = None if values is None else fake_quantize(values, qparams)
-    put_weights(model, file, on_grid, what="simulate")
-    if activations:
-        insert_grids(model, _by_index(file, activations))
-    return packed(model)
-
-
-def _by_name(bits, names):
-    if not hasattr(bits, "get"):
-        bits = dict.fromkeys(names, bits)
-    known = {name: bits.get(name) for name in names}
-    return MappingProxyType({n: _FLOAT_BITS if b is None else b for n, b in known.items()})
-
-
-def _by_index(file, activations):
-    """Return the grids of activations by the tensors' numbers."""
+    file, weights, activations = opened(tflite), weights or {}, activations or {}
+    constants = file.constants
+    _require_names(weights, constants, what="weights")
+    _require_names(activations, file.names, what="activations")
     for name, qparams in activations.items():
-        if name not in file.names:
-            raise ValueError(
-                f"simulate: activations names {name!r}, which is not in the file. It has "
-                f"{', '.join(map(repr, file.names))}."
-            )
         if qparams.scale.size != 1:
             raise ValueError(
                 f"simulate: the activation {name!r} must have one scale, got "
                 f"{qparams.scale.size}: kernels know no activations per channel."
             )
-    return {file.names[name].index: qparams for name, qparams in activations.items()}
+    model = parsed(file.tflite)
+    put_weights(model, file, {n: fake_quantize(constants[n], q) for n, q in weights.items()})
+    if activations:
+        insert_grids(model, {file.names[n].index: q for n, q in activations.items()})
+    return packed(model)
+
+
+def _require_names(given, known, *, what):
+    for name in given:
+        if name not in known:
+            raise ValueError(
+                f"simulate: {what} names {name!r}, which is not in the file. It has "
+                f"{', '.join(map(repr, known))}."
+            )
+
+
+def _by_name(bits, names):
+    """Return the bits of each name, float where they are None or not told."""
+    if not hasattr(bits, "get"):
+        bits = dict.fromkeys(names, bits)
+    return {name: _FLOAT_BITS if (n := bits.get(name)) is None else n for name in names}

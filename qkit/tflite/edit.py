@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qkit import validate
-from qkit.tflite.file import TfliteError, TfliteFile, inspect, layer_name, parsed
+from qkit.tflite.file import TfliteError, inspect, layer_name, parsed
 from qkit.tflite.values import stored_values
 
 # Operators whose output is on the grid of their input, by the 8-bit quantization specification.
@@ -35,15 +34,15 @@ class FloatFile:
     """A float .tflite file, opened once: what stands in it, by names of which none repeats."""
 
     tflite: bytes
-    file: TfliteFile
     names: dict  # all tensors by name; where the file repeats one, the tensor's number follows
     layers: tuple
     own_grids: tuple  # names of the input and of float activations with a grid of their own
 
-    def constant(self, name):
-        """Return the values of a float32 constant, or None where the name is of no such one."""
-        tensor = self.names.get(name)
-        return stored_values(tensor) if tensor is not None and _is_float_constant(tensor) else None
+    @property
+    def constants(self):
+        """Values of the float32 constants, by name."""
+        found = {name: t for name, t in self.names.items() if _is_float_constant(t)}
+        return {name: stored_values(tensor) for name, tensor in found.items()}
 
 
 def opened(tflite):
@@ -60,16 +59,13 @@ def opened(tflite):
         repeats = tensor.name in names
         names[f"{tensor.name} #{tensor.index}" if repeats else tensor.name] = tensor
     name_of = {tensor.index: name for name, tensor in names.items()}
-    own_grids = list(file.inputs)
-    for op in file.operators:
-        if op.name not in _SAME_GRID:
-            own_grids += [t for t in op.outputs if t.dtype == "float32"]
+    made = [t for op in file.operators if op.name not in _SAME_GRID for t in op.outputs]
+    own = [*file.inputs, *(tensor for tensor in made if tensor.dtype == "float32")]
     return FloatFile(
         tflite=bytes(tflite),
-        file=file,
         names=names,
         layers=tuple(_layers(file.operators, name_of)),
-        own_grids=tuple(name_of[tensor.index] for tensor in own_grids),
+        own_grids=tuple(name_of[tensor.index] for tensor in own),
     )
 
 
@@ -84,11 +80,6 @@ def layers(tflite):
     Returns
     -------
     tuple of Layer
-
-    Raises
-    ------
-    TfliteError
-        If the file has no such layer, or its weights are not in float32.
 
     Examples
     --------
@@ -107,59 +98,17 @@ def layers(tflite):
 
 
 def with_weights(tflite, weights):
-    """Return a float .tflite file with other values in the place of some of its constants.
-
-    Parameters
-    ----------
-    tflite : bytes or FloatFile
-        From ``qk.convert(model, "float32")``.
-    weights : mapping of str to array_like of floating point
-        By the tensor's name in the file, as in `qk.simulation.Layer.weights_name`; each of the
-        tensor's shape. Others stay as they are.
-
-    Returns
-    -------
-    bytes
-        A file that runs like any other.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a name is not in the file, or values are not finite floating point or of another shape.
-
-    Examples
-    --------
-    >>> import qkit as qk
-    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> conv = qk.simulation.layers(tflite)[0]
-    >>> changed = with_weights(tflite, {conv.weights_name: np.round(conv.weights, 1)})
-    >>> len(np.unique(qk.simulation.layers(changed)[0].weights)) < 108
-    True
-    """
+    """Return a float .tflite file with other float32 values in the place of constants, by name."""
     file = opened(tflite)
     model = parsed(file.tflite)
-    put_weights(model, file, weights, what="with_weights")
+    put_weights(model, file, weights)
     return packed(model)
 
 
-def put_weights(model, file, weights, *, what):
-    """Put other values in the place of float32 constants of a `FloatFile`, in its parsed model."""
+def put_weights(model, file, weights):
+    """Put other values in the place of constants of a `FloatFile`, in its parsed model."""
     for name, values in weights.items():
-        known = file.constant(name)
-        if known is None:
-            names = [n for n in file.names if file.constant(n) is not None]
-            raise ValueError(
-                f"{what}: weights names {name!r}, which is not in the file. It has "
-                f"{', '.join(map(repr, names))}."
-            )
-        values = validate.values(values, what=f"{what}: {name}")
-        if values.shape != known.shape:
-            raise ValueError(
-                f"{what}: the weights {name!r} have the shape {known.shape} in the file, got "
-                f"{values.shape}. Its first axis counts output channels, the last one inputs."
-            )
-        buffer = model.buffers[file.names[name].buffer]
-        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        model.buffers[file.names[name].buffer].data = np.frombuffer(values.tobytes(), np.uint8)
 
 
 def packed(model):

@@ -1,5 +1,6 @@
 """What stands in a .tflite file: its tensors with their grids, and its operators."""
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,6 @@ _VALUE_DTYPES = frozenset({"float32", "float16", "bfloat16", "int4", "int8", "ui
 
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
-_ENDS = ("inputs", "outputs")
-_DAMAGE = (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError)
 
 
 class TfliteError(ValueError):
@@ -23,8 +22,8 @@ class TfliteError(ValueError):
 class Tensor:
     """One tensor of a .tflite file."""
 
-    index: int  # its number in its graph, and for the interpreter; names may repeat
-    name: str
+    index: int  # its number in its graph, and for the interpreter
+    name: str  # may repeat
     dtype: str  # of the elements as stored, for example "int8"
     shape: tuple  # as stored; a batch axis that may be resized reads 1
     scale: np.ndarray  # steps of the grid, one a channel or a single one; empty without a grid
@@ -66,24 +65,13 @@ class Operator:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TfliteFile(Result):
-    """The content of a .tflite file, as far as quantization is concerned.
-
-    Attributes
-    ----------
-    tensors : tuple of Tensor
-    operators : tuple of Operator
-        In the order in which they run.
-    inputs, outputs : tuple of Tensor
-        Of the whole model.
-    graphs : int
-        1, or more where there are loops and branches; all their tensors and operators are listed.
-    """
+    """The content of a .tflite file, as far as quantization is concerned."""
 
     tensors: tuple
-    operators: tuple
-    inputs: tuple
+    operators: tuple  # in the order in which they run
+    inputs: tuple  # tensors of the whole model
     outputs: tuple
-    graphs: int
+    graphs: int  # more than 1 where there are loops and branches; all their tensors are listed
 
     @property
     def weights(self):
@@ -99,11 +87,9 @@ class TfliteFile(Result):
     @property
     def float_operators(self):
         """The operators that compute in floating point, conversions from and to the grid apart."""
+        computing = (op for op in self.operators if op.name not in ("QUANTIZE", "DEQUANTIZE"))
         return tuple(
-            op
-            for op in self.operators
-            if op.name not in ("QUANTIZE", "DEQUANTIZE")
-            and any(t.dtype in ("float32", "float16") for t in op.outputs)
+            op for op in computing if any(t.dtype in ("float32", "float16") for t in op.outputs)
         )
 
     def to_frame(self):
@@ -144,11 +130,6 @@ def inspect(tflite):
     TfliteFile
         With `tensors`, `operators`, `inputs` and `outputs`; ``to_frame()`` has a row per tensor.
 
-    Raises
-    ------
-    TypeError, TfliteError
-        If these are no bytes of a .tflite file.
-
     Examples
     --------
     >>> import qkit as qk
@@ -159,7 +140,7 @@ def inspect(tflite):
     from ai_edge_litert.tools.flatbuffer_utils import opcode_to_name
 
     model = parsed(tflite)
-    try:
+    with _damage_told():
         tensors, operators = [], []
         for graph in model.subgraphs:
             own = [_tensor(i, t, model.buffers) for i, t in enumerate(graph.tensors)]
@@ -168,13 +149,9 @@ def inspect(tflite):
                 reads = tuple(own[i] for i in op.inputs if i >= 0)
                 name = opcode_to_name(model, op.opcodeIndex).upper()
                 operators.append(Operator(name, reads, tuple(own[i] for i in op.outputs)))
-        ends = [tuple(tensors[i] for i in getattr(model.subgraphs[0], e)) for e in _ENDS]
-    except _DAMAGE as error:
-        raise TfliteError(f"the .tflite file is damaged: {error}") from error
+        first = model.subgraphs[0]
+        ends = [tuple(tensors[i] for i in end) for end in (first.inputs, first.outputs)]
     return TfliteFile(tuple(tensors), tuple(operators), *ends, graphs=len(model.subgraphs))
-
-
-read_tflite = inspect  # for the modules that know it by its former name
 
 
 def parsed(tflite):
@@ -182,14 +159,12 @@ def parsed(tflite):
     from ai_edge_litert.tools.flatbuffer_utils import convert_bytearray_to_object
 
     require_tflite(tflite)
-    try:
+    with _damage_told():
         model = convert_bytearray_to_object(tflite)
         for buffer in model.buffers:
             if buffer.offset:  # large files keep their values behind the tables
                 buffer.data = np.frombuffer(tflite, np.uint8, buffer.size, buffer.offset)
                 buffer.offset = buffer.size = 0
-    except _DAMAGE as error:
-        raise TfliteError(f"the .tflite file is damaged: {error}") from error
     return model
 
 
@@ -217,6 +192,15 @@ def layer_name(tensor_name):
     owns = [path[-2] for path in paths if len(path) > 1 and path[-1].startswith(_KERNELS)]
     name = owns[0] if owns else paths[0][-1]
     return next((name[len(w) :] for w in _WRAPPERS if name.startswith(w)), name)
+
+
+@contextlib.contextmanager
+def _damage_told():
+    """Tell as damage that the tables of a file lead nowhere."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        raise TfliteError(f"the .tflite file is damaged: {error}") from error
 
 
 def _tensor(index, table, buffers):

@@ -1,8 +1,7 @@
 """A trial run of a .tflite file in a process of its own, where a crash does no harm.
 
-The interpreter trusts a file's content: a damaged one can end the whole process, and with it a
-notebook's kernel. So each file is first loaded and run once by a helper process, which is started
-when first needed, serves every later file, and is replaced when a file has killed it.
+The interpreter trusts a file's content: a damaged one can end a notebook's kernel. So each file is
+first run once by a helper, which serves every later file too, and is replaced when one killed it.
 """
 
 import atexit
@@ -11,7 +10,6 @@ import hashlib
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -24,7 +22,6 @@ _TIME_LIMIT_S = 60
 _SLOW_S = 0.5  # a model this slow gains nothing from batches, so they are not tried
 _MEMORY_SHARE = 0.5  # of the machine's: a damaged file may ask for any amount
 _TRIAL_BATCH = 2
-_HEADER = struct.Struct("<q")
 
 _lock = threading.Lock()
 _known = {}
@@ -53,8 +50,7 @@ def _ask(tflite):
     timer = threading.Timer(_TIME_LIMIT_S, helper.kill)
     timer.start()
     try:
-        helper.stdin.write(_HEADER.pack(len(tflite)))
-        helper.stdin.write(tflite)
+        helper.stdin.write(len(tflite).to_bytes(8, "little") + tflite)
         helper.stdin.flush()
         answer = helper.stdout.readline()
     except BrokenPipeError:
@@ -88,42 +84,39 @@ def _serve():
     _limit_memory()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the interpreter prints must not mix with the answers
-    while header := sys.stdin.buffer.read(_HEADER.size):
-        tflite = sys.stdin.buffer.read(*_HEADER.unpack(header))
+    while header := sys.stdin.buffer.read(8):
+        tflite = sys.stdin.buffer.read(int.from_bytes(header, "little"))
         answers.write(json.dumps(_trial(tflite)).encode() + b"\n")
         answers.flush()
 
 
 def _limit_memory():
-    try:
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limits
         import resource
-    except ImportError:  # Windows
-        return
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = int(_MEMORY_SHARE * available)
-    with contextlib.suppress(OSError, ValueError):
+
+        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        limit = int(_MEMORY_SHARE * available)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _trial(tflite):
+    """Return the fields of a `Probe`."""
     try:
         interpreter = _allocated(tflite)
-        inputs = [_noise(d, d["shape"]) for d in interpreter.get_input_details()]
+        details = interpreter.get_input_details()
+        inputs = [_noise(detail, detail["shape"]) for detail in details]
         started = time.perf_counter()
         _run(interpreter, inputs)
-        if time.perf_counter() - started > _SLOW_S:
-            return {"batchable": False}
+        slow = time.perf_counter() - started > _SLOW_S
     except (RuntimeError, ValueError, TypeError, MemoryError) as error:
         return {"error": str(error).strip() or type(error).__name__}
-    return {"batchable": _batchable(tflite)}
+    single = len(inputs) == 1 and inputs[0].ndim > 1 and len(inputs[0]) == 1
+    return {"batchable": single and not slow and _batchable(tflite, details[0])}
 
 
-def _batchable(tflite):
+def _batchable(tflite, detail):
     """Whether a batch gives, row by row, what its images give alone."""
-    details = _allocated(tflite).get_input_details()
-    if len(details) != 1 or len(details[0]["shape"]) < 2 or details[0]["shape"][0] != 1:
-        return False
-    batch = _noise(details[0], (_TRIAL_BATCH, *details[0]["shape"][1:]))
+    batch = _noise(detail, (_TRIAL_BATCH, *detail["shape"][1:]))
     try:
         together = _run(_allocated(tflite, batch.shape), [batch])
         alone = [_run(_allocated(tflite), [row[None]]) for row in batch]

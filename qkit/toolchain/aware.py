@@ -1,7 +1,6 @@
 """Quantization-aware training: rounding in the forward pass, and ranges that are learned."""
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from unittest import mock
 
 import numpy as np
@@ -13,24 +12,28 @@ from qkit.result import Result
 from qkit.toolchain.wrapping import copy_of, require_compressed, require_plain
 from qkit.training import Settings, fit, seeded
 
-_PRESERVE = (None, "sparsity", "clusters", "both")
+# By what is preserved: the library's scheme, in `tfmot.experimental.combine`, and its arguments.
+_SCHEMES = {
+    None: None,
+    "sparsity": ("Default8BitPrunePreserveQuantizeScheme",),
+    "clusters": ("Default8BitClusterPreserveQuantizeScheme", False),
+    "both": ("Default8BitClusterPreserveQuantizeScheme", True),
+}
 
 
 def quantization_aware(model, *, calibration=None, preserve=None):
     """Return a copy of a model that rounds weights and activations in its forward pass.
 
-    The copy starts from the model's weights, in `tensorflow_model_optimization`'s default 8-bit
-    scheme. Its activation ranges start at ±6, whatever flows, and follow the data by a moving
-    average of 0.999 a step: before some thousand steps they are not what the data say. Only the
-    input's takes in all values at once.
+    Its activation ranges start at ±6, whatever flows, and follow the data by a moving average of
+    0.999 a step: before some thousand steps they are not what the data say. Only the input's takes
+    in all values at once.
 
     Parameters
     ----------
     model : tf.keras.Model
         Keras 2, Sequential or functional, built. It is left as it is.
     calibration : ndarray of shape (n, *image), float, optional
-        A batch from which all ranges are set at once, so that the copy can be used, or trained on,
-        without a start on the wrong grid.
+        A batch from which all ranges are set at once.
     preserve : None, "sparsity", "clusters" or "both"
         What of a pruned or clustered model its training shall keep: zeros masked, weights tied to
         their centroids, or both. Plain training moves them all.
@@ -38,8 +41,7 @@ def quantization_aware(model, *, calibration=None, preserve=None):
     Returns
     -------
     tf.keras.Model
-        Not compiled; train it with `qk.fit`, or with `qk.weight_history` to see what it does to
-        zeros and clusters.
+        Not compiled; train it with `qk.fit`, or with `qk.weight_history` to watch it.
 
     Examples
     --------
@@ -49,7 +51,7 @@ def quantization_aware(model, *, calibration=None, preserve=None):
     """
     opened = network(model, what="quantization_aware")
     require_plain(opened, what="quantization_aware")
-    validate.choice(preserve, _PRESERVE, name="quantization_aware: preserve")
+    validate.choice(preserve, _SCHEMES, name="quantization_aware: preserve")
     # what is not there is trained by the library as a plain model
     require_compressed(
         opened,
@@ -62,12 +64,9 @@ def quantization_aware(model, *, calibration=None, preserve=None):
         calibration = validate.images(
             calibration, model.input_shape[1:], what="quantization_aware: calibration"
         )
-    with quiet():
-        import tensorflow_model_optimization as tfmot
     try:
         with quiet():
-            annotated = tfmot.quantization.keras.quantize_annotate_model(copy_of(model))
-            aware = tfmot.quantization.keras.quantize_apply(annotated, *_quantize_scheme(preserve))
+            aware = _wrapped(copy_of(model), _SCHEMES[preserve])
     except (RuntimeError, ValueError) as error:
         raise ValueError(_explain(model, error)) from error
     if calibration is not None:
@@ -88,8 +87,8 @@ class FineTuned:
 def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
     """Train on from a model twice: through the grid, and in float as the control.
 
-    Quantization-aware training is more training. Whoever compares it with the model it started from
-    credits the rounding with what the extra epochs gave; the control got the same epochs.
+    Quantization-aware training is more training: beside the model it started from, the rounding
+    would be credited with what the extra epochs gave. The control got the same epochs.
 
     Parameters
     ----------
@@ -126,21 +125,11 @@ def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RangeHistory(Result):
-    """How activation ranges moved while a quantization-aware model was trained.
+    """How activation ranges moved while a quantization-aware model was trained."""
 
-    Attributes
-    ----------
-    steps : ndarray of shape (k,), int64
-        Training steps done; the first is 0.
-    ranges : mapping of str to ndarray of shape (k, 2), float64
-        For each grid, its smallest and largest value at those steps.
-    data_ranges : mapping of str to (float, float)
-        What a batch of the training images spans after the training: where the ranges are going.
-    """
-
-    steps: np.ndarray
-    ranges: MappingProxyType
-    data_ranges: MappingProxyType
+    steps: np.ndarray  # training steps done; the first is 0
+    ranges: dict  # by grid, its smallest and largest value at those steps, of shape (k, 2)
+    data_ranges: dict  # what training images span in the end: where the ranges are going
 
     def to_frame(self):
         """Return a DataFrame with one row per step and two columns per grid."""
@@ -153,14 +142,14 @@ class RangeHistory(Result):
 
     def summary(self):
         """Say in one line how far the widest grid still is from the data at the last step."""
-        excess = {
+        spans = {
             layer: np.ptp(ends[-1]) / max(np.ptp(self.data_ranges[layer]), 1e-12)
             for layer, ends in self.ranges.items()
         }
-        layer = max(excess, key=excess.get)
+        widest = max(spans, key=spans.get)
         return (
-            f"after {self.steps[-1]:,} steps the grid of {layer!r} spans "
-            f"{excess[layer]:.2f} times what the data do"
+            f"after {self.steps[-1]:,} steps the grid of {widest!r} spans "
+            f"{spans[widest]:.2f} times what the data do"
         )
 
 
@@ -174,8 +163,8 @@ def activation_ranges(model):
     Returns
     -------
     dict of str to (float, float)
-        For the input and each layer that has a grid of its own, by the float model's layer names:
-        smallest and largest value of its grid.
+        Smallest and largest value of the grid of the input and of each layer that has one, by the
+        float model's layer names.
     """
     found = {}
     for variable in model.variables:
@@ -195,10 +184,8 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
     model : tf.keras.Model
         From `qk.quantization_aware`; trained in place, by Adam as in `qk.fit`.
     data : Dataset
-    steps : int
-        Training steps, of one batch each.
-    every : int
-        Steps between two records.
+    steps, every : int
+        Training steps, of one batch each; and those between two records.
     batch_size, seed : int
 
     Returns
@@ -222,10 +209,10 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
         raise ValueError(f"range_history: steps and every must be 1 or more, got {steps}, {every}")
     x, y = Settings(1, batch_size, seed, 0, 1e-3).checked(model, data, what="range_history")
     draw = np.random.default_rng(seed).integers(len(x), size=steps * batch_size)
-    records = [(0, activation_ranges(model))]
+    records = {0: activation_ranges(model)}
 
     def record(batch, logs):
-        records.append((batch + 1, activation_ranges(model)))
+        records[batch + 1] = activation_ranges(model)
 
     keras = tensorflow().keras
     with quiet(), seeded(seed):
@@ -238,13 +225,20 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
         model.fit(
             x[draw], y[draw], batch_size=batch_size, shuffle=False, callbacks=[follow], verbose=0
         )
-    return RangeHistory(
-        steps=np.array([step for step, _ in records]),
-        ranges=MappingProxyType(
-            {layer: np.array([found[layer] for _, found in records]) for layer in records[0][1]}
-        ),
-        data_ranges=MappingProxyType(_data_ranges(model, x[draw[:500]])),
-    )
+    ranges = {name: np.array([found[name] for found in records.values()]) for name in records[0]}
+    return RangeHistory(np.array([*records]), ranges, _data_ranges(model, x[draw[:500]]))
+
+
+def _wrapped(model, scheme):
+    """Return a model put on a grid by the library's default scheme, or by one of a name."""
+    import tensorflow_model_optimization as tfmot
+    from tensorflow_model_optimization.experimental import combine
+
+    annotated = tfmot.quantization.keras.quantize_annotate_model(model)
+    if scheme is None:
+        return tfmot.quantization.keras.quantize_apply(annotated)
+    name, *options = scheme
+    return tfmot.quantization.keras.quantize_apply(annotated, getattr(combine, name)(*options))
 
 
 def _data_ranges(aware, images):
@@ -271,17 +265,6 @@ def _set_ranges(aware, calibration):
         aware(calibration, training=True)
     for variable, value in kept:
         variable.assign(value)
-
-
-def _quantize_scheme(preserve):
-    """Return the scheme to apply, in a list; empty for the library's default."""
-    from tensorflow_model_optimization.experimental import combine
-
-    if preserve is None:
-        return []
-    if preserve == "sparsity":
-        return [combine.Default8BitPrunePreserveQuantizeScheme()]
-    return [combine.Default8BitClusterPreserveQuantizeScheme(preserve == "both")]
 
 
 def _explain(model, error):

@@ -6,12 +6,7 @@ from qkit import validate
 from qkit._tensorflow import quiet
 from qkit.networks import MOST_CLUSTERS, network
 from qkit.toolchain.history import record_training
-from qkit.toolchain.wrapping import (
-    copy_of,
-    layers_left_alone,
-    require_compressed,
-    require_plain,
-)
+from qkit.toolchain.wrapping import copy_of, layers_left_alone, require_compressed, require_plain
 from qkit.training import Settings
 
 _SCHEDULES = ("polynomial", "constant")
@@ -33,10 +28,8 @@ def prune(
 ):  # fmt: skip
     """Train a copy of a model on while its smallest weights are set to zero.
 
-    `tensorflow_model_optimization` chooses in each kernel the weights of least magnitude, masks
-    them, and trains the others; a masked weight may come back when the mask is chosen anew. The
-    wrappers it puts around the layers are stripped before the copy is returned, and negative zeros,
-    which they leave behind, become plain ones.
+    `tensorflow_model_optimization` masks in each kernel the weights of least magnitude and trains
+    the others; a masked weight may come back when the mask is chosen anew.
 
     Parameters
     ----------
@@ -45,11 +38,10 @@ def prune(
     data : Dataset
         Or anything with `x_train` and `y_train`.
     sparsity : float
-        Share of zeros in each kernel at the end; in (0, 1). The pattern "2:4" has 0.5, whatever is
-        given.
+        Share of zeros in each kernel at the end; in (0, 1). The pattern "2:4" has 0.5.
     schedule : {"polynomial", "constant"}
-        Whether the sparsity rises from 0 over the first three quarters of the steps, fast at first
-        and then ever slower, or is there from the first step.
+        Whether the sparsity rises over three quarters of the steps, ever slower, or is there from
+        the first one.
     pattern : None, "2:4" or (int, int)
         Which weights go together: each for itself; two of every four neighbours along the input
         channels, as sparse tensor cores want it; or blocks of rows × columns of dense kernels.
@@ -59,13 +51,11 @@ def prune(
     Returns
     -------
     (tf.keras.Model, WeightHistory)
-        The stripped copy; and sparsity, distinct values and held-out accuracy by step, with the
-        layers that were left alone and why.
+        The copy, without the library's wrappers; and its kernels and held-out accuracy by step.
 
     References
     ----------
-    M. Zhu and S. Gupta, "To prune, or not to prune: exploring the efficacy of pruning for model
-    compression", 2017: the polynomial schedule, of degree 3.
+    M. Zhu and S. Gupta, "To prune, or not to prune", 2017: the polynomial schedule, of degree 3.
 
     Examples
     --------
@@ -101,9 +91,8 @@ def cluster(
 ):  # fmt: skip
     """Train a copy of a model on while each kernel holds only a few distinct values.
 
-    `tensorflow_model_optimization` chooses centroids for each kernel, puts every weight on the
-    nearest one, and trains the centroids; weights may change over to another centroid. The wrappers
-    it puts around the layers are stripped before the copy is returned.
+    `tensorflow_model_optimization` puts every weight of a kernel on the nearest of its centroids
+    and trains those; weights may change over to another one.
 
     Parameters
     ----------
@@ -112,29 +101,25 @@ def cluster(
     data : Dataset
         Or anything with `x_train` and `y_train`.
     clusters : int
-        Distinct values a kernel may hold, 2 to 256; 3 or more with `preserve_sparsity`, of which
-        one is zero.
+        Distinct values a kernel may hold, 2 to 256; 3 or more with `preserve_sparsity`.
     init : {"kmeans++", "linear", "random", "density"}
         Where the centroids start: drawn with a preference for far-off weights; evenly between
         smallest and largest weight; drawn evenly between them; or evenly in the weights' ranks.
     per_channel : bool
-        Whether each output channel of a convolution has centroids of its own; dense kernels have
-        one set in any case.
+        Whether each output channel of a convolution has centroids of its own.
     preserve_sparsity : bool
-        Whether the zeros of a pruned model stay zero. Without it they go to the nearest centroid.
+        Whether the zeros of a pruned model stay zero, or go to the nearest centroid.
     epochs, batch_size, seed, learning_rate, cache, validation_split
         As for `fit`.
 
     Returns
     -------
     (tf.keras.Model, WeightHistory)
-        The stripped copy; and sparsity, distinct values and held-out accuracy by step, with the
-        layers that were left alone and why.
+        The copy, without the library's wrappers; and its kernels and held-out accuracy by step.
 
     References
     ----------
-    S. Han, H. Mao and W. J. Dally, "Deep compression", ICLR 2016: shared weights, trained, and
-    three of the four initialisations.
+    S. Han, H. Mao and W. J. Dally, "Deep compression", ICLR 2016: three of the initialisations.
 
     Examples
     --------
@@ -196,9 +181,8 @@ def _check_pruning(sparsity, schedule, pattern):
         )
     validate.choice(schedule, _SCHEDULES, name="prune: schedule")
     block = isinstance(pattern, (tuple, list)) and len(pattern) == 2
-    if not (
-        pattern in (None, "2:4") or (block and all(isinstance(n, int) and n >= 1 for n in pattern))
-    ):
+    block = block and all(isinstance(n, int) and n >= 1 for n in pattern)
+    if not block and pattern not in (None, "2:4"):
         raise ValueError(
             "prune: pattern must be None, '2:4' or a block (rows, columns) such as (1, 4), got "
             f"{pattern!r}."
@@ -207,8 +191,7 @@ def _check_pruning(sparsity, schedule, pattern):
 
 def _check_clustering(clusters, init, preserve_sparsity):
     least = 3 if preserve_sparsity else 2
-    whole = isinstance(clusters, int) and not isinstance(clusters, bool)
-    if not (whole and least <= clusters <= MOST_CLUSTERS):
+    if not (isinstance(clusters, int) and least <= clusters <= MOST_CLUSTERS):
         also = " with preserve_sparsity, as one of them is zero" if preserve_sparsity else ""
         raise ValueError(
             f"cluster: clusters must be a whole number from {least} to {MOST_CLUSTERS}{also}, got "
@@ -231,12 +214,24 @@ def _prunable(layer):
     """Return the weights that the library prunes in a layer; None where it does not know it."""
     from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
 
-    registry = prune_registry.PruneRegistry
-    if not hasattr(layer, "get_prunable_weights"):
+    return _known(layer, prune_registry.PruneRegistry, "prunable")
+
+
+def _clusterable(layer):
+    """Return the weights that the library clusters in a layer; None where it does not know it."""
+    from tensorflow_model_optimization.python.core.clustering.keras import clustering_registry
+
+    pairs = _known(layer, clustering_registry.ClusteringRegistry, "clusterable")
+    return None if pairs is None else [weight for _, weight in pairs]
+
+
+def _known(layer, registry, which):
+    """Return what a layer says of itself, taught to by a registry where it does not by itself."""
+    if not hasattr(layer, f"get_{which}_weights"):
         if not registry.supports(layer):
             return None
-        registry.make_prunable(layer)
-    return layer.get_prunable_weights()
+        getattr(registry, f"make_{which}")(layer)
+    return getattr(layer, f"get_{which}_weights")()
 
 
 def _schedule(tfmot, schedule, sparsity, steps):
@@ -257,18 +252,5 @@ def _too_small(kernel, clusters, per_channel):
     """Return why a kernel is not worth so many clusters, or None."""
     channels = kernel.shape[-1] if per_channel and len(kernel.shape) == 4 else 1
     weights = int(np.prod(kernel.shape)) // channels
-    if weights <= clusters:
-        return f"{weights} weights are no more than {clusters} clusters"
-    return None
-
-
-def _clusterable(layer):
-    """Return the weights that the library clusters in a layer; None where it does not know it."""
-    from tensorflow_model_optimization.python.core.clustering.keras import clustering_registry
-
-    registry = clustering_registry.ClusteringRegistry
-    if not hasattr(layer, "get_clusterable_weights"):
-        if not registry.supports(layer):
-            return None
-        registry.make_clusterable(layer)
-    return [weight for _, weight in layer.get_clusterable_weights()]
+    small = weights <= clusters
+    return f"{weights} weights are no more than {clusters} clusters" if small else None

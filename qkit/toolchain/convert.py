@@ -9,7 +9,7 @@ import numpy as np
 from qkit import validate
 from qkit._tensorflow import quiet, tensorflow
 from qkit.networks import network
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 from qkit.toolchain.promise import check_promise, room_for_biases
 from qkit.toolchain.schemes import find_scheme
 from qkit.toolchain.wrapping import require_compressed, require_stripped
@@ -18,35 +18,26 @@ from qkit.toolchain.wrapping import require_compressed, require_stripped
 def convert(model, scheme, calibration=None, *, left_in_float=()):
     """Convert a model to a .tflite file under a quantization scheme, and check that it worked.
 
-    The converter ignores some requests in silence: integer activations without a calibration
-    sample, calibration without ``optimizations``, quantization-aware models without
-    ``optimizations``. Here the dtypes in the file are held against what the scheme promises, and
-    the file is run once.
+    The converter ignores some requests in silence, such as integer activations without a
+    calibration sample. Here the dtypes in the file are held against what the scheme promises, and
+    the file is run once; a `PromiseError` tells where that fails.
 
     Parameters
     ----------
     model : tf.keras.Model, Network, str or Path
         A Keras 2 model, or the folder of a SavedModel.
     scheme : str or Scheme
-        A name in `qk.SCHEMES`, or a scheme of your own.
+        A name in `qk.SCHEMES`, or one of your own.
     calibration : ndarray of shape (n, *image), float, optional
         Unlabelled images, scaled as in training, from which the ranges of the activations are
-        chosen; a hundred or more. TensorFlow calls them the representative data set. Only the
-        schemes that need "unlabelled sample" read them.
+        chosen; a hundred or more. Only schemes that need "unlabelled sample" read them.
     left_in_float : sequence of str
         Operations to leave in float, for "full_integer": names of the tensors that they give in the
-        file of the scheme "float32". What is left is given back to the int8 grid where an int8
-        operation reads it.
+        file of the scheme "float32".
 
     Returns
     -------
     bytes
-
-    Raises
-    ------
-    PromiseError
-        If the file is not what the scheme promises, or cannot be run. Whatever can be told from
-        the arguments is an error before the converter starts.
 
     Examples
     --------
@@ -65,10 +56,8 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
     if scheme.calibrated:
         calibration = _checked_calibration(calibration, scheme)
     if left_in_float:
-        _require_full_integer(left_in_float, scheme)
+        _require_operations(left_in_float, scheme, model)
     source = _opened(model, scheme, calibration)
-    if left_in_float:
-        _require_known(left_in_float, convert(model, "float32"))
     from_folder = isinstance(source, Path)
     with quiet(), contextlib.nullcontext() if from_folder else room_for_biases(source.model):
         converter = _converter(source, scheme, calibration)
@@ -211,8 +200,8 @@ def _refuse_combinations(opened, scheme):
     )
 
 
-def _require_full_integer(names, scheme):
-    """Refuse names that are none, and schemes for which the converter has no denylist."""
+def _require_operations(names, scheme, model):
+    """Refuse what no operation of the float file gives, and schemes without a denylist."""
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise TypeError(
             "convert: left_in_float must be a tuple of names of tensors in the float file, got "
@@ -224,11 +213,7 @@ def _require_full_integer(names, scheme):
             "converter's list of operations to leave in float is that of its debugger, which "
             "writes int8 activations between float ends."
         )
-
-
-def _require_known(names, float_tflite):
-    """Refuse names that no operation of the float file gives."""
-    known = [tensor.name for tensor in read_tflite(float_tflite).activations]
+    known = [tensor.name for tensor in inspect(convert(model, "float32")).activations]
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.3)

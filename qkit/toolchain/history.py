@@ -1,8 +1,6 @@
 """How weights change while a model is trained: zeros, distinct values, and the accuracy."""
 
-import time
 from dataclasses import astuple, dataclass
-from types import MappingProxyType
 
 import numpy as np
 
@@ -13,7 +11,7 @@ from qkit.result import Result
 from qkit.toolchain.wrapping import copy_of
 from qkit.training import Settings, once, run_epochs, seeded
 
-_NOTED = ("steps", "sparsity", "distinct_values", "accuracy")
+_NOTED = ("sparsity", "distinct_values", "accuracy")
 _HELD_OUT_IMAGES = 2_000  # at each record: enough to see the accuracy dip, quick enough for thirty
 _RECORDS_PER_EPOCH = 10
 _MOST_STEPS_PER_EXECUTION = 100
@@ -27,26 +25,21 @@ class WeightHistory(Result):
     ----------
     steps : ndarray of shape (k,), int64
         Training steps done; the first is 0.
-    sparsity : mapping of str to ndarray of shape (k,), float64
-        For each kernel, the share of zeros as the forward pass uses it: masked, clustered, or on
-        its grid.
-    distinct_values : mapping of str to ndarray of shape (k,), int64
-        Of each kernel, likewise.
+    sparsity, distinct_values : mapping of str to ndarray of shape (k,)
+        Share of zeros, and number of values, of each kernel as the forward pass uses it: masked,
+        clustered, or on its grid.
     accuracy : ndarray of shape (k,), float64
         On training images that were held out; NaN where none were.
     left_alone : mapping of str to str
         Layers with kernels that the training was not to compress, with the reason.
-    seconds : float
-        What the training took when it was run.
     from_cache : bool
     """
 
     steps: np.ndarray
-    sparsity: MappingProxyType
-    distinct_values: MappingProxyType
+    sparsity: dict
+    distinct_values: dict
     accuracy: np.ndarray
-    left_alone: MappingProxyType
-    seconds: float
+    left_alone: dict
     from_cache: bool
 
     def to_frame(self):
@@ -54,9 +47,8 @@ class WeightHistory(Result):
         import pandas as pd
 
         columns = {("accuracy", ""): self.accuracy}
-        for quantity in ("sparsity", "distinct_values"):
-            for kernel, values in getattr(self, quantity).items():
-                columns[quantity, kernel] = values
+        columns |= {("sparsity", kernel): values for kernel, values in self.sparsity.items()}
+        columns |= {("distinct_values", k): values for k, values in self.distinct_values.items()}
         return pd.DataFrame(columns, index=pd.Index(self.steps, name="step"))
 
     def summary(self):
@@ -106,18 +98,17 @@ def weight_history(
 
 def record_training(
     target, x, y, settings, *, kind, what, cache, wrap=None, unwrap=None, callbacks=(),
-    left_alone=MappingProxyType({}),
+    left_alone=None,
 ):  # fmt: skip
     """Train a model in place and record it; once, under `kind` and all else, if it may be cached.
 
     With `wrap` a copy of wrapped layers is trained, whose weights come back through `unwrap`.
     """
-    per_epoch = settings.steps_per_epoch(len(x))
+    left_alone, per_epoch = left_alone or {}, settings.steps_per_epoch(len(x))
     at_once = int(np.clip(per_epoch // _RECORDS_PER_EPOCH, 1, _MOST_STEPS_PER_EXECUTION))
     held_out = slice(settings.trained_on(len(x)), settings.trained_on(len(x)) + _HELD_OUT_IMAGES)
 
     def train(show):
-        started = time.perf_counter()
         opened = network(_wrapped(target, wrap, settings.seed) if wrap else target)
         trained, steps = opened.model, per_epoch * settings.epochs
         notes = [_noted(opened, 0, x[held_out], y[held_out])]
@@ -135,8 +126,7 @@ def record_training(
             target.set_weights([weight + 0.0 for weight in unwrap(trained).get_weights()])
         # once more, as the model is left: the last weights are masked after a step
         notes[-1] = _noted(network(target), notes[-1]["steps"], x[held_out], y[held_out])
-        columns = {name: [note[name] for note in notes] for name in notes[0]}
-        return {**columns, "seconds": time.perf_counter() - started}
+        return {name: [note[name] for note in notes] for name in notes[0]}
 
     def last(record):
         end = _line({name: record[name][-1] for name in _NOTED})
@@ -149,8 +139,7 @@ def record_training(
         sparsity=_columns(record["sparsity"], np.float64),
         distinct_values=_columns(record["distinct_values"], np.int64),
         accuracy=np.array(record["accuracy"], np.float64),
-        left_alone=MappingProxyType(dict(left_alone)),
-        seconds=record["seconds"],
+        left_alone=left_alone,
         from_cache=from_cache,
     )
 
@@ -187,12 +176,9 @@ def _line(note):
 
 
 def _left_alone(layers):
-    if not layers:
-        return ""
-    return "; left alone: " + ", ".join(f"{name} ({why})" for name, why in layers.items())
+    words = ", ".join(f"{name} ({why})" for name, why in layers.items())
+    return f"; left alone: {words}" if words else ""
 
 
 def _columns(records, dtype):
-    return MappingProxyType(
-        {name: np.array([record[name] for record in records], dtype) for name in records[0]}
-    )
+    return {name: np.array([record[name] for record in records], dtype) for name in records[0]}

@@ -1,16 +1,10 @@
-"""What a scheme promises, held against the file that the converter wrote.
-
-A bias is stored in int32, in steps of the input's scale times the channel's. A channel without
-weights, as pruning leaves them, gets the smallest scale there is, 1e-6 / 254, and its bias then
-does not fit: above 0.03 or so it is cut off without a word. After training, the converter widens
-the scale where that happens; for models that were trained through the grid it does not.
-"""
+"""What a scheme promises, held against the file that the converter wrote."""
 
 import contextlib
 
 import numpy as np
 
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 from qkit.tflite.probe import probe
 from qkit.tflite.values import stored_values
 
@@ -25,10 +19,10 @@ class PromiseError(ValueError):
 
 @contextlib.contextmanager
 def room_for_biases(model):
-    """Give channels without weights the widest range of their layer while the block runs.
-
-    Only the step in which their biases are written changes: the weights are zeros in any step.
-    """
+    """Give channels without weights the widest range of their layer while the block runs."""
+    # A bias is stored in int32, in steps of the input's scale times the channel's. A channel
+    # without weights, as pruning leaves them, gets the smallest scale there is, 1e-6 / 254, and its
+    # bias is cut off without a word above 0.03 or so; after training the converter widens that.
     kept = []
     for layer in model.layers:
         for weight, _, state in getattr(layer, "_weight_vars", ()):
@@ -50,7 +44,7 @@ def check_promise(tflite, scheme, left_in_float=()):
 
     `left_in_float` names what operators in float give: these, and no others.
     """
-    file = read_tflite(tflite)
+    file = inspect(tflite)
     fault = (
         scale_not_finite(file)
         or depthwise_with_one_scale(file)
@@ -127,8 +121,8 @@ def bias_cut_off(file):
 def _weights(file, scheme):
     found = {t.dtype for t in file.weights}
     if scheme.weights == "float32":
-        extra = found - {"float32"}
-        return f"the file holds weights of {_list(extra)}." if extra else None
+        extra = _list(found - {"float32"})
+        return f"the file holds weights of {extra}." if extra else None
     if scheme.weights in found:
         return None
     reason = (
@@ -136,16 +130,16 @@ def _weights(file, scheme):
         if scheme.needs == "nothing"
         else "Was the model left without calibration, or its scheme without optimizations?"
     )
-    return f"the file's weights are {_list(found)}: none was quantized. {reason}"
+    return f"the file's weights are {_list(found) or 'none'}: none was quantized. {reason}"
 
 
 def _activations(file, scheme):
     found = {t.dtype for t in file.activations}
     if scheme.activations == "float32":
         extra = found - {"float32", "float16"}
-        if extra:
-            return f"activations are {_list(extra)}. Is the model quantization-aware?"
-        return None
+        return (
+            f"activations are {_list(extra)}. Is the model quantization-aware?" if extra else None
+        )
     if scheme.activations in found:
         return None
     return (
@@ -172,10 +166,10 @@ def _float_operators(file, scheme, left_in_float):
 
 def _ends(file, scheme):
     found = {t.dtype for t in (*file.inputs, *file.outputs) if t.holds_values}
-    if found - {scheme.io}:
-        return f"inputs and outputs are {_list(found)}, not {scheme.io}."
-    return None
+    return (
+        f"inputs and outputs are {_list(found)}, not {scheme.io}." if found - {scheme.io} else None
+    )
 
 
 def _list(dtypes):
-    return " and ".join(sorted(dtypes)) or "without values"
+    return " and ".join(sorted(dtypes))

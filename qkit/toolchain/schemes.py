@@ -14,27 +14,18 @@ class Scheme:
 
     Attributes
     ----------
-    name : str
-    title : str
-        For tables and pictures.
+    name, title : str
     needs : {"nothing", "unlabelled sample", "labelled training data"}
         The data it asks for beside the trained model; both of the last two in a combination such
         as "pruned+full_integer".
-    weights : str
-        dtype of the weights in the file.
-    activations : str
-        dtype of what flows between the operators.
-    io : str
-        dtype of the model's input and output.
+    weights, activations, io : str
+        dtype of the weights in the file, of what flows between the operators, of input and output.
     technique : str
         What the model went through before it is converted, a key of `qkit.toolchain.techniques`
         such as "pruned" or "qat"; empty for the model as it is.
-    optimizations : tuple of str
-        Names in ``tf.lite.Optimize``.
-    supported_ops : tuple of str
-        Names in ``tf.lite.OpsSet``; empty for the converter's default.
-    supported_types : tuple of str
-        Names of TensorFlow dtypes; empty for the converter's default.
+    optimizations, supported_ops, supported_types : tuple of str
+        Names in ``tf.lite.Optimize``, in ``tf.lite.OpsSet`` and of dtypes; where empty, the
+        converter's default.
     per_channel : bool
         Whether each channel of the weights has its own scale.
     published_size_cut, published_accuracy, published_hardware : str or None
@@ -81,16 +72,6 @@ def _guide(cut, loss, hardware):
 
 _INTEGER = {"supported_ops": ("TFLITE_BUILTINS_INT8",), **_guide("75 %", "small", _EVERYWHERE)}
 _INT16 = ("EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",)
-_FLOAT_WEIGHTS = (
-    ("pruned", "pruned"),
-    ("clustered", "clustered"),
-    ("pruned_clustered", "pruned, then clustered"),
-)
-_THROUGH_GRID = (
-    ("pqat", "QAT that preserves sparsity"),
-    ("cqat", "QAT that preserves clusters"),
-    ("pcqat", "QAT that preserves sparsity and clusters"),
-)
 _ALL = (
     Scheme("float32", "float32", _NOTHING, "float32", "float32", optimizations=()),
     Scheme(
@@ -116,11 +97,17 @@ _ALL = (
     ),
     *(
         Scheme(name, title, _LABELS, "float32", "float32", technique=name, optimizations=())
-        for name, title in _FLOAT_WEIGHTS
+        for name, title in (
+            ("pruned", "pruned"),
+            ("clustered", "clustered"),
+            ("pruned_clustered", "pruned, then clustered"),
+        )
     ),
     *(
-        Scheme(name, title, _LABELS, "int8", "int8", technique=name)
-        for name, title in _THROUGH_GRID
+        Scheme(name, f"QAT that preserves {what}", _LABELS, "int8", "int8", technique=name)
+        for name, what in (
+            ("pqat", "sparsity"), ("cqat", "clusters"), ("pcqat", "sparsity and clusters"),
+        )
     ),
 )  # fmt: skip
 SCHEMES = MappingProxyType({scheme.name: scheme for scheme in _ALL})

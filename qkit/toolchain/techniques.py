@@ -1,7 +1,5 @@
 """What a model can go through before it is converted, in the right order, with plain settings."""
 
-from types import MappingProxyType
-
 from qkit.networks import network
 from qkit.toolchain.aware import fine_tune_with_control, quantization_aware
 from qkit.toolchain.compress import cluster, prune
@@ -26,20 +24,18 @@ def _with_control(model, data, calibration):
 
 # By name: the technique it starts from, the model itself where that is empty; and the function that
 # trains, from model, data and calibration images to the models it gives, its own under "".
-TECHNIQUES = MappingProxyType(
-    {
-        "qat": ("", _with_control),
-        "pruned": ("", lambda model, data, _: {"": prune(model, data, epochs=_EPOCHS)[0]}),
-        "clustered": ("", lambda model, data, _: {"": cluster(model, data)[0]}),
-        "pruned_clustered": (
-            "pruned",
-            lambda model, data, _: {"": cluster(model, data, preserve_sparsity=True)[0]},
-        ),
-        "pqat": ("pruned", _through_grid("sparsity")),
-        "cqat": ("clustered", _through_grid("clusters")),
-        "pcqat": ("pruned_clustered", _through_grid("both")),
-    }
-)
+TECHNIQUES = {
+    "qat": ("", _with_control),
+    "pruned": ("", lambda model, data, _: {"": prune(model, data, epochs=_EPOCHS)[0]}),
+    "clustered": ("", lambda model, data, _: {"": cluster(model, data)[0]}),
+    "pruned_clustered": (
+        "pruned",
+        lambda model, data, _: {"": cluster(model, data, preserve_sparsity=True)[0]},
+    ),
+    "pqat": ("pruned", _through_grid("sparsity")),
+    "cqat": ("clustered", _through_grid("clusters")),
+    "pcqat": ("pruned_clustered", _through_grid("both")),
+}
 
 
 def train_missing(techniques, model, data, trained, calibration):

@@ -70,10 +70,9 @@ def layers_left_alone(model, known, misfit, *, what, remedy):
     `known` gives a layer's weights that the library compresses, None where it does not know the
     layer; `misfit` why such weights do not fit what is asked for, or None.
     """
-    found, some = {}, False
-    for layer in copy_of(model).layers:
-        if not any(len(weight.shape) > 1 for weight in layer.weights):
-            continue
+    found = {}
+    having = [each for each in copy_of(model).layers if any(w.shape.rank > 1 for w in each.weights)]
+    for layer in having:
         kind, weights = type(layer).__name__, known(layer)
         if weights is None:
             raise ValueError(
@@ -83,8 +82,7 @@ def layers_left_alone(model, known, misfit, *, what, remedy):
         reason = misfit(weights) if weights else f"the library {what}s nothing in a {kind}"
         if reason:
             found[layer.name] = reason
-        some = some or not reason
-    if not some:
+    if len(found) == len(having):
         reasons = "; ".join(f"{name}: {why}" for name, why in found.items())
         raise ValueError(
             f"{what}: there is nothing to {what} in {model.name!r}. "

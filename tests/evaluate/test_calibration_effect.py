@@ -12,7 +12,7 @@ from qkit.evaluate.calibration_effect import (
     calibration_sample,
 )
 from qkit.interpreter.run import intermediate
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_it_is_the_real_converter_on_the_very_same_images(images, trained, tflit
     predicted = qk.accuracy(real, digits.x_test, digits.y_test).predictions
     assert np.mean(predicted == found.paired.b.predictions) >= 0.99
 
-    on_grids = {t.name: t for t in read_tflite(real).activations if t.scale.size}
+    on_grids = {t.name: t for t in inspect(real).activations if t.scale.size}
     conv = next(t for name, t in on_grids.items() if "conv/" in name)
     low, high = ends(found, "conv")
     assert conv.scale[0] == pytest.approx((high - low) / 255, rel=1e-6)
@@ -158,7 +158,7 @@ def counted(monkeypatch):
     return counts
 
 
-def test_the_network_runs_once_over_each_sample_and_is_opened_once(digits, counted):
+def test_the_network_runs_once_over_each_sample_and_is_opened_once(tf, digits, counted):
     file = qk.convert(qk.models.depthwise_cnn(), "float32")
     counted.update(dict.fromkeys(counted, 0))
     found = calibration_effect(file, digits, sample_size=10, test_images=20)

@@ -9,7 +9,7 @@ import pytest
 
 import qkit as qk
 from qkit.evaluate.size import Size
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 from qkit.toolchain.wrapping import copy_of
 
 
@@ -84,7 +84,7 @@ def test_floor_is_the_sum_of_its_parts(name, tflite):
     assert found.coded_constants_bytes.keys() == found.constants_bytes.keys()
     assert sum(found.coded_constants_bytes.values()) < sum(found.constants_bytes.values())
     rest = tflite(name)
-    for tensor in read_tflite(rest).tensors:  # cut out, each where it is found
+    for tensor in inspect(rest).tensors:  # cut out, each where it is found
         if tensor.size_bytes > 8:
             rest = rest.replace(tensor.data.tobytes(), b"", 1)
     assert found.deflated_metadata_bytes == pytest.approx(len(zlib.compress(rest, 9)), rel=0.05)

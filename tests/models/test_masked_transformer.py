@@ -10,7 +10,7 @@ import pytest
 import qkit as qk
 from qkit.data import DataNotFoundError
 from qkit.interpreter.run import intermediate, outputs
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 
 SCHEMES = {"int8": "full_integer", "int16": "int16_activations"}
 ADDED = "masked_transformer/block1_masked/add"
@@ -103,7 +103,7 @@ def test_file_computes_what_the_model_does(files, digits):
 @pytest.mark.parametrize("kind", SCHEMES)
 def test_all_operators_have_integer_kernels_and_the_blank_ones_are_found(kind, files, digits):
     tflite = files(kind, -10_000.0)
-    assert not read_tflite(tflite).float_operators
+    assert not inspect(tflite).float_operators
     name = "masked_transformer/mask/mul"
     x = blank_in_part(digits.x_test[:3])
     exact = intermediate(files("float32", -10_000.0), x, [name])
@@ -113,9 +113,7 @@ def test_all_operators_have_integer_kernels_and_the_blank_ones_are_found(kind, f
 
 def test_one_int8_step_spans_the_mask(files):
     step = {
-        kind: next(
-            t.scale[0] for t in read_tflite(files(kind, -10_000.0)).tensors if t.name == ADDED
-        )
+        kind: next(t.scale[0] for t in inspect(files(kind, -10_000.0)).tensors if t.name == ADDED)
         for kind in SCHEMES
     }
     assert step["int8"] == pytest.approx(10_000 / 255, rel=0.01)
@@ -126,7 +124,7 @@ def test_calibration_gives_the_scores_the_range_of_the_sum(files, digits):
     """The addition writes over its input, which then has the mask's range: a trap of the tool."""
     x = blank_in_part(digits.x_test[:5])
     exact = [values[PRODUCT] for values in intermediate(files("float32", -10_000.0), x, [PRODUCT])]
-    (tensor,) = (t for t in read_tflite(files("int8", -10_000.0)).tensors if t.name == PRODUCT)
+    (tensor,) = (t for t in inspect(files("int8", -10_000.0)).tensors if t.name == PRODUCT)
     assert tensor.scale[0] > 2 * np.abs(exact).max()
 
 
@@ -135,7 +133,7 @@ def test_product_that_is_an_output_too_keeps_a_range_of_its_own(tf, digits):
     ends = [model.output, model.get_layer("block1_scores").output]
     kept = tf.keras.Model(model.input, ends)
     tflite = qk.convert(kept, "full_integer", digits.x_train[:20])
-    products = [op.outputs[0] for op in read_tflite(tflite).operators if op.name == "BATCH_MATMUL"]
+    products = [op.outputs[0] for op in inspect(tflite).operators if op.name == "BATCH_MATMUL"]
     steps = [tensor.scale[0] for tensor in products if tensor.shape[2] == tensor.shape[3]]
     assert steps[0] < 1 < 30 < steps[1]
 

@@ -20,7 +20,7 @@ from qkit.quantize.grid import (
     fake_quantize,
     quantize,
 )
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 from qkit.toolchain.convert import _converter
 
 
@@ -157,7 +157,7 @@ def computed(tf, tflite, images):
         )
     interpreter.allocate_tensors()
     found = {}
-    names = {t.name for t in (*read_tflite(tflite).activations, *read_tflite(tflite).inputs)}
+    names = {t.name for t in (*inspect(tflite).activations, *inspect(tflite).inputs)}
     details = [d for d in interpreter.get_tensor_details() if d["name"] in names]
     source = interpreter.get_input_details()[0]
     for image in images:
@@ -173,7 +173,7 @@ def test_weights_of_the_converter(network, scheme):
     _, file, _ = network
     real, integers = constants(file("float32")), constants(file(scheme))
     seen = differing = 0
-    for tensor in read_tflite(file(scheme)).weights:
+    for tensor in inspect(file(scheme)).weights:
         if tensor.dtype != "int8":
             continue
         x = real[tensor.name]
@@ -193,8 +193,8 @@ def test_weights_of_the_converter(network, scheme):
 def test_activations_of_the_converter(network, scheme, tf):
     name, file, sample = network
     values, source = computed(tf, file("float32"), sample)
-    output = read_tflite(file("float32")).operators[-1].outputs[0].name
-    activations = [t for t in read_tflite(file(scheme)).activations if t.scale.size]
+    output = inspect(file("float32")).operators[-1].outputs[0].name
+    activations = [t for t in inspect(file(scheme)).activations if t.scale.size]
     zero_points = set()
     for tensor in activations:
         key = tensor.name.removesuffix("_int16")
@@ -232,7 +232,7 @@ def test_ranges_of_many_inputs_zero_points_near_ties_included(tf):
         converter.representative_dataset = lambda: (
             [end.reshape(1, 1) for end in ends] for ends in (low, high)
         )
-        operators = read_tflite(converter.convert()).operators
+        operators = inspect(converter.convert()).operators
     entrances = {op.inputs[0].name: op.outputs[0] for op in operators if op.name == "QUANTIZE"}
     chosen = [entrances[f"input_{i}"] for i in range(count)]
     grid = choose_qparams(np.zeros(count), range=(low, high), granularity=PerAxis(0))
@@ -257,7 +257,7 @@ def extreme_file(tf):
 
 
 def test_zero_point_halfway_goes_away_from_zero(extreme_file):
-    entrance = read_tflite(extreme_file[0]).operators[0].outputs[0]
+    entrance = inspect(extreme_file[0]).operators[0].outputs[0]
     grid = choose_qparams(np.float32([-1, 1]))
     # it lies at −0.5, which rounds to 0 the even way and to −1 away from zero
     assert (entrance.scale, entrance.zero_point) == (grid.scale, grid.zero_point)
@@ -266,7 +266,7 @@ def test_zero_point_halfway_goes_away_from_zero(extreme_file):
 
 def test_channels_without_values_get_the_narrowest_range(extreme_file):
     tflite, kernel = extreme_file
-    weights = next(t for t in read_tflite(tflite).weights if t.shape == (6, 8))
+    weights = next(t for t in inspect(tflite).weights if t.shape == (6, 8))
     grid = choose_qparams(kernel, symmetric=True, granularity=PerAxis(1))
     np.testing.assert_array_equal(grid.scale, weights.scale)
     np.testing.assert_array_equal(grid.scale[:4], [np.float32(1e-6 / 254)] * 4)
@@ -280,7 +280,7 @@ def test_activations_hardly_wider_than_nothing_get_the_grid_of_the_converter(tf,
     layers = tf.keras.layers
     model = tf.keras.Sequential([layers.InputLayer((2,)), layers.Dense(1)])
     sample = np.float32([[low, high]] * 100)
-    entrance = read_tflite(qk.convert(model, "full_integer", sample)).operators[0].outputs[0]
+    entrance = inspect(qk.convert(model, "full_integer", sample)).operators[0].outputs[0]
     grid = choose_qparams(sample)
     assert entrance.zero_point == grid.zero_point
     np.testing.assert_array_max_ulp(grid.scale, entrance.scale, 1)
@@ -360,7 +360,7 @@ def test_interpreter_quantizes_alike(extreme_file):
     source = interpreter.get_input_details()[0]
     interpreter.resize_tensor_input(source["index"], (1_000, 8))
     interpreter.allocate_tensors()
-    entrance = read_tflite(tflite).operators[0].outputs[0]
+    entrance = inspect(tflite).operators[0].outputs[0]
     grid = QParams(entrance.scale, entrance.zero_point, -128, 127)
     x = np.random.default_rng(1).uniform(-1.2, 1.2, (1_000, 8)).astype(np.float32)
     interpreter.set_tensor(source["index"], x)

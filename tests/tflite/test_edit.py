@@ -5,7 +5,7 @@ import pytest
 
 import qkit as qk
 from qkit.interpreter.run import scores
-from qkit.tflite.edit import layers, opened, packed
+from qkit.tflite.edit import layers, opened, packed, with_weights
 from qkit.tflite.file import TfliteError, parsed
 
 
@@ -29,12 +29,12 @@ def test_what_is_open_is_taken_as_it_is(float_file):
     file = opened(float_file)
     assert opened(file) is file
     assert layers(file) is file.layers
-    assert qk.with_weights(file, {}) == qk.with_weights(float_file, {})
+    assert with_weights(file, {}) == with_weights(float_file, {})
 
 
 def test_names_that_repeat_are_told_apart(nameless, float_file, digits):
     file, named = opened(nameless), opened(float_file)
-    assert len(file.names) == len(file.file.tensors)
+    assert len(file.names) == len(qk.inspect(nameless).tensors)
     assert len({layer.name for layer in file.layers}) == 2
     x = digits.x_train[:5]
     ranges = qk.simulation.calibrated_ranges(file, x)

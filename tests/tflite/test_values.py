@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import qkit as qk
 from qkit._tensorflow import quiet
-from qkit.tflite.file import TfliteError, layer_name, read_tflite
+from qkit.tflite.file import TfliteError, inspect, layer_name
 from qkit.tflite.values import real_values, stored_values
 
 
@@ -42,7 +42,7 @@ def sparse(tf):
 
 
 def only_sparse(tflite):
-    (tensor,) = (t for t in read_tflite(tflite).weights if t.sparsity is not None)
+    (tensor,) = (t for t in inspect(tflite).weights if t.sparsity is not None)
     return tensor
 
 
@@ -60,14 +60,14 @@ def test_values_are_the_interpreters(name, tflite):
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
     opened.allocate_tensors()
-    constants = [(n, t) for n, t in enumerate(read_tflite(tflite(name)).tensors) if t.constant]
+    constants = [(n, t) for n, t in enumerate(inspect(tflite(name)).tensors) if t.constant]
     assert len(constants) > 4
     for index, tensor in constants:
         np.testing.assert_array_equal(stored_values(tensor), opened.get_tensor(index), strict=True)
 
 
 def test_real_values_are_half_a_step_from_the_model(tflite, trained):
-    by_layer = {layer_name(t.name): t for t in read_tflite(tflite("full_integer")).weights}
+    by_layer = {layer_name(t.name): t for t in inspect(tflite("full_integer")).weights}
     for name in ("conv", "logits"):
         tensor, kernel = (
             by_layer[name],
@@ -124,7 +124,7 @@ def test_four_bits(dense, kernel):
         four = quantizer.Quantizer(bytearray(qk.convert(dense(kernel), "float32")))
         four.load_quantization_recipe(recipe.dynamic_wi4_afp32())
         tflite = bytes(four.quantize().quantized_model)
-    (tensor,) = (t for t in read_tflite(tflite).weights if len(t.shape) > 1)
+    (tensor,) = (t for t in inspect(tflite).weights if len(t.shape) > 1)
     assert tensor.dtype == "int4"
     assert tensor.size_bytes == kernel.size / 2
     assert stored_values(tensor).dtype == np.int8
@@ -141,9 +141,9 @@ def test_bfloat16_and_other_sizes(toy_tflite, edited):
                 if tensor.type == TensorType.FLOAT32 and len(tensor.shape) == 2:
                     tensor.type = getattr(TensorType, name)
 
-        return next(t for t in read_tflite(edited(toy_tflite, change)).weights if len(t.shape) == 2)
+        return next(t for t in inspect(edited(toy_tflite, change)).weights if len(t.shape) == 2)
 
-    as_float = next(t for t in read_tflite(toy_tflite).weights if len(t.shape) == 2)
+    as_float = next(t for t in inspect(toy_tflite).weights if len(t.shape) == 2)
     half = retyped("BFLOAT16")
     with pytest.raises(TfliteError, match=r"holds \d+ values. Is the file damaged"):
         stored_values(half)

@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import qkit as qk
 from qkit.interpreter.run import scores
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 from qkit.toolchain.promise import PromiseError, check_promise, room_for_biases
 
 # Constants of these types are biases and shapes, not weights.
@@ -143,7 +143,7 @@ def test_conversion_is_silent_and_repeatable_and_reads_no_sample_in_vain(
 @pytest.fixture(scope="module")
 def convolution(tflite):
     """Return what the float file calls the output of the convolution."""
-    operators = read_tflite(tflite("float32")).operators
+    operators = inspect(tflite("float32")).operators
     return next(op.outputs[0].name for op in operators if op.name == "CONV_2D")
 
 
@@ -153,7 +153,7 @@ def mixed(trained, calibration, convolution):
 
 
 def test_the_operation_named_is_in_float_and_no_other(mixed, convolution):
-    file = read_tflite(mixed)
+    file = inspect(mixed)
     assert [op.outputs[0].name for op in file.float_operators] == [convolution]
     kernel = file.float_operators[0].inputs[1]
     assert kernel.dtype == "float32"
@@ -201,7 +201,7 @@ def test_unknown_name_is_refused_with_the_nearest(trained, calibration, monkeypa
 
 
 def test_constant_is_no_operation(trained, calibration, tflite):
-    constant = read_tflite(tflite("float32")).weights[0].name
+    constant = inspect(tflite("float32")).weights[0].name
     with pytest.raises(ValueError, match="no operation of the float file gives"):
         qk.convert(trained, "full_integer", calibration, left_in_float=(constant,))
 
@@ -225,7 +225,7 @@ def test_names_that_are_none_are_refused(names, trained, calibration):
 
 
 def test_saved_model_leaves_the_same_in_float(saved, calibration, convolution):
-    float_file = read_tflite(qk.convert(saved("trained"), "float32"))
+    float_file = inspect(qk.convert(saved("trained"), "float32"))
     name = next(op.outputs[0].name for op in float_file.operators if op.name == "CONV_2D")
     file = qk.convert(saved("trained"), "full_integer", calibration, left_in_float=(name,))
-    assert [op.outputs[0].name for op in read_tflite(file).float_operators] == [name]
+    assert [op.outputs[0].name for op in inspect(file).float_operators] == [name]

@@ -6,7 +6,7 @@ import pytest
 import qkit as qk
 from qkit.networks import network
 from qkit.quantize.coding import distinct_values, sparsity
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 
 
 def trained_on(model, digits, preserve, **options):
@@ -32,7 +32,7 @@ def integers(tflite):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=tflite, experimental_preserve_all_tensors=True)
-    names = {t.name for t in read_tflite(tflite).weights if len(t.shape) > 1}
+    names = {t.name for t in inspect(tflite).weights if len(t.shape) > 1}
     return {
         d["shape"].size: interpreter.get_tensor(d["index"])
         for d in interpreter.get_tensor_details()

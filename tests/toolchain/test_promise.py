@@ -8,7 +8,7 @@ import pytest
 
 import qkit as qk
 from qkit.interpreter.run import outputs, scores
-from qkit.tflite.file import read_tflite
+from qkit.tflite.file import inspect
 from qkit.toolchain.promise import PromiseError, check_promise, room_for_biases
 from qkit.training import seeded
 
@@ -107,7 +107,7 @@ def started_from_zeros(tf, toy_data):
 
 def test_first_state_of_unrolled_gru_spoils_the_scales_of_its_weights(started_from_zeros):
     _, tflite = started_from_zeros
-    (zeros,) = (op.outputs[0] for op in read_tflite(tflite).operators if op.name == "FILL")
+    (zeros,) = (op.outputs[0] for op in inspect(tflite).operators if op.name == "FILL")
     assert zeros.scale.tolist() == [0]
     with pytest.raises(PromiseError, match=r"not finite.*unrolled recurrent"):
         check_promise(tflite, qk.SCHEMES["int16_activations"])
@@ -116,7 +116,7 @@ def test_first_state_of_unrolled_gru_spoils_the_scales_of_its_weights(started_fr
 def test_unrolled_recurrent_layers_convert_with_int16(started_from_zeros, tf, toy_data):
     model, _ = started_from_zeros
     tflite = qk.convert(model, "int16_activations", toy_data.x_train)
-    assert "FILL" not in {op.name for op in read_tflite(tflite).operators}
+    assert "FILL" not in {op.name for op in inspect(tflite).operators}
     exact = model.predict(toy_data.x_test, verbose=0)
     error = outputs(tflite, toy_data.x_test) - exact
     assert np.abs(error).max() < 0.05 * np.abs(exact).max()
