@@ -63,10 +63,10 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
             "keep the weights in float."
         )
     if scheme.calibrated:
-        calibration = _checked_calibration(calibration, scheme)
+        calibration = checked_calibration(calibration, scheme)
     if left_in_float:
         _require_full_integer(left_in_float, scheme)
-    source = _opened(model, scheme, calibration)
+    source = checked_source(model, scheme, calibration)
     if left_in_float:
         _require_known(left_in_float, convert(model, "float32"))
     from_folder = isinstance(source, Path)
@@ -127,7 +127,8 @@ def _quantized_but(converter, names):
     return debugger.get_nondebug_quantized_model()
 
 
-def _checked_calibration(calibration, scheme):
+def checked_calibration(calibration, scheme):
+    """Return the images that a scheme chooses ranges from, or say why they will not do."""
     what = f"convert: calibration for {scheme.name!r}"
     if calibration is None:
         raise ValueError(
@@ -145,7 +146,7 @@ def _checked_calibration(calibration, scheme):
     return calibration
 
 
-def _opened(model, scheme, calibration):
+def checked_source(model, scheme, calibration):
     """Return a Network, or the folder of a SavedModel; refuse what does not go with the scheme."""
     if isinstance(model, (str, Path)):
         path = Path(model)

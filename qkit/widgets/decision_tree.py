@@ -32,6 +32,8 @@ def explore_decision_tree(comparison=None):
             f"explore_decision_tree: expected a Comparison, got {type(comparison).__name__}. Pass "
             "what qk.compare(model, data) returns, or nothing for the tree alone."
         )
+    if comparison is not None:
+        comparison.require_accuracies("explore_decision_tree")
     controls = {
         name: ipw.ToggleButtons(
             options=[("no", False), ("yes", True)],
