@@ -299,6 +299,9 @@ def hand_made():
     from types import MappingProxyType
 
     from qkit.evaluate.accuracy import accuracy_of
+    from qkit.evaluate.comparison import Comparison
+    from qkit.evaluate.latency import Latency
+    from qkit.evaluate.size import Size
 
     labels = np.arange(1000) % 10
 
@@ -321,10 +324,10 @@ def hand_made():
             "accuracies": accuracies,
             "paired": {name: qk.paired(reference, found) for name, found in accuracies.items()},
             "sizes": {
-                name: qk.Size(int(1024 * row[1]), int(800 * row[1]), MappingProxyType({}), 0)
+                name: Size(int(1024 * row[1]), int(800 * row[1]), MappingProxyType({}), 0)
                 for name, row in rows.items()
             },
-            "latency": qk.Latency(
+            "latency": Latency(
                 samples_us=MappingProxyType({k: np.full((2, 7), us) for k, us in times.items()}),
                 overhead_us=MappingProxyType(dict.fromkeys(times, 1.0)),
                 threads=1,
@@ -341,6 +344,6 @@ def hand_made():
         }  # fmt: skip
         parts |= changes
         frozen = {k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in parts.items()}
-        return qk.Comparison(**frozen)
+        return Comparison(**frozen)
 
     return make

@@ -102,7 +102,7 @@ MUTATIONS = (
     Mutation("upper four bits first", r"np\.stack\(\[low, data\.view\(np\.int8\) >> 4\], axis=-1\)",
              "np.stack([data.view(np.int8) >> 4, low], axis=-1)"),
     Mutation("real values without zero point", r"values - tensor\.zero_point\.reshape\(shape\)",
-             "values - 0", "tests/tflite/test_values.py"),
+             "values - 0", FIGURES),
     # weights
     Mutation("equal magnitudes pruned", r"return magnitudes >= _threshold",
              "return magnitudes > _threshold"),

@@ -3,7 +3,7 @@
 Each test here is the quick witness of one or more mutations in `mutants.py`.
 """
 
-import importlib
+import dataclasses
 import math
 import zlib
 from pathlib import Path
@@ -13,44 +13,21 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.evaluate import latency as timing
+from qkit.evaluate.tradeoff import pareto_front
+from qkit.quantize import coding
+from qkit.quantize.histogram import histogram
+from qkit.tflite import values
+from qkit.tflite.edit import opened
 from qkit.widgets.explorer import Explorer
 
 FILES = Path(__file__).parent / "files"
-
-# Where the names live: a move is one line here.
-HOME = {
-    "accuracy_of": "qkit.evaluate.accuracy.from_predictions",
-    "paired": "qkit.evaluate.significance.paired",
-    "pareto_front": "qkit.evaluate.tradeoff.pareto_front",
-    "latency": "qkit.evaluate.latency.latency",
-    "runner": "qkit.evaluate.latency._Runner",
-    "intervals": "qkit.evaluate.latency._intervals",
-    "squared_error": "qkit.quantize.calibration._squared_error",
-    "histogram": "qkit.quantize.histogram.histogram",
-    "entropy_coded_bytes": "qkit.quantize.entropy_coding.entropy_coded_bytes",
-    "at_bits": "qkit.interpreter.simulation.at_bits",
-    "layers": "qkit.interpreter.simulation.layers",
-    "inspect": "qkit.tflite.file.read_tflite",
-    "size": "qkit.evaluate.size.size",
-    "stored_bytes": "qkit.quantize.stored_bytes.stored_bytes",
-    "magnitude_mask": "qkit.quantize.magnitude.magnitude_mask",
-    "cluster_once": "qkit.interpreter.cluster_once.cluster_once",
-    "nibbles": "qkit.tflite.values._nibbles",
-    "two_of_four_share": "qkit.quantize.weight_statistics.two_of_four_share",
-    "entropy_bits": "qkit.quantize.weight_statistics.entropy_bits",
-    "own_grids": "qkit.interpreter.simulation._own_grids",
-}
-
-
-def kit(name):
-    module, _, attribute = HOME[name].rpartition(".")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def of(right, wrong):
     """Return the accuracy of so many right and wrong predictions."""
     labels = np.zeros(right + wrong, int)
-    return kit("accuracy_of")(np.r_[np.zeros(right, int), np.ones(wrong, int)], labels)
+    return qk.accuracy_of(np.r_[np.zeros(right, int), np.ones(wrong, int)], labels)
 
 
 def zoo(name, scheme="float32"):
@@ -68,8 +45,8 @@ def test_mcnemar_is_exact_and_counts_both_sides():
     labels = np.zeros(100, int)
     a, b = labels.copy(), labels.copy()
     a[:1], b[10:17] = 1, 1  # one gained, seven lost
-    make = kit("accuracy_of")
-    found = kit("paired")(make(a, labels), make(b, labels))
+    make = qk.accuracy_of
+    found = qk.paired(make(a, labels), make(b, labels))
     assert found.p_value == pytest.approx(2 * (1 + 8) / 2**8)
     assert found.difference_pp == pytest.approx(-6)
     assert (len(found.lost), len(found.gained)) == (7, 1)
@@ -78,27 +55,27 @@ def test_mcnemar_is_exact_and_counts_both_sides():
     ends = (100 * (up - down - half), 100 * (up - down + half))
     assert found.interval_pp == pytest.approx(ends)
     assert found.verdict == "within the noise"
-    turned = kit("paired")(make(b, labels), make(a, labels))
+    turned = qk.paired(make(b, labels), make(a, labels))
     assert (turned.p_value, turned.difference_pp) == (found.p_value, pytest.approx(6))
 
 
 def test_front_keeps_what_nothing_beats_and_twins():
     points = {"best": (1, 9), "twin": (1, 9), "beaten": (2, 9), "also": (1, 8), "far": (3, 10)}
-    assert kit("pareto_front")(points) == ["best", "twin", "far"]
-    assert kit("pareto_front")(points, ("smaller", "smaller")) == ["also"]
-    assert kit("pareto_front")(points, ("larger", "larger")) == ["far"]
+    assert pareto_front(points) == ["best", "twin", "far"]
+    assert pareto_front(points, ("smaller", "smaller")) == ["also"]
+    assert pareto_front(points, ("larger", "larger")) == ["far"]
 
 
 def test_bytes_by_zlib_at_the_level_that_is_named():
     tflite = zoo("lstm")
-    ledger = kit("size")(tflite)
+    ledger = qk.size(tflite)
     assert ledger.deflated_bytes == len(zlib.compress(tflite, 9)) != len(zlib.compress(tflite, 6))
-    stored = {t.buffer: t.size_bytes for t in kit("inspect")(tflite).tensors}
+    stored = {t.buffer: t.size_bytes for t in qk.inspect(tflite).tensors}
     assert sum(ledger.constants_bytes.values()) == sum(stored.values())
     rng = np.random.default_rng(0)
     weights = np.where(rng.random(20_000) < 0.8, 0, rng.normal(size=20_000)).astype(np.float32)
     raw = weights.tobytes()
-    found = kit("stored_bytes")([weights])
+    found = coding.stored_bytes([weights])
     assert found.raw_bytes == 80_000
     assert found.deflated_bytes == len(zlib.compress(raw, 6)) != len(zlib.compress(raw, 9))
 
@@ -109,17 +86,17 @@ def test_table_of_an_entropy_code_is_paid_for():
     table = math.log2(math.comb(256, 4)) + math.log2(math.comb(999, 3))
     none_is_zero = math.log2(math.comb(1001, 1))
     expected = (2 * 1000 + table + none_is_zero) / 8
-    assert kit("entropy_coded_bytes")(stored) == pytest.approx(expected)
+    assert coding.entropy_coded_bytes(stored) == pytest.approx(expected)
 
 
 def test_rounding_error_of_a_step_is_a_twelfth_of_its_square():
     # bins far wider than a step: each value's error is the mean over a step
     rng = np.random.default_rng(0)
     x = rng.uniform(1, 2, 10_000)
-    found = kit("histogram")([x])
+    found = histogram([x])
     step = 2 / 65_535
     assert step < found.width / 4
-    cost = kit("squared_error")(found, 0.0, 2.0, bits=16)
+    cost = qk.calibration._squared_error(found, 0.0, 2.0, bits=16)
     assert cost == pytest.approx(10_000 * step**2 / 12)
 
 
@@ -166,25 +143,34 @@ def test_decibels_and_clipping():
 
 def test_masks_keep_the_largest():
     weights = np.float32([[4, -3, 2, 1], [1, 1, 1, 1]])
-    mask = kit("magnitude_mask")
+    mask = qk.magnitude_mask
     assert mask(weights, 0.75).sum() == 2
     assert mask(weights, 0.25)[1].all()  # equal magnitudes stay together
     assert mask(weights, 0, "2:4").sum(axis=1).tolist() == [2, 2]
-    assert kit("two_of_four_share")(np.float32([[1, 0, 0, 2], [0, 1, 2, 3]])) == 0.5
-    assert kit("entropy_bits")([0, 0, 1, 2]) == 1.5
+    assert coding.two_of_four_share(np.float32([[1, 0, 0, 2], [0, 1, 2, 3]])) == 0.5
+    assert coding.entropy_bits([0, 0, 1, 2]) == 1.5
 
 
 def test_table_of_clusters_takes_as_many_bits_as_it_needs():
-    layers = kit("layers")(zoo("uint8_input"))
+    layers = qk.simulation.layers(zoo("uint8_input"))
     weights = sum(layer.weights.size for layer in layers)
-    found = kit("cluster_once")(layers, 5)
+    found = qk.cluster_once(layers, 5)
     assert found.table_bytes == pytest.approx(
         weights * 3 / 8 + len(layers) * 5 * 4, abs=len(layers)
     )
 
 
+def test_real_values_are_counted_from_the_zero_point():
+    weights = qk.inspect(zoo("conv1d", "full_integer")).weights
+    tensor = next(t for t in weights if t.dtype == "int8" and t.scale.size)
+    moved = dataclasses.replace(tensor, zero_point=tensor.zero_point + 5)
+    apart = values.real_values(tensor) - values.real_values(moved)
+    assert np.unique(apart.round(5)).size <= tensor.scale.size
+    assert apart.max() == pytest.approx(5 * tensor.scale.max(), rel=1e-3)
+
+
 def test_nibbles_come_with_the_lower_four_bits_first():
-    assert kit("nibbles")(np.uint8([0x21, 0xF7])).tolist() == [1, 2, 7, -1]
+    assert values._nibbles(np.uint8([0x21, 0xF7])).tolist() == [1, 2, 7, -1]
 
 
 def grids_in(tflite):
@@ -206,17 +192,19 @@ def grids_in(tflite):
 
 def test_simulated_activations_of_16_bits_are_symmetric():
     tflite = zoo("conv1d")
-    name = kit("inspect")(tflite).inputs[0].name
+    name = qk.inspect(tflite).inputs[0].name
     for bits, symmetric in ((16, True), (8, False)):
-        found = grids_in(kit("at_bits")(tflite, {name: (-1.0, 3.0)}, activation_bits=bits))
+        found = grids_in(qk.simulation.at_bits(tflite, {name: (-1.0, 3.0)}, activation_bits=bits))
         low, high, _ = found[name]
         assert (abs(low + high) < 1e-3) == symmetric
 
 
 def test_simulated_weights_are_symmetric_and_by_channel():
     tflite = zoo("conv1d")
-    before, after = kit("layers")(tflite)[0], None
-    after = kit("layers")(kit("at_bits")(tflite, {}, weight_bits=4, activation_bits=None))[0]
+    before, after = qk.simulation.layers(tflite)[0], None
+    after = qk.simulation.layers(
+        qk.simulation.at_bits(tflite, {}, weight_bits=4, activation_bits=None)
+    )[0]
     for was, given in zip(before.weights, after.weights, strict=True):
         step = np.float32(np.abs(was).max()) / np.float32(7)
         np.testing.assert_allclose(given / step, np.rint(given / step), atol=1e-4)
@@ -232,9 +220,9 @@ def test_simulated_weights_are_symmetric_and_by_channel():
     ],
 )
 def test_operators_that_pass_values_on_have_no_grid_of_their_own(name, kept, dropped):
-    file = kit("inspect")(zoo(name))
+    file = qk.inspect(zoo(name))
     passed_on = {op.outputs[0].name for op in file.operators if op.name == dropped}
-    own = kit("own_grids")(zoo(name))
+    own = opened(zoo(name)).own_grids
     assert passed_on
     assert not passed_on & set(own)
     assert len(own) == kept
@@ -256,9 +244,8 @@ def test_models_are_timed_in_an_order_drawn_anew(monkeypatch):
         def time_overhead_ns(self):
             return 1.0
 
-    module = importlib.import_module(HOME["runner"].rpartition(".")[0])
-    monkeypatch.setattr(module, HOME["runner"].rpartition(".")[2], Runner)
-    found = kit("latency")({"a": "a", "b": "b", "c": "c"}, None, instances=2, rounds=10)
+    monkeypatch.setattr(timing, "_Runner", Runner)
+    found = qk.latency({"a": "a", "b": "b", "c": "c"}, None, instances=2, rounds=10)
     rounds = ["".join(order[i : i + 3]) for i in range(0, 60, 3)]
     assert all(sorted(names) == ["a", "b", "c"] for names in rounds)
     assert len(set(rounds)) > 2
@@ -269,7 +256,7 @@ def test_interval_of_latency_is_of_95_percent_of_the_medians():
     values = np.arange(1.0, 21)
     draws = np.random.default_rng(1).choice(values, (20_000, 20))
     expected = np.percentile(np.median(draws, axis=1), [2.5, 97.5])
-    found = kit("intervals")({"it": values})["it"]
+    found = timing._intervals({"it": values})["it"]
     assert found == pytest.approx(tuple(expected), abs=0.51)
 
 

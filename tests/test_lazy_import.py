@@ -53,12 +53,6 @@ def test_significance_and_a_files_accuracy_need_no_tensorflow(run_python, toy_tf
     assert run_python(code) == f"2 1.0 {len(toy_tflite)}"
 
 
-def test_every_public_name_resolves():
-    for name in qk.__all__:
-        assert getattr(qk, name) is not None
-    assert set(qk.__all__) <= set(dir(qk))
-
-
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(AttributeError, match=r"no attribute 'acuracy'; it has .*accuracy"):
         _ = qk.acuracy

@@ -9,6 +9,7 @@ import pytest
 
 import qkit as qk
 from qkit import training
+from qkit.training import History
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +95,7 @@ def test_history_has_a_row_an_epoch(first):
 
 
 def test_history_without_validation():
-    history = qk.History((0.5,), (0.75,), (), (), seconds=1.25, from_cache=False)
+    history = History((0.5,), (0.75,), (), (), seconds=1.25, from_cache=False)
     assert list(history.to_frame().columns) == ["loss", "accuracy"]
     assert str(history) == "1 epoch, training accuracy 0.7500, in 1.2 s"
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 
 import qkit as qk
-from qkit.evaluate.digit import open_classifiers
+from qkit.evaluate.digit import DigitAnswers, open_classifiers
 from qkit.interpreter.run import scores
 
 SCHEMES = ("float32", "full_integer", "full_integer_int8_io", "int16_activations")
@@ -20,7 +20,7 @@ def models(tflite):
 
 def made_up(**probabilities):
     found = {name: np.array(p, float) for name, p in probabilities.items()}
-    return qk.DigitAnswers(MappingProxyType(found), next(iter(found)))
+    return DigitAnswers(MappingProxyType(found), next(iter(found)))
 
 
 def test_probabilities_are_the_softmax_of_each_models_scores(models, digits):

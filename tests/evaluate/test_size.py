@@ -9,6 +9,7 @@ import pytest
 
 import qkit as qk
 from qkit.evaluate import size as size_module
+from qkit.evaluate.size import Size
 from qkit.quantize.coding import entropy_coded_bytes
 from qkit.toolchain.wrapping import copy_of
 
@@ -70,7 +71,7 @@ def test_table_and_line(tflite):
 
 
 def test_ledger_without_a_floor_is_as_before():
-    plain = qk.Size(1000, 900, types.MappingProxyType({"int8": 800}), 200)
+    plain = Size(1000, 900, types.MappingProxyType({"int8": 800}), 200)
     assert plain.entropy_coded_bytes is None
     assert plain.to_frame().index.tolist() == [
         "constants, int8", "metadata", "file", "file, deflated"

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 
 import qkit as qk
+from qkit.evaluate.digit import DigitAnswers
 
-ANSWERS = qk.DigitAnswers(
+ANSWERS = DigitAnswers(
     MappingProxyType(
         {
             "float32": np.array([0.001, 0.699, 0.3]),

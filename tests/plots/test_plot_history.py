@@ -7,11 +7,12 @@ import pytest
 from matplotlib.figure import Figure
 
 import qkit as qk
+from qkit.toolchain.history import WeightHistory
 
 
 def history(zeros, values):
     steps = np.arange(len(zeros))
-    return qk.WeightHistory(
+    return WeightHistory(
         steps=steps,
         sparsity=MappingProxyType({"logits": np.array(zeros)}),
         distinct_values=MappingProxyType({"logits": np.array(values)}),

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.axes import Axes
 
 import qkit as qk
+from qkit.evaluate.size import Size
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def legend(ax):
 @pytest.fixture
 def sizes():
     def ledger(n, zstd):
-        return qk.Size(
+        return Size(
             n * 1024, n * 512, MappingProxyType({"int8": n * 900}), n * 124, zstd,
             MappingProxyType({"int8": n * 200.0}), n * 56,
         )  # fmt: skip
@@ -144,7 +145,7 @@ def test_stages_are_in_kib(sizes):
 
 
 def test_stages_that_not_all_have_are_left_out(sizes, hand_made):
-    plain = qk.Size(1024, 512, MappingProxyType({}), 0)
+    plain = Size(1024, 512, MappingProxyType({}), 0)
     assert legend(qk.plot_bytes_by_stage({**sizes, "plain": plain})) == ["file", "deflated"]
     comparison = hand_made({"float32": (range(10), 80, 7), "int8": (range(12), 20, 7)})
     assert len(qk.plot_bytes_by_stage(comparison).texts) == 2

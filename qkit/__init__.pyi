@@ -1,0 +1,105 @@
+"""The names of qkit, by the notebook that first uses them; ``__init__`` reads it."""
+# ruff: noqa: I001 - the order is the course's
+
+__version__: str
+
+# 00 Start here
+from qkit.notebook import check as check
+from qkit.evaluate.comparison import compare as compare
+from qkit.machine import environment as environment
+from qkit.training import fit as fit
+from qkit.data import load_data as load_data
+from qkit import models as models
+from qkit.plots.rows import plot_sizes as plot_sizes
+from qkit.plots.tradeoffs import plot_tradeoff as plot_tradeoff
+from qkit.notebook import setup_notebook as setup_notebook
+
+# 01 Numbers on a grid
+from qkit.evaluate.accuracy import accuracy as accuracy
+from qkit.quantize import calibration as calibration
+from qkit.toolchain.convert import convert as convert
+from qkit.widgets.bits import explore_bits as explore_bits
+from qkit.widgets.grid import explore_grid as explore_grid
+from qkit.widgets.number import explore_number as explore_number
+from qkit.quantize import grid as grid
+from qkit.quantize.errors import grid_fit as grid_fit
+from qkit.tflite.file import inspect as inspect
+from qkit.interpreter.run import intermediate as intermediate
+from qkit.quantize.formats import nearest_numbers as nearest_numbers
+from qkit.evaluate.significance import paired as paired
+from qkit.plots.grid_fit import plot_grid_fit as plot_grid_fit
+from qkit.quantize.errors import quantization_error as quantization_error
+from qkit.interpreter import simulation as simulation
+from qkit.quantize.errors import sqnr_db as sqnr_db
+
+# 02 Post-training quantization
+from qkit.toolchain.schemes import SCHEMES as SCHEMES
+from qkit.evaluate.accuracy import accuracy_of as accuracy_of
+from qkit.plots.rows import plot_accuracies as plot_accuracies
+from qkit.plots.flips import plot_flips as plot_flips
+from qkit.plots.rows import plot_latencies as plot_latencies
+from qkit import published as published
+from qkit._tensorflow import quiet as quiet
+from qkit.evaluate.size import size as size
+
+# 03 Quantization-aware training
+from qkit.toolchain.aware import activation_ranges as activation_ranges
+from qkit.toolchain.aware import fine_tune_with_control as fine_tune_with_control
+from qkit.evaluate.latency import latency as latency
+from qkit.plots.history import plot_range_history as plot_range_history
+from qkit.toolchain.aware import quantization_aware as quantization_aware
+from qkit.toolchain.aware import range_history as range_history
+
+# 04 Int16 activations
+from qkit.evaluate.digit import digit_answers as digit_answers
+from qkit.widgets.digit import explore_digit as explore_digit
+from qkit.interpreter.run import outputs as outputs
+from qkit.plots.digit import plot_digit_answers as plot_digit_answers
+
+# 05 Pruning
+from qkit.evaluate.effect import effect as effect
+from qkit.widgets.compress import explore_sparsity as explore_sparsity
+from qkit.quantize.magnitude import magnitude_mask as magnitude_mask
+from qkit.plots.rows import plot_bytes_by_stage as plot_bytes_by_stage
+from qkit.plots.effects import plot_effect as plot_effect
+from qkit.plots.weights import plot_mask as plot_mask
+from qkit.plots.weights import plot_weight_histogram as plot_weight_histogram
+from qkit.plots.history import plot_weight_history as plot_weight_history
+from qkit.toolchain.compress import prune as prune
+from qkit.interpreter.one_shot import prune_once as prune_once
+from qkit.evaluate.census import weight_census as weight_census
+
+# 06 Clustering
+from qkit.toolchain.compress import cluster as cluster
+from qkit.interpreter.one_shot import cluster_once as cluster_once
+from qkit.widgets.compress import explore_clusters as explore_clusters
+
+# 07 Combining
+from qkit.widgets.schemes import explore_schemes as explore_schemes
+from qkit.networks import network as network
+from qkit.plots.rows import plot_scheme_rows as plot_scheme_rows
+from qkit.evaluate.recommend import shortlist as shortlist
+from qkit.evaluate.tradeoff import tradeoff as tradeoff
+from qkit.toolchain.history import weight_history as weight_history
+
+# 08 Choosing a scheme
+from qkit.evaluate.calibration_effect import calibration_effect as calibration_effect
+from qkit.evaluate import decision_tree as decision_tree
+from qkit.evaluate.decision_tree import disagreements as disagreements
+from qkit.widgets.calibration import explore_calibration as explore_calibration
+from qkit.widgets.decision_tree import explore_decision_tree as explore_decision_tree
+from qkit.widgets.mistakes import explore_mistakes as explore_mistakes
+from qkit.evaluate import mistakes as mistakes
+from qkit.plots.calibration import plot_calibration_effect as plot_calibration_effect
+from qkit.plots.mistakes import plot_mistake as plot_mistake
+
+# 11 Published results
+from qkit.image_folder import load_image_folder as load_image_folder
+from qkit.plots.published import plot_architectures as plot_architectures
+from qkit.plots.published import plot_int16_effects as plot_int16_effects
+
+# Beside the course
+from qkit.data import Dataset as Dataset
+from qkit.evaluate.accuracy import Metric as Metric
+from qkit.toolchain.schemes import Scheme as Scheme
+from qkit.tflite.edit import with_weights as with_weights
