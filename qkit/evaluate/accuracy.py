@@ -14,8 +14,8 @@ _RESAMPLES = 2000
 _BATCH_IMAGES = 100  # of a folder, in memory at once
 
 
-class OneRow(Result):
-    """A result whose table is its one `row`, figures by the name of their column."""
+class OneRow:
+    """What a result has whose table is one `row`, figures by the name of their column."""
 
     def to_frame(self):
         """Return a DataFrame of one row."""
@@ -25,7 +25,7 @@ class OneRow(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Accuracy(OneRow):
+class Accuracy(OneRow, Result):
     """Predictions on labelled images, and the share that is right."""
 
     predictions: np.ndarray  # class numbers, shape (n,), int64; so are the labels
@@ -98,7 +98,7 @@ class Metric:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Score(OneRow):
+class Score(OneRow, Result):
     """What a model scored by a metric."""
 
     metric: Metric

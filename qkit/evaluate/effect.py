@@ -6,11 +6,12 @@ import numpy as np
 
 from qkit.evaluate.accuracy import OneRow, accuracy
 from qkit.evaluate.significance import Paired, paired
+from qkit.result import Result
 from qkit.tflite.edit import opened
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Effect(OneRow):
+class Effect(OneRow, Result):
     """A network changed without training, held against itself in float on the same images."""
 
     change: object  # PrunedWeights, ClusteredWeights or Bits

@@ -123,6 +123,10 @@ def repaired(recipe, diagnosis):
     diagnosis : str
         One of `DIAGNOSES`.
 
+    Returns
+    -------
+    Recipe
+
     Examples
     --------
     >>> repaired(PATIENTS["E"], "calibrated on images that were divided by 255 twice") == Recipe()

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from qkit.evaluate.accuracy import Accuracy, OneRow, Score, percentile_interval
+from qkit.result import Result
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Paired(OneRow):
+class Paired(OneRow, Result):
     """Two models on the same images: the difference in accuracy, b minus a."""
 
     a: Accuracy
@@ -67,7 +68,7 @@ class Paired(OneRow):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PairedScores(OneRow):
+class PairedScores(OneRow, Result):
     """Two models by one metric on the same items: the difference in score, b minus a."""
 
     a: Score
