@@ -4,13 +4,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit import validate
-from qkit.evaluate.report import CONTROL, NEEDED
+from qkit.evaluate.report import CONTROL, EFFORT, NEEDED
 from qkit.evaluate.significance import paired
 from qkit.result import Result
-from qkit.toolchain.schemes import PUBLISHED_SOURCE, SCHEMES
-
-SOURCE = PUBLISHED_SOURCE
-_EFFORT = tuple(NEEDED)  # from little to much
+from qkit.toolchain.schemes import SCHEMES
 
 
 @dataclass(frozen=True)
@@ -22,7 +19,7 @@ class Question:
     yes: str
 
 
-# The first question comes first; the words are short for those of the guide (see SOURCE).
+# The first question comes first; the words are short for those of the guide.
 TREE = MappingProxyType(
     {
         "optimize": Question("Optimize at all?", no="float32", yes="smaller"),
@@ -41,11 +38,11 @@ _SHOULD_BEAT = {
         CONTROL: "Training: its equal-epoch control, quantized without QAT, is at {rival:.2f} %; "
         "qat is {points} from it ({p}): no gain from QAT that {n:,} images could show.",
         "full_integer": "Effort: the tree sends you to QAT for accuracy; against full_integer, "
-        "which needs no labels, it is {apart}.",
+        "which needs no labels, it is {points} ({p}).",
     },
     "int16_activations": {
-        "full_integer": "Higher accuracy: against full_integer it is {apart}, not measurably more "
-        "accurate, and takes {times} the time.",
+        "full_integer": "Higher accuracy: against full_integer it is {points} ({p}), not "
+        "measurably more accurate, and takes {times} the time.",
     },
 }
 
@@ -172,7 +169,6 @@ def _no_gain(decision, comparison):
             if not found.better:
                 yield words.format(
                     rival=100 * found.a.accuracy,
-                    apart=_apart(found),
                     points=f"{found.difference_pp:+.2f} points",
                     p=f"p = {found.p_value:.2g}",
                     n=found.a.n,
@@ -209,7 +205,7 @@ def _less_would_do(decision, comparison):
         name
         for name in bytes_
         if name in SCHEMES
-        and _EFFORT.index(SCHEMES[name].needs) <= _EFFORT.index(SCHEMES[scheme].needs)
+        and EFFORT.index(SCHEMES[name].needs) <= EFFORT.index(SCHEMES[scheme].needs)
         and bytes_[name] < bytes_[scheme]
         and not _held(comparison, name, scheme).better
     ]

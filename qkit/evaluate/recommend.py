@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit import validate
-from qkit.evaluate.report import NEEDED
+from qkit.evaluate.report import EFFORT
 from qkit.evaluate.tradeoff import QUANTITIES
 from qkit.result import Result
 
 MET, MISSED, OPEN = "met", "missed", "open"
-_DATA = tuple(NEEDED)  # each includes those before
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,8 +97,8 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     if latency_us is not None:
         asked[f"latency ≤ {latency_us:g} µs"] = QUANTITIES["latency, µs"].of, latency_us
     if data is not None:
-        validate.choice(data, _DATA, name="shortlist: data")
-        asked[f"data: {data}"] = _needs, _DATA.index(data)
+        validate.choice(data, EFFORT, name="shortlist: data")
+        asked[f"data: {data}"] = _needs, EFFORT.index(data)
     verdicts = {
         name: {k: _verdict(*of(comparison, name), limit) for k, (of, limit) in asked.items()}
         for name in comparison.models
@@ -109,7 +108,8 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
 
 def _needs(comparison, name):
     needs = comparison.needs[name]
-    return (_DATA.index(needs) if needs in _DATA else 0,) * 3  # a file from elsewhere asks nothing
+    effort = EFFORT.index(needs) if needs in EFFORT else 0  # a file from elsewhere asks for nothing
+    return effort, effort, effort
 
 
 def _verdict(_, low, high, limit):

@@ -14,6 +14,7 @@ NEEDED = {
     "unlabelled sample": "needs an unlabelled sample",
     "labelled training data": "needs labelled training data",
 }
+EFFORT = tuple(NEEDED)  # from little to much, each with what is before it
 _WITH_INTERVAL = "(95 %)"
 _NEEDS = "needs beside the model"
 # What the narrow page of a README leaves out; the frame and HTML have it.

@@ -161,7 +161,7 @@ def counted(monkeypatch):
     return counts
 
 
-def test_the_network_runs_once_over_each_sample_and_is_opened_once(digits, counted):
+def test_the_network_runs_once_over_each_sample_and_is_opened_once(tf, digits, counted):
     file = qk.convert(qk.models.depthwise_cnn(), "float32")
     counted.update(dict.fromkeys(counted, 0))
     found = calibration_effect(file, digits, sample_size=10, test_images=20)
