@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from qkit import validate
-from qkit.interpreter.run import classifier_shapes, open_interpreter, outputs, scores
+from qkit.interpreter.run import outputs, scores
 from qkit.networks import network
 from qkit.result import Result
 
@@ -15,24 +14,24 @@ _RESAMPLES = 2000
 _BATCH_IMAGES = 100  # of a folder, in memory at once
 
 
+class OneRow:
+    """What a result has whose table is one `row`, figures by the name of their column."""
+
+    def to_frame(self):
+        """Return a DataFrame of one row."""
+        import pandas as pd
+
+        return pd.DataFrame([self.row])
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Accuracy(Result):
-    """Predictions on labelled images, and the share that is right.
+class Accuracy(OneRow, Result):
+    """Predictions on labelled images, and the share that is right."""
 
-    Attributes
-    ----------
-    predictions : ndarray of shape (n,), int64
-    labels : ndarray of shape (n,), int64
-    accuracy : float
-        In [0, 1].
-    interval : (float, float)
-        95 % Wilson score interval of `accuracy`.
-    """
-
-    predictions: np.ndarray
+    predictions: np.ndarray  # class numbers, shape (n,), int64; so are the labels
     labels: np.ndarray
-    accuracy: float
-    interval: tuple
+    accuracy: float  # in [0, 1]
+    interval: tuple  # its 95 % Wilson score interval
 
     @property
     def n(self):
@@ -48,13 +47,16 @@ class Accuracy(Result):
         """Return the accuracy on the first `n` images alone."""
         return accuracy_of(self.predictions[:n], self.labels[:n])
 
-    def to_frame(self):
-        """Return a DataFrame of one row."""
-        import pandas as pd
+    @property
+    def percent(self):
+        """The accuracy and the ends of its interval."""
+        return tuple(100 * share for share in (self.accuracy, *self.interval))
 
+    @property
+    def row(self):
+        """The figures of the table."""
         low, high = self.interval
-        row = {"accuracy": self.accuracy, "accuracy_low": low, "accuracy_high": high, "n": self.n}
-        return pd.DataFrame([row])
+        return {"accuracy": self.accuracy, "accuracy_low": low, "accuracy_high": high, "n": self.n}
 
     def summary(self):
         """Say in one line how often it is right, with the interval."""
@@ -96,39 +98,21 @@ class Metric:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Score(Result):
-    """What a model scored by a metric.
-
-    Attributes
-    ----------
-    metric : Metric
-    tallies : object
-        What the metric counted, item by item.
-    n : int
-        Number of items.
-    value : float
-        In the metric's unit.
-    interval : (float, float)
-        Its 95 % bootstrap interval, over the items.
-    """
+class Score(OneRow, Result):
+    """What a model scored by a metric."""
 
     metric: Metric
-    tallies: object
-    n: int
-    value: float
-    interval: tuple
+    tallies: object  # what the metric counted, item by item
+    n: int  # items
+    value: float  # in the metric's unit
+    interval: tuple  # its 95 % bootstrap interval, over the items
+    draws: np.ndarray | None = None  # on 2,000 bootstrap samples, the same for all of n items
 
-    @cached_property
-    def draws(self):
-        """The score on each of 2,000 bootstrap samples, the same ones for any model of n items."""
-        return _resampled(self.metric, self.tallies, self.n)
-
-    def to_frame(self):
-        """Return a DataFrame of one row."""
-        import pandas as pd
-
+    @property
+    def row(self):
+        """The figures of the table."""
         low, high = self.interval
-        return pd.DataFrame([{self.metric.name: self.value, "low": low, "high": high, "n": self.n}])
+        return {self.metric.name: self.value, "low": low, "high": high, "n": self.n}
 
     def summary(self):
         """Say in one line what it scored, with the interval."""
@@ -177,18 +161,17 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
     500
     """
     running = {"batched": batched, "threads": threads}
-    if hasattr(x, "batches"):
-        if metric is not None:
-            raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
-        return _streamed(model, x, running, follow)
-    if metric is not None:
-        y = validate.targets(y, count=len(x), what="accuracy: y")
-        return _scored(
-            metric, metric.tallies(_computed(model, x, running, classes=False), y), len(x)
-        )
-    given = _computed(model, x, running)
-    y = validate.labels(y, count=len(given), classes=given.shape[1], what="accuracy: y")
-    return accuracy_of(given.argmax(axis=1), y)
+    from_folder = hasattr(x, "batches")
+    if metric is None:
+        if from_folder:
+            return _streamed(model, x, running, follow)
+        given = _computed(model, x, running)
+        y = validate.labels(y, count=len(given), classes=given.shape[1], what="accuracy: y")
+        return accuracy_of(given.argmax(axis=1), y)
+    if from_folder:
+        raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
+    y = validate.targets(y, count=len(x), what="accuracy: y")
+    return _scored(metric, metric.tallies(_computed(model, x, running, classes=False), y), len(x))
 
 
 def accuracy_of(predictions, labels):
@@ -231,15 +214,18 @@ def require_same_classes(images, classes):
         )
 
 
+def percentile_interval(draws):
+    """Return the 95 % interval of bootstrap draws."""
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return float(low), float(high)
+
+
 def _streamed(model, images, running, follow):
-    if hasattr(model, "predict"):
-        classes = network(model, what="accuracy").shapes(what="accuracy")[1][0]
-    else:
-        classes = classifier_shapes(open_interpreter(model))[1]
-    require_same_classes(images, classes)
     predictions, labels = [], []
     for x, y in images.batches(_BATCH_IMAGES):
-        predictions.extend(_computed(model, x, running).argmax(axis=1))
+        given = _computed(model, x, running)
+        require_same_classes(images, given.shape[1])
+        predictions.extend(given.argmax(axis=1))
         labels.extend(y)
         if follow is not None:
             follow(len(labels))
@@ -248,20 +234,16 @@ def _streamed(model, images, running, follow):
 
 def _computed(model, x, running, *, classes=True):
     """Return the class scores, or what else there is, of a file or a Keras model."""
-    if hasattr(model, "predict"):
-        shape, _ = network(model, what="accuracy").shapes(what="accuracy", classifier=classes)
-        x = validate.images(x, shape, what="accuracy: x")
-        return model.predict(x, batch_size=500, verbose=0)
-    return (scores if classes else outputs)(model, x, what="accuracy", **running)
+    if not hasattr(model, "predict"):
+        return (scores if classes else outputs)(model, x, what="accuracy", **running)
+    shape, _ = network(model, what="accuracy").shapes(what="accuracy", classifier=classes)
+    x = validate.images(x, shape, what="accuracy: x")
+    return model.predict(x, batch_size=500, verbose=0)
 
 
 def _scored(metric, tallies, n):
-    low, high = np.percentile(_resampled(metric, tallies, n), [2.5, 97.5])
-    value = metric.score(tallies, np.ones(n))
-    return Score(metric, tallies, n, value, (float(low), float(high)))
-
-
-def _resampled(metric, tallies, n):
     rng = np.random.default_rng(0)  # the same samples for every model
-    drawn = (rng.integers(0, n, n) for _ in range(_RESAMPLES))
-    return np.array([metric.score(tallies, np.bincount(items, minlength=n)) for items in drawn])
+    weights = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(_RESAMPLES))
+    draws = np.array([metric.score(tallies, drawn) for drawn in weights])
+    value = metric.score(tallies, np.ones(n))
+    return Score(metric, tallies, n, value, percentile_interval(draws), draws)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from qkit import validate
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import Paired, paired
 from qkit.interpreter.run import histograms
@@ -46,36 +47,19 @@ _SYMMETRIC_BITS = 16  # has as many levels below 0 as above, whether they are ne
 class CalibrationEffect(Result):
     """A network on the grids that a calibration sample chose, held against itself in float.
 
-    Attributes
-    ----------
-    sample : str
-        Which images chose the ranges, in words.
-    sample_size : int
-        How many they were.
-    observer : str
-        How a range was chosen from them.
-    bits : int
-        Of the activations.
-    table : DataFrame
-        A row for each activation: the ends `low` and `high` of its grid; what the test images
-        really span in the float network and 0, `test_low` and `test_high`; `clipped_share`, of
-        their values more than half a step beyond the grid, true to a bin of 1/2048 of their range;
-        `levels_used`, how many of the 2**bits levels lie where they have values, of the grid that
-        is left after clipping.
-    paired : Paired
-        The network in float against the one on these grids, its weights in 8 bits per channel.
+    The table has a row for each activation: the ends `low` and `high` of its grid; what the test
+    images really span in the float network and 0, `test_low` and `test_high`; `clipped_share`, of
+    their values more than half a step beyond the grid, true to a bin of 1/2048 of their range;
+    `levels_used`, how many of the 2**bits levels lie where they have values, of the grid that is
+    left after clipping.
     """
 
-    sample: str
+    sample: str  # which images chose the ranges, in words
     sample_size: int
-    observer: str
-    bits: int
+    observer: str  # how a range was chosen from them
+    bits: int  # of the activations
     table: object
-    paired: Paired
-
-    def to_frame(self):
-        """Return the table."""
-        return self.table
+    paired: Paired  # in float against on these grids, the weights in 8 bits per channel
 
     def summary(self):
         """Say what the ranges do to the test images, and what is left of the accuracy."""
@@ -112,7 +96,7 @@ class CalibrationEffect(Result):
 
 def calibration_effect(
     tflite, data, *, images="random", one_class=0, sample_size=100, observer="min–max", bits=8,
-    test_images=1000, seed=0, reference=None, sampled=None, seen=None,
+    test_images=1000, reference=None, sampled=None, seen=None,
 ):  # fmt: skip
     """Measure what a network loses on the grids that a calibration sample chooses.
 
@@ -127,13 +111,12 @@ def calibration_effect(
     one_class : int
         Of the images, for "one class".
     sample_size : int
-        1 or more. Samples of one seed contain each other.
+        1 or more. Larger samples contain the smaller ones.
     observer : {"min–max", "percentile 99.99", "percentile 99", "MSE", "entropy", "moving average"}
         How a range is chosen from the sample, see `qk.calibration`; the converter takes the first.
     bits : int
         Of the activations, 2 to 16.
     test_images : int
-    seed : int
     reference : Accuracy, optional
         Of the float file on the same test images, where it is known.
     sampled, seen : mapping of str to Histogram, optional
@@ -155,15 +138,10 @@ def calibration_effect(
     """
     import pandas as pd
 
-    if observer not in OBSERVERS:
-        raise ValueError(
-            f"calibration_effect: unknown observer {observer!r}; there are {', '.join(OBSERVERS)}."
-        )
+    validate.choice(observer, OBSERVERS, name="calibration_effect: observer")
     file = opened(tflite)
     if sampled is None:
-        sample = calibration_sample(
-            data, images=images, one_class=one_class, size=sample_size, seed=seed
-        )
+        sample = calibration_sample(data, images=images, one_class=one_class, size=sample_size)
         sampled = activation_histograms(file, sample)
     x, y = data.x_test[:test_images], data.y_test[:test_images]
     seen = seen or activation_histograms(file, x)
@@ -183,25 +161,21 @@ def calibration_effect(
     )
 
 
-def calibration_sample(data, *, images="random", one_class=0, size=100, seed=0):
+def calibration_sample(data, *, images="random", one_class=0, size=100):
     """Return `size` images of a Dataset that choose ranges, well or badly: see `IMAGES`."""
-    if images not in IMAGES:
-        raise ValueError(
-            f"calibration_sample: unknown images {images!r}; there are {', '.join(IMAGES)}."
-        )
-    rng = np.random.default_rng(seed)
+    validate.choice(images, IMAGES, name="calibration_effect: images")
+    size = validate.whole(size, name="calibration_effect: sample_size")
+    rng = np.random.default_rng(0)
     if images == "noise":
-        if size < 1:
-            raise ValueError(f"calibration_sample: size must be 1 or more, got {size!r}.")
         return rng.random((size, *data.x_train.shape[1:]), np.float32)
     order = rng.permutation(len(data.x_train))
     if images == "one class":
         order = order[data.y_train[order] == one_class]
-    if not 1 <= size <= len(order):
+    if size > len(order):
         of = f" of class {one_class}" if images == "one class" else ""
         raise ValueError(
-            f"calibration_sample: size must be from 1 to {len(order):,}, the number of training "
-            f"images{of}, got {size!r}."
+            f"calibration_effect: sample_size must be from 1 to {len(order):,}, the number of "
+            f"training images{of}, got {size!r}."
         )
     x = np.asarray(data.x_train[order[:size]], np.float32)
     return {"0…255": 255 * x, "−1…1": 2 * x - 1}.get(images, x)
@@ -226,7 +200,7 @@ def _use(seen, ends, bits):
     """Return a row of the table, from the histogram of the test values and the chosen range."""
     # as `at_bits` does
     grid = choose_qparams(np.float32(ends), bits=bits, symmetric=bits == _SYMMETRIC_BITS)
-    low, high, step = float(grid.low[0]), float(grid.high[0]), float(grid.scale[0])
+    low, high, step = (float(value[0]) for value in (grid.low, grid.high, grid.scale))
     test_low, test_high = min(seen.low, 0.0), max(seen.high, 0.0)
     beyond = (seen.means < low - step / 2) | (seen.means > high + step / 2)
     used = np.rint(min(high, test_high) / step) - np.rint(max(low, test_low) / step) + 1

@@ -8,7 +8,7 @@ from qkit.data import drawn
 from qkit.evaluate.accuracy import require_same_classes
 from qkit.networks import network
 from qkit.toolchain.aware import quantization_aware
-from qkit.toolchain.convert import convert
+from qkit.toolchain.convert import checked_calibration, checked_source, convert
 from qkit.toolchain.schemes import SCHEMES, find_scheme
 from qkit.toolchain.techniques import TECHNIQUES, train_missing
 
@@ -66,6 +66,20 @@ def calibration_images(model, data, images, given, metric):
     if given is None:
         given = images.sample(_FOLDER_CALIBRATION_IMAGES)
     return validate.images(given, shape, what="compare: calibration")
+
+
+def require_fit(schemes, trained, calibration):
+    """Refuse what a user passes in and does not fit: that is a mistake to mend, and no row."""
+    for name, source in trained.items():
+        scheme = SCHEMES["full_integer" if name == CONTROL else name]
+        opened = checked_source(source, scheme, calibration)
+        if hasattr(opened, "inputs"):
+            shape, _ = opened.single_shapes(what=f"compare: trained[{name!r}]")
+            what = f"compare: trained[{name!r}] is of another model: its images"
+            validate.images(calibration[:1], shape, what=what)
+    for scheme in schemes:
+        if scheme.calibrated:
+            checked_calibration(calibration, scheme)
 
 
 def train(schemes, model, data, trained, calibration):

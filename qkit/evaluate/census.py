@@ -5,14 +5,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from qkit.networks import network
-from qkit.quantize.coding import (
-    distinct_values,
-    entropy_bits,
-    sparsity,
-    two_of_four_share,
-)
+from qkit.quantize.coding import distinct_values, entropy_bits, sparsity, two_of_four_share
 from qkit.result import Result
-from qkit.tflite.file import inspect, layer_name, require_tflite
+from qkit.tflite.file import inspect, layer_name
 from qkit.tflite.values import real_values, stored_values
 
 _UNPACKING = ("DEQUANTIZE", "DENSIFY")  # what may stand between a constant and its layer
@@ -42,19 +37,10 @@ class KernelCensus:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class WeightCensus(Result):
-    """What the kernels of a model or file hold.
+    """What the kernels of a model or file hold."""
 
-    Attributes
-    ----------
-    kernels : tuple of KernelCensus
-        In the order in which the layers run.
-    left_out_values : int
-        Weights of fewer than two axes, such as biases, which pruning and clustering leave alone; of
-        a file without those that the converter left out or folded.
-    """
-
-    kernels: tuple
-    left_out_values: int
+    kernels: tuple  # of KernelCensus, in the order in which the layers run
+    left_out_values: int  # weights of one axis, but for what the converter left out or folded
 
     @property
     def count(self):
@@ -84,19 +70,18 @@ class WeightCensus(Result):
 
     def summary(self):
         """Say how many zeros and distinct values the kernels have, and what they carry."""
-        with_zeros = sum(kernel.sparsity > 0 for kernel in self.kernels)
-        groups = [k for k in self.kernels if not np.isnan(k.two_of_four_share)]
-        follow = sum(kernel.two_of_four_share == 1 for kernel in groups)
-        stored = _span(k.distinct_stored for k in self.kernels)
-        values = _span(k.distinct_values for k in self.kernels)
+        table = self.to_frame()
+        shares = table["two_of_four_share"].dropna()
+        stored, values = _span(table["distinct_stored"]), _span(table["distinct_values"])
         distinct = f"{stored} distinct values a kernel"
         if stored != values:
             distinct = f"{stored} distinct numbers stored a kernel, which stand for {values} values"
         return (
             f"{self.count:,} weights in {self.size_bytes:,} bytes: {self.sparsity:.1%} zeros, in "
-            f"{with_zeros} of {len(self.kernels)} kernels; 2:4 in {follow} of {len(groups)}; "
-            f"{distinct} ({_span(k.distinct_per_channel for k in self.kernels)} at most in a "
-            f"channel); {self.entropy_bits:.2f} bits a weight by entropy; left out: "
+            f"{(table['sparsity'] > 0).sum()} of {len(table)} kernels; 2:4 in "
+            f"{(shares == 1).sum()} of {len(shares)}; {distinct} "
+            f"({_span(table['distinct_per_channel'])} at most in a channel); "
+            f"{self.entropy_bits:.2f} bits a weight by entropy; left out: "
             f"{self.left_out_values:,} values of one axis"
         )
 
@@ -117,22 +102,15 @@ def weight_census(model_or_tflite):
     -------
     WeightCensus
         Of tensors of two axes or more. A layer has one name in a model and in a file; what the
-        converter made without a layer, and sparse-encoded weights, have the file's own name.
-
-    Notes
-    -----
-    A file may hold other kernels than its model: where batch normalisation is folded into a layer,
-    each output channel is multiplied by its own factor. Zeros stay; shared values become those of
-    a channel.
+        converter made without a layer, and sparse-encoded weights, have the file's own name. Where
+        batch normalisation is folded into a layer, a file has other values than its model: zeros
+        stay, shared values become those of a channel.
 
     Examples
     --------
     >>> import qkit as qk
     >>> model = qk.models.walkthrough_cnn()
-    >>> weight_census(model).to_frame()["distinct_stored"].to_dict()
-    {'conv': 108, 'logits': 20251}
-    >>> tflite = qk.convert(model, "dynamic_range")
-    >>> weight_census(tflite).to_frame()["distinct_stored"].to_dict()
+    >>> weight_census(qk.convert(model, "dynamic_range")).to_frame()["distinct_stored"].to_dict()
     {'conv': 108, 'logits': 255}
     """
     if isinstance(model_or_tflite, (bytes, bytearray)):
@@ -162,10 +140,8 @@ def _of_model(model):
             in_file = kernel.reshape(1, *kernel.shape[:2], -1)
         else:  # a transposed convolution counts its outputs before its inputs
             in_file = np.moveaxis(kernel, -2 if kind.endswith("Transpose") else -1, 0)
-        statistics = _statistics(in_file, in_file, depthwise)
-        found.append(
-            KernelCensus(name, kernel.shape, "float32", kernel.nbytes, False, **statistics)
-        )
+        head = name, kernel.shape, "float32", kernel.nbytes, False
+        found.append(KernelCensus(*head, **_statistics(in_file, in_file, depthwise)))
     few = [
         weight
         for layer in opened.model.layers
@@ -177,7 +153,6 @@ def _of_model(model):
 
 
 def _of_file(tflite):
-    require_tflite(tflite)
     file = inspect(tflite)
     readers = {}  # by tensor, the position and name of the operator that computes with it
     for position, op in reversed([*enumerate(file.operators)]):
@@ -194,9 +169,10 @@ def _of_file(tflite):
             left_out += stored_values(tensor).size
             continue
         depthwise = readers.get(id(tensor), (-1, ""))[1] == "DEPTHWISE_CONV_2D"
+        sparse = tensor.sparsity is not None
+        head = layer_name(tensor.name), tensor.shape, tensor.dtype, tensor.size_bytes, sparse
         statistics = _statistics(stored_values(tensor), real_values(tensor), depthwise)
-        head = layer_name(tensor.name), tensor.shape, tensor.dtype, tensor.size_bytes
-        found.append(KernelCensus(*head, tensor.sparsity is not None, **statistics))
+        found.append(KernelCensus(*head, **statistics))
     return found, left_out
 
 
@@ -215,5 +191,5 @@ def _statistics(stored, real, depthwise):
 
 
 def _span(counts):
-    low, high = min(counts := list(counts)), max(counts)
+    low, high = counts.min(), counts.max()
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from qkit.cache import write_atomically
 from qkit.evaluate import candidates, report
-from qkit.evaluate.accuracy import accuracy
+from qkit.evaluate.accuracy import Accuracy, accuracy
 from qkit.evaluate.candidates import REFERENCE
 from qkit.evaluate.latency import Latency, latency, merged
 from qkit.evaluate.significance import paired
@@ -28,42 +28,42 @@ _LARGE, _LARGE_INT16 = {"instances": 8, "rounds": 5}, {"instances": 6, "rounds":
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Result):
-    """What each scheme makes of one model: one row per scheme, the same test images for all.
+    """What each scheme makes of one model; mappings are by scheme, the float32 reference first."""
 
-    Attributes
-    ----------
-    models : mapping of str to bytes
-        The .tflite files. The first is the float32 reference.
-    needs : mapping of str to str
-        The data that each asked for beside the trained model.
-    accuracies : mapping of str to Accuracy, or Score where there is a metric
-        Of the files that were held against labelled images.
-    paired : mapping of str to Paired or PairedScores
-        Each of these against the reference.
-    sizes : mapping of str to Size
-    latency : Latency
-    float_operators : mapping of str to int
-        Operators that still compute in floating point.
-    not_measured : mapping of str to str
-        Why a row has no accuracy, or nothing at all: "not possible" where the tool chain refuses.
-    data_name : str
-        Empty without labelled images.
-    """
-
-    models: MappingProxyType
-    needs: MappingProxyType
-    accuracies: MappingProxyType
-    paired: MappingProxyType
+    models: MappingProxyType  # the .tflite files
+    needs: MappingProxyType  # the data that each asked for beside the trained model
+    accuracies: MappingProxyType  # of the files held against labelled images: Accuracy, or Score
+    paired: MappingProxyType  # each of these against the reference
     sizes: MappingProxyType
     latency: Latency
-    float_operators: MappingProxyType
-    not_measured: MappingProxyType
-    data_name: str
+    float_operators: MappingProxyType  # how many still compute in floating point
+    not_measured: MappingProxyType  # why a row has no accuracy, or nothing at all
+    data_name: str  # empty without labelled images
 
     @property
     def reference(self):
         """Name of the row that the others are held against."""
         return next(iter(self.models))
+
+    def size_ratio(self, name):
+        """Return how many times smaller than the reference's a scheme's file is."""
+        return self.sizes[self.reference].size_bytes / self.sizes[name].size_bytes
+
+    def size_cut(self, name):
+        """Return by how many percent a scheme's file is smaller; negative where it is larger."""
+        return 100 * (1 - self.sizes[name].size_bytes / self.sizes[self.reference].size_bytes)
+
+    def require_accuracies(self, what):
+        """Refuse a comparison without labels, or by another metric, where accuracies are needed."""
+        found = self.accuracies.get(self.reference)
+        if not isinstance(found, Accuracy):
+            instead = "was made without labelled images"
+            if found is not None:
+                instead = f"has scores by the metric {found.metric.name!r} in their place"
+            raise ValueError(
+                f"{what} needs accuracies, and this comparison {instead}. Pass data or images=… "
+                "to qk.compare, labelled and without metric=…, or ask for size and latency alone."
+            )
 
     def to_frame(self):
         """Return a DataFrame with one row per scheme; units stand in the column names.
@@ -78,7 +78,9 @@ class Comparison(Result):
         rows = {
             name: {
                 **self._judged(name),
-                **self._sizes(name),
+                "size_bytes": self.sizes[name].size_bytes,
+                "deflated_bytes": self.sizes[name].deflated_bytes,
+                "size_ratio": self.size_ratio(name),
                 **times[name],
                 "float_operators": self.float_operators[name],
                 "needs": self.needs[name],
@@ -94,17 +96,8 @@ class Comparison(Result):
     def _judged(self, name):
         if name not in self.accuracies:
             return dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), float("nan"))
-        (found,) = self.accuracies[name].to_frame().drop(columns="n").to_dict("records")
-        (against,) = self.paired[name].to_frame().to_dict("records")
-        return found | against
-
-    def _sizes(self, name):
-        found, reference = self.sizes[name], self.sizes[self.reference]
-        return {
-            "size_bytes": found.size_bytes,
-            "deflated_bytes": found.deflated_bytes,
-            "size_ratio": reference.size_bytes / found.size_bytes,
-        }
+        figures = self.accuracies[name].row | self.paired[name].row
+        return {column: value for column, value in figures.items() if column != "n"}
 
     to_display = report.display_table
     notes = report.notes
@@ -118,31 +111,16 @@ class Comparison(Result):
     def to_html(self, path):
         """Write the table, its notes and the environment to one self-contained HTML file.
 
-        Parameters
-        ----------
-        path : str or Path
-            An existing file is replaced, in one step.
-
-        Returns
-        -------
-        Path
+        A file that is there already is replaced, in one step. Returns the path.
         """
         write_atomically(path, report.html_page(self).encode())
         return Path(path)
 
 
 def compare(
-    model,
-    data=None,
-    schemes=None,
-    *,
-    trained=None,
-    calibration=None,
-    images=None,
-    metric=None,
-    extra=None,
-    threads=1,
-):
+    model, data=None, schemes=None, *, trained=None, calibration=None, images=None, metric=None,
+    extra=None, threads=1,
+):  # fmt: skip
     """Convert a model under several schemes and measure them side by side.
 
     A scheme that the tool chain refuses for this model is a row with the reason, not an error.
@@ -153,8 +131,7 @@ def compare(
         A trained Keras 2 classifier, or the folder of its SavedModel; with a `metric`, any model of
         one input and one output.
     data : Dataset, optional
-        Or anything with `x_train`, `x_test`, `y_test` and `name`. Without it, or `images`, no
-        accuracy is measured.
+        Without it, or `images`, no accuracy is measured.
     schemes : iterable of str or Scheme, optional
         `qk.SCHEMES` for all, or names of them, also combined as in "pruned+full_integer". By
         default those that need no training, and those for which `trained` has a model. The float32
@@ -162,10 +139,9 @@ def compare(
     trained : mapping of str to tf.keras.Model, optional
         What training made of the model, by technique: "qat", "pruned", "clustered",
         "pruned_clustered", "pqat", "cqat", "pcqat"; and "control", the float model trained for the
-        epochs that QAT got on top, which shows what the extra training alone gives. What the
-        schemes ask for and is not here is trained in the way of `qkit.toolchain.techniques`, or
-        looked up where that was done before. Without data to train on, an untrained copy stands for
-        "qat": its size and latency are the same.
+        epochs that QAT got on top. What the schemes ask for and is not here is trained, or looked
+        up where that was done before. Without data to train on, an untrained copy stands for "qat":
+        its size and latency are the same.
     calibration : ndarray, optional
         Images for the schemes that need a sample, a few where only size and latency count; by
         default 300 random training images, or 100 of `images`.
@@ -192,6 +168,7 @@ def compare(
     trained = candidates.checked(trained)
     schemes = candidates.chosen(schemes, trained)
     calibration = candidates.calibration_images(model, data, images, calibration, metric)
+    candidates.require_fit(schemes, trained, calibration)
     missing = candidates.train(schemes, model, data, trained, calibration)
     x, y, data_name = None, None, ""
     if images is not None:
@@ -213,13 +190,12 @@ def compare(
         times = _timed(models, schemes, calibration if data is None else data.x_test, threads)
         measured = f" on {len(x):,} test images of {data_name}" if accuracies else ""
         show(f"{len(models)} models measured{measured}")
+    paired_ = {name: paired(accuracies[REFERENCE], found) for name, found in accuracies.items()}
     return Comparison(
         models=MappingProxyType(models),
         needs=MappingProxyType(needs),
         accuracies=MappingProxyType(accuracies),
-        paired=MappingProxyType(
-            {name: paired(accuracies[REFERENCE], found) for name, found in accuracies.items()}
-        ),
+        paired=MappingProxyType(paired_),
         sizes=MappingProxyType({name: size(tflite) for name, tflite in models.items()}),
         latency=times,
         float_operators=MappingProxyType(

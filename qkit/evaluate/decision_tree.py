@@ -4,13 +4,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit import validate
-from qkit.evaluate.report import CONTROL, NEEDED
+from qkit.evaluate.report import CONTROL, EFFORT, NEEDED
 from qkit.evaluate.significance import paired
 from qkit.result import Result
-from qkit.toolchain.schemes import PUBLISHED_SOURCE, SCHEMES
-
-SOURCE = PUBLISHED_SOURCE
-_EFFORT = tuple(NEEDED)  # from little to much
+from qkit.toolchain.schemes import SCHEMES
 
 
 @dataclass(frozen=True)
@@ -22,7 +19,7 @@ class Question:
     yes: str
 
 
-# The first question comes first; the words are short for those of the guide (see SOURCE).
+# The first question comes first; the words are short for those of the guide.
 TREE = MappingProxyType(
     {
         "optimize": Question("Optimize at all?", no="float32", yes="smaller"),
@@ -35,29 +32,35 @@ TREE = MappingProxyType(
 )
 
 
+# By scheme: what it costs more than, and what to say where it is not more accurate for it.
+_SHOULD_BEAT = {
+    "qat": {
+        CONTROL: "Training: its equal-epoch control, quantized without QAT, is at {rival:.2f} %; "
+        "qat is {points} from it ({p}): no gain from QAT that {n:,} images could show.",
+        "full_integer": "Effort: the tree sends you to QAT for accuracy; against full_integer, "
+        "which needs no labels, it is {points} ({p}).",
+    },
+    "int16_activations": {
+        "full_integer": "Higher accuracy: against full_integer it is {points} ({p}), not "
+        "measurably more accurate, and takes {times} the time.",
+    },
+}
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Decision(Result):
-    """A way through the tree.
+    """A way through the tree."""
 
-    Attributes
-    ----------
-    path : mapping of str to bool
-        The questions that were met, in order, and their answers.
-    scheme : str
-        Where it ends, a key of `qk.SCHEMES`.
-    """
-
-    path: MappingProxyType
-    scheme: str
+    path: MappingProxyType  # the questions that were met, in order, and their answers
+    scheme: str  # where it ends, a key of `qk.SCHEMES`
 
     def to_frame(self):
         """Return a DataFrame with one row per question met: its text and the answer."""
         import pandas as pd
 
-        rows = {
-            name: {"question": TREE[name].text, "answer": yes} for name, yes in self.path.items()
-        }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
+        rows = {name: (TREE[name].text, yes) for name, yes in self.path.items()}
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["question", "answer"])
+        return frame.rename_axis("name")
 
     def summary(self):
         """Say which scheme it is, and what the guide says of it."""
@@ -130,72 +133,52 @@ def disagreements(decision, comparison):
     >>> disagreements(float16, compared)[0].partition(",")[0]
     'Size: the guide says up to 50 % smaller'
     """
+    comparison.require_accuracies("disagreements")
     if decision.scheme not in comparison.accuracies:
         return []
     found = (
-        _loss(decision.scheme, comparison),
-        *_extra_training(decision.scheme, comparison),
-        _higher_accuracy(decision.scheme, comparison),
+        _loss(decision, comparison),
+        *_no_gain(decision, comparison),
         _size(decision, comparison),
-        _speed(decision.scheme, comparison),
-        _less_would_do(decision.scheme, comparison),
+        _speed(decision, comparison),
+        _less_would_do(decision, comparison),
     )
     return [sentence for sentence in found if sentence]
 
 
-def _loss(scheme, comparison):
-    found = comparison.paired[scheme]
+def _loss(decision, comparison):
+    found = comparison.paired[decision.scheme]
     if not found.worse:
         return None
-    promised = SCHEMES[scheme].published_accuracy
+    promised = SCHEMES[decision.scheme].published_accuracy
     words = f"the guide says {promised}, " if promised else ""
     return (
         f"Accuracy: {words}measured it is {-found.difference_pp:.2f} points below "
-        f"{comparison.reference} ({_p(found)})."
+        f"{comparison.reference} (p = {found.p_value:.2g})."
     )
 
 
-def _extra_training(scheme, comparison):
-    """Hold QAT against training as long without it, and against not training at all."""
-    if scheme != "qat":
-        return
-    if CONTROL in comparison.models:
-        found = _held(comparison, CONTROL, "qat")
-        if not found.better:
-            control = 100 * comparison.accuracies[CONTROL].accuracy
-            yield (
-                f"Training: its equal-epoch control, quantized without QAT, is at {control:.2f} %; "
-                f"qat is {_apart(found)} from it ({_p(found)}): no gain from QAT that "
-                f"{found.a.n:,} images could show."
-            )
-    else:
+def _no_gain(decision, comparison):
+    """Hold a scheme that costs more against what it should be more accurate than."""
+    scheme, times = decision.scheme, comparison.latency.median_us
+    if scheme == "qat" and CONTROL not in comparison.accuracies:
         yield "Training: no equal-epoch control was measured; what QAT changes may be its epochs."
-    if "full_integer" in comparison.models:
-        found = _held(comparison, "full_integer", "qat")
-        if not found.better:
-            yield (
-                "Effort: the tree sends you to QAT for accuracy; against full_integer, which needs "
-                f"no labels, it is {_apart(found)} ({_p(found)})."
-            )
-
-
-def _higher_accuracy(scheme, comparison):
-    if scheme != "int16_activations" or "full_integer" not in comparison.models:
-        return None
-    found = _held(comparison, "full_integer", scheme)
-    if found.better:
-        return None
-    times = comparison.latency.median_us
-    return (
-        f"Higher accuracy: against full_integer it is {_apart(found)} ({_p(found)}), not "
-        f"measurably more accurate, and takes {_times(times[scheme] / times['full_integer'])} "
-        "the time."
-    )
+    for rival, words in _SHOULD_BEAT.get(scheme, {}).items():
+        if rival in comparison.accuracies:
+            found = _held(comparison, rival, scheme)
+            if not found.better:
+                yield words.format(
+                    rival=100 * found.a.accuracy,
+                    points=f"{found.difference_pp:+.2f} points",
+                    p=f"p = {found.p_value:.2g}",
+                    n=found.a.n,
+                    times=_times(times[scheme] / times[rival]),
+                )
 
 
 def _size(decision, comparison):
     promised = SCHEMES[decision.scheme].published_size_cut
-    cut = size_cut(comparison, decision.scheme)
+    cut = comparison.size_cut(decision.scheme)
     if decision.path.get("smaller") and cut <= 50:
         return f"Size: you asked for a cut by more than half, measured it is {cut:.1f} %."
     if promised is None or round(cut) >= int("".join(filter(str.isdigit, promised))):
@@ -203,60 +186,37 @@ def _size(decision, comparison):
     return f"Size: the guide says {promised} smaller, measured it is {cut:.1f} %."
 
 
-def size_cut(comparison, scheme):
-    """Return by how many percent a scheme's file is smaller than the reference's.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    scheme : str
-
-    Returns
-    -------
-    float
-        In percent; negative where it is larger.
-
-    Examples
-    --------
-    >>> import qkit as qk
-    >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
-    >>> size_cut(qk.compare(model, digits, []), "float32")
-    0.0
-    """
-    sizes = comparison.sizes
-    return 100 * (1 - sizes[scheme].size_bytes / sizes[comparison.reference].size_bytes)
-
-
-def _speed(scheme, comparison):
+def _speed(decision, comparison):
+    scheme, reference = decision.scheme, comparison.reference
     low, high = comparison.latency.ratio_interval[scheme]
-    if scheme == comparison.reference or low <= 1:
+    if scheme == reference or low <= 1:
         return None
     return (
         f"Speed: on this CPU it takes {_times(comparison.latency.ratio[scheme])} "
-        f"({low:.2f} to {high:.2f}) the time of {comparison.reference}."
+        f"({low:.2f} to {high:.2f}) the time of {reference}."
     )
 
 
-def _less_would_do(scheme, comparison):
+def _less_would_do(decision, comparison):
     """Name the smallest scheme that asks for no more and is not measurably less accurate."""
-    sizes, times = comparison.sizes, comparison.latency.median_us
-    asked = _EFFORT.index(SCHEMES[scheme].needs)
+    scheme, times = decision.scheme, comparison.latency.median_us
+    bytes_ = {name: comparison.sizes[name].size_bytes for name in comparison.accuracies}
     rivals = [
         name
-        for name in comparison.models
+        for name in bytes_
         if name in SCHEMES
-        and _EFFORT.index(SCHEMES[name].needs) <= asked
-        and sizes[name].size_bytes < sizes[scheme].size_bytes
+        and EFFORT.index(SCHEMES[name].needs) <= EFFORT.index(SCHEMES[scheme].needs)
+        and bytes_[name] < bytes_[scheme]
         and not _held(comparison, name, scheme).better
     ]
     if not rivals:
         return None
-    rival = min(rivals, key=lambda name: sizes[name].size_bytes)
+    rival = min(rivals, key=bytes_.get)
     found = _held(comparison, scheme, rival)
     return (
         f"Less would do: {rival}, which {NEEDED[SCHEMES[rival].needs]}, is "
-        f"{100 * (1 - sizes[rival].size_bytes / sizes[scheme].size_bytes):.1f} % smaller still, "
-        f"{_apart(found)} ({_p(found)}), and takes {_times(times[rival] / times[scheme])} the time."
+        f"{100 * (1 - bytes_[rival] / bytes_[scheme]):.1f} % smaller still, {_apart(found)}, and "
+        f"takes {_times(times[rival] / times[scheme])} the time."
     )
 
 
@@ -265,11 +225,7 @@ def _held(comparison, a, b):
 
 
 def _apart(found):
-    return f"{found.difference_pp:+.2f} points"
-
-
-def _p(found):
-    return f"p = {found.p_value:.2g}"
+    return f"{found.difference_pp:+.2f} points (p = {found.p_value:.2g})"
 
 
 def _times(ratio):

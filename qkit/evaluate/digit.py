@@ -14,18 +14,10 @@ from qkit.tflite.file import inspect
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DigitAnswers(Result):
-    """The probabilities that models give to the classes of one image.
+    """The probabilities that models give to the classes of one image."""
 
-    Attributes
-    ----------
-    probabilities : mapping of str to ndarray of shape (classes,), float64
-        Of each model; they sum to 1.
-    reference : str
-        The model that the others are compared with.
-    """
-
-    probabilities: Mapping
-    reference: str
+    probabilities: Mapping  # by model, ndarrays of shape (classes,), float64, that sum to 1
+    reference: str  # the model that the others are compared with
 
     @property
     def answers(self):
@@ -33,35 +25,16 @@ class DigitAnswers(Result):
         return {name: int(p.argmax()) for name, p in self.probabilities.items()}
 
     @property
-    def margins(self):
-        """How far the first class is ahead of the second, in probability, for each model."""
-        ordered = {name: np.sort(p) for name, p in self.probabilities.items()}
-        return {name: float(p[-1] - p[-2]) for name, p in ordered.items()}
-
-    @property
     def differences(self):
         """Each other model's probabilities minus the reference's; ndarrays by name."""
-        return {
-            name: p - self.probabilities[self.reference]
-            for name, p in self.probabilities.items()
-            if name != self.reference
-        }
+        first = self.probabilities[self.reference]
+        return {k: p - first for k, p in self.probabilities.items() if k != self.reference}
 
     def to_frame(self):
-        """Return a DataFrame with one row per model."""
+        """Return a DataFrame of probabilities with one row per model, one column per class."""
         import pandas as pd
 
-        rows = [
-            {
-                "answer": answer,
-                "probability": self.probabilities[name][answer],
-                "second": int(self.probabilities[name].argsort()[-2]),
-                "margin": self.margins[name],
-                "largest_difference": _largest(self.differences.get(name, [0.0])),
-            }
-            for name, answer in self.answers.items()
-        ]
-        return pd.DataFrame(rows, index=pd.Index(list(self.answers), name="model"))
+        return pd.DataFrame(dict(self.probabilities)).T.rename_axis("model")
 
     def summary(self):
         """Say who answers what, with which margin, and how far the others are off."""
@@ -69,10 +42,10 @@ class DigitAnswers(Result):
         best, second = first.argsort(kind="stable")[::-1][:2]
         text = (
             f"{self._agreement()} {self.reference} gives {best} the probability {first[best]:.4f}, "
-            f"{self.margins[self.reference]:.4f} ahead of {second}."
+            f"{first[best] - first[second]:.4f} ahead of {second}."
         )
         if self.differences:
-            parts = [f"{name} {_largest(d):.2g}" for name, d in self.differences.items()]
+            parts = [f"{name} {np.abs(d).max():.2g}" for name, d in self.differences.items()]
             text += f" Largest difference from it in any class: {', '.join(parts)}."
         return text
 
@@ -81,12 +54,13 @@ class DigitAnswers(Result):
         by_answer = {}
         for name, answer in self.answers.items():
             by_answer.setdefault(answer, []).append(name)
+        if len(by_answer) > 1:
+            said = [f"{answer}: {', '.join(names)}" for answer, names in by_answer.items()]
+            return f"The models disagree ({'; '.join(said)})."
+        (answer,) = by_answer
         if len(self.answers) == 1:
-            return f"{self.reference} answers {self.answers[self.reference]}."
-        if len(by_answer) == 1:
-            return f"All {len(self.answers)} models answer {self.answers[self.reference]}."
-        said = [f"{answer}: {', '.join(names)}" for answer, names in by_answer.items()]
-        return f"The models disagree ({'; '.join(said)})."
+            return f"{self.reference} answers {answer}."
+        return f"All {len(self.answers)} models answer {answer}."
 
 
 def digit_answers(models, image, *, reference="float32"):
@@ -117,39 +91,40 @@ def open_classifiers(models):
         )
     opened = {name: open_interpreter(tflite, batch_size=1) for name, tflite in models.items()}
     shapes = {name: classifier_shapes(interpreter) for name, interpreter in opened.items()}
-    sizes = {name: (int(np.prod(shape)), classes) for name, (shape, classes) in shapes.items()}
-    _require_alike(sizes)
-    first = next(iter(sizes))
+    values = _common_values(shapes)
     already_probable = {name: _ends_in_softmax(tflite) for name, tflite in models.items()}
 
     def ask(image, *, names=None, reference="float32"):
         image = validate.values(image, what="digit_answers: the image")
-        if image.size != sizes[first][0]:
+        if image.size != values:
             raise ValueError(
                 f"digit_answers: the image has the shape {image.shape}, and the models take "
-                f"{shapes[first][0]}. Bring it to that size, as "
+                f"{next(iter(shapes.values()))[0]}. Bring it to that size, as "
                 "qkit.widgets.drawing.like_mnist does."
             )
         found = {}
         for name in models if names is None else names:
             scores = _scores(opened[name], image.reshape(shapes[name][0]))
             found[name] = scores / scores.sum() if already_probable[name] else _softmax(scores)
-        if reference not in found:
-            reference = next(iter(found))
-        return DigitAnswers(MappingProxyType(found), reference)
+        return DigitAnswers(
+            MappingProxyType(found), reference if reference in found else next(iter(found))
+        )
 
     return ask
 
 
-def _require_alike(sizes):
-    first = next(iter(sizes))
+def _common_values(shapes):
+    """Return how many values an image has, which must be so for all, as must their classes."""
+    sizes = {name: (int(np.prod(shape)), classes) for name, (shape, classes) in shapes.items()}
+    first, (values, classes) = next(iter(sizes.items()))
     for name, size in sizes.items():
-        if size != sizes[first]:
+        if size != (values, classes):
             raise ValueError(
                 f"the models must take the same images and know the same classes: {first!r} takes "
-                f"{sizes[first][0]:,} values and knows {sizes[first][1]} classes, {name!r} "
+                f"{values:,} values and knows {classes} classes, {name!r} "
                 f"{size[0]:,} and {size[1]}. Leave one of them out."
             )
+    return values
 
 
 def _scores(interpreter, image):
@@ -173,7 +148,3 @@ def _ends_in_softmax(tflite):
     while op is not None and op.name in ("QUANTIZE", "DEQUANTIZE"):
         op = maker.get(id(op.inputs[0]))
     return op is not None and op.name == "SOFTMAX"
-
-
-def _largest(differences):
-    return float(np.abs(differences).max())

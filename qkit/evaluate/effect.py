@@ -4,36 +4,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qkit.evaluate.accuracy import accuracy
+from qkit.evaluate.accuracy import OneRow, accuracy
 from qkit.evaluate.significance import Paired, paired
 from qkit.result import Result
 from qkit.tflite.edit import opened
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Effect(Result):
-    """A network changed without training, held against itself in float on the same images.
+class Effect(OneRow, Result):
+    """A network changed without training, held against itself in float on the same images."""
 
-    Attributes
-    ----------
-    change : PrunedWeights, ClusteredWeights or Bits
-    paired : Paired
-        The network in float against the changed one.
-    x : ndarray of shape (n, *image)
-        The images that both were measured on.
-    """
+    change: object  # PrunedWeights, ClusteredWeights or Bits
+    paired: Paired  # the network in float against the changed one
+    x: np.ndarray  # the images that both were measured on
 
-    change: object
-    paired: Paired
-    x: np.ndarray
-
-    def to_frame(self):
-        """Return a DataFrame of one row."""
-        frame = self.paired.to_frame()
-        figures = self.change.figures | {"accuracy": self.paired.b.accuracy}
-        for position, (name, value) in enumerate(figures.items()):
-            frame.insert(position, name, value)
-        return frame
+    @property
+    def row(self):
+        """The figures of the table."""
+        return self.change.figures | {"accuracy": self.paired.b.accuracy} | self.paired.row
 
     def summary(self):
         """Say what the change is and what is left, with its interval and the paired test."""

@@ -1,9 +1,7 @@
 """How long one inference takes: `invoke()` alone, interleaved between models, with intervals."""
 
-import gc
-import time
-from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from timeit import timeit
 from types import MappingProxyType
 
 import numpy as np
@@ -18,32 +16,16 @@ _BLOCK_NS = 500_000  # a timed block lasts about half a millisecond: the clock i
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Latency(Result):
-    """Time of one inference of each model, measured side by side.
+    """Time of one inference of each model, measured side by side; mappings are by model."""
 
-    Attributes
-    ----------
-    samples_us : mapping of str to ndarray of shape (instances, rounds)
-        Microseconds an inference of each timed block; the same position is the same round.
-    overhead_us : mapping of str to float
-        Median microseconds that Python takes to hand an image over and fetch the scores.
-    threads : int
-    cpu : str
-    delegates : mapping of str to str
-        What computes: "XNNPACK", or "built-in kernels" where it takes no operator over.
-    median_us, ratio : mapping of str to float
-        Medians over the instances: of the time, and of the ratio to the first model.
-    interval_us, ratio_interval : mapping of str to (float, float)
-        Their 95 % bootstrap intervals, over the instances.
-    """
-
-    samples_us: MappingProxyType
-    overhead_us: MappingProxyType
+    samples_us: MappingProxyType  # of each timed block, (instances, rounds): one place, one round
+    overhead_us: MappingProxyType  # what Python takes to hand an image over and fetch the scores
     threads: int
     cpu: str
-    delegates: MappingProxyType
-    median_us: MappingProxyType
-    interval_us: MappingProxyType
-    ratio: MappingProxyType
+    delegates: MappingProxyType  # "XNNPACK", or "built-in kernels" where it takes no operator over
+    median_us: MappingProxyType  # medians are over the instances
+    interval_us: MappingProxyType  # 95 % bootstrap intervals, over the instances
+    ratio: MappingProxyType  # to the first model
     ratio_interval: MappingProxyType
 
     def to_frame(self):
@@ -78,11 +60,10 @@ class Latency(Result):
 def latency(models, x, *, threads=1, instances=20, rounds=7):
     """Time `invoke()` of several models side by side.
 
-    Each round times a block of inferences of every model, in an order drawn anew, so that a machine
-    that slows down or speeds up does so for all alike. The same file runs at different speeds in
-    different interpreters, for where its memory happens to lie; so all are opened afresh several
-    times, and these instances, not the rounds, are what the intervals are made from. What Python
-    adds is timed apart.
+    Each round times a block of inferences of every model, in an order drawn anew: a machine that
+    slows down does so for all alike. One file runs at different speeds in different interpreters,
+    for where its memory happens to lie; so all are opened afresh several times, and these
+    instances, not the rounds, make the intervals. What Python adds is timed apart.
 
     Parameters
     ----------
@@ -122,11 +103,10 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
     overhead = {name: np.empty((instances, rounds)) for name in models}
     for i in range(instances):
         runners = {name: _Runner(tflite, x, threads) for name, tflite in models.items()}
-        with _no_collection():
-            for j in range(rounds):
-                for name in rng.permutation(list(models)):
-                    samples[name][i, j] = runners[name].time_invoke_ns() / 1e3
-                    overhead[name][i, j] = runners[name].time_overhead_ns() / 1e3
+        for j in range(rounds):
+            for name in rng.permutation(list(models)):
+                samples[name][i, j] = runners[name].time_invoke_ns() / 1e3
+                overhead[name][i, j] = runners[name].time_overhead_ns() / 1e3
     times = {name: np.median(values, axis=1) for name, values in samples.items()}
     first = next(iter(times.values()))
     ratios = {name: values / first for name, values in times.items()}
@@ -148,15 +128,15 @@ def merged(parts, names):
 
     Ratios stay those of the measurement: each has the same model first.
     """
-
-    def of(field):
-        found = {}
-        for part in reversed(parts):
-            found |= getattr(part, field)
-        return MappingProxyType({name: found[name] for name in names})
-
-    mappings = [f.name for f in fields(Latency) if f.type is MappingProxyType]
-    return replace(parts[0], **{field: of(field) for field in mappings})
+    source = {name: next(part for part in parts if name in part.ratio) for name in names}
+    mappings = [field.name for field in fields(Latency) if field.type is MappingProxyType]
+    return replace(
+        parts[0],
+        **{
+            field: MappingProxyType({k: getattr(part, field)[k] for k, part in source.items()})
+            for field in mappings
+        },
+    )
 
 
 class _Runner:
@@ -187,18 +167,15 @@ class _Runner:
         self._interpreter.get_tensor(self._target["index"])
 
     def _warm_up_ns(self):
-        """Run until a block's time has passed, so that caches are filled; return the fastest."""
-        times = [_time_ns(self._interpreter.invoke, 1) for _ in range(2)]
-        while sum(times) < _BLOCK_NS:
+        """Run until a block's time has passed, which fills the caches; return the fastest."""
+        times = []
+        while len(times) < 2 or sum(times) < _BLOCK_NS:
             times.append(_time_ns(self._interpreter.invoke, 1))
         return min(times)
 
 
 def _time_ns(call, repeats):
-    started = time.perf_counter_ns()
-    for _ in range(repeats):
-        call()
-    return (time.perf_counter_ns() - started) / repeats
+    return 1e9 * timeit(call, number=repeats) / repeats  # with Python's garbage collector held off
 
 
 def _medians(samples):
@@ -215,15 +192,3 @@ def _intervals(samples):
         return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
     return MappingProxyType({name: interval(values) for name, values in samples.items()})
-
-
-@contextmanager
-def _no_collection():
-    """Hold Python's garbage collector off while the clock runs."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -6,11 +6,10 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit import validate
-from qkit._tensorflow import quiet, tensorflow
 from qkit.data import drawn
 from qkit.evaluate.accuracy import Accuracy, accuracy_of
-from qkit.interpreter.run import from_grid, open_interpreter, scores
-from qkit.quantize.grid import QParams, fake_quantize
+from qkit.interpreter.run import scores
+from qkit.quantize.grid import QParams, dequantize, fake_quantize
 from qkit.result import Result
 from qkit.tflite.file import inspect
 from qkit.toolchain.aware import quantization_aware
@@ -47,8 +46,8 @@ COMPLAINTS = MappingProxyType(
         "E": "Calibration went through without a word, and now it guesses. Is that int8?",
     }
 )
-# By the words of the diagnosis: what it changes in a recipe, from the wrong value to the right.
-# The last two are sound advice that none of the five was in need of.
+# By the words of the diagnosis: what it changes in a recipe, from the wrong value to the right. The
+# last two are sound advice that none of the five was in need of.
 DIAGNOSES = MappingProxyType(
     {
         "calibrated on pixels that were not divided by 255": (
@@ -74,42 +73,24 @@ DIAGNOSES = MappingProxyType(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Examination(Result):
-    """What can be seen of an int8 file and its answers, without knowing how it was made.
-
-    Attributes
-    ----------
-    accuracy, reference : Accuracy
-        Of the file, and of the float file on the same images.
-    size_bytes : int
-    input_dtype : str
-    float_operators : int
-        Operators that compute in floating point.
-    input_grid, output_grid : (float, float) or None
-        Smallest and largest number that the file's input and its logits can stand for; None where
-        they are in float.
-    input_span, output_span : (float, float)
-        What the test images span, and the float network's logits for them.
-    image, image_on_grid : ndarray of shape (height, width)
-        One test image, and what is left of it on the grid of the file's input.
-    """
+    """What can be seen of an int8 file and its answers, without knowing how it was made."""
 
     accuracy: Accuracy
-    reference: Accuracy
+    reference: Accuracy  # of the float file on the same images
     size_bytes: int
     input_dtype: str
-    float_operators: int
-    input_grid: tuple | None
-    output_grid: tuple | None
-    input_span: tuple
-    output_span: tuple
-    image: np.ndarray
-    image_on_grid: np.ndarray
+    float_operators: int  # that compute in floating point
+    input_grid: tuple | None  # smallest and largest number it can stand for; None in float
+    output_grid: tuple | None  # of the logits
+    input_span: tuple  # of the test images
+    output_span: tuple  # of the float network's logits for them
+    image: np.ndarray  # a test image, (height, width)
+    image_on_grid: np.ndarray  # what is left of it on the grid of the file's input
 
-    def to_frame(self):
-        """Return a DataFrame with one row per symptom."""
-        import pandas as pd
-
-        rows = {
+    @property
+    def symptoms(self):
+        """What can be told of it, in words."""
+        return {
             "accuracy": self.accuracy.summary(),
             "accuracy in float": self.reference.summary(),
             "file, bytes": f"{self.size_bytes:,}",
@@ -121,19 +102,16 @@ class Examination(Result):
             "logits: grid": _said(self.output_grid),
             "logits: in float": _said(self.output_span),
         }
-        return pd.DataFrame({"found": rows}).rename_axis("symptom")
+
+    def to_frame(self):
+        """Return a DataFrame with one row per symptom."""
+        import pandas as pd
+
+        return pd.DataFrame({"found": self.symptoms}).rename_axis("symptom")
 
     def summary(self):
-        """Say the symptoms in a few sentences."""
-        low, high = self.accuracy.interval
-        return (
-            f"{100 * self.accuracy.accuracy:.1f} % right (95 % interval {100 * low:.1f} to "
-            f"{100 * high:.1f}, n = {self.accuracy.n:,}), in float "
-            f"{100 * self.reference.accuracy:.1f} %. {self.size_bytes:,} bytes, input "
-            f"{self.input_dtype}, {self.float_operators or 'no'} operators in float. Input: grid "
-            f"{_said(self.input_grid)}, images {_said(self.input_span)}. Logits: "
-            f"grid {_said(self.output_grid)}, in float {_said(self.output_span)}."
-        )
+        """Say the symptoms in one line."""
+        return f"{'; '.join(f'{name}: {found}' for name, found in self.symptoms.items())}."
 
 
 def repaired(recipe, diagnosis):
@@ -169,9 +147,9 @@ def examine(model, data, recipe, *, images=1000):
     model : tf.keras.Model
         A trained Keras 2 classifier of images on 0 to 1.
     data : Dataset
+        The first `images` of its test images are measured on.
     recipe : Recipe
     images : int
-        Test images to measure on, the first of `data`.
 
     Returns
     -------
@@ -187,10 +165,14 @@ def examine(model, data, recipe, *, images=1000):
     x, y = data.x_test[:images], data.y_test[:images]
     tflite = _made(model, data, recipe)
     in_float = scores(convert(model, "float32"), x)
-    fed = _fed(tflite, x, recipe)
     file = inspect(tflite)
-    on_grid = [t for op in file.operators for t in op.outputs if t.scale.size and not t.constant]
-    first = file.inputs[0] if file.inputs[0].scale.size else next(iter(on_grid), None)
+    made = [tensor for op in file.operators for tensor in op.outputs]
+    on_grid = [t for t in (file.inputs[0], *made) if t.scale.size and not t.constant]
+    first = _qparams(on_grid[0]) if on_grid else None
+    fed = x
+    if recipe.feed == "bytes read as int8" and file.inputs[0].dtype == "int8":
+        pixels = np.rint(255 * x).astype(np.uint8).view(np.int8)  # what lies above 127 wraps around
+        fed = dequantize(pixels, first)
     return Examination(
         accuracy=accuracy_of(scores(tflite, fed).argmax(axis=1), y),
         reference=accuracy_of(in_float.argmax(axis=1), y),
@@ -198,19 +180,19 @@ def examine(model, data, recipe, *, images=1000):
         input_dtype=file.inputs[0].dtype,
         float_operators=len(file.float_operators),
         input_grid=_ends(first),
-        output_grid=_ends(on_grid[-1]) if on_grid else None,
+        output_grid=_ends(_qparams(on_grid[-1])) if on_grid else None,
         input_span=_span(x),
         output_span=_span(in_float),
         image=x[0],
-        image_on_grid=fed[0] if first is None else fake_quantize(fed[0], _qparams(first)),
+        image_on_grid=fake_quantize(fed[0], first) if first else fed[0],
     )
 
 
 def _made(model, data, recipe):
     """Return the file that a recipe makes."""
+    if recipe.calibration == "none":  # no error, no warning: the converter makes this instead
+        return convert(model, "dynamic_range")
     sample = drawn(data.x_train, recipe.sample_size)
-    if recipe.calibration == "none":
-        return _without_calibration(model)
     if recipe.calibration == "divided twice":
         sample = sample / 255
     if recipe.calibration == "pixels from 0 to 255":
@@ -221,34 +203,13 @@ def _made(model, data, recipe):
     return convert(model, "full_integer_int8_io", sample)
 
 
-def _without_calibration(model):
-    """Convert as somebody does who forgets `representative_dataset`: no error, no warning."""
-    tf = tensorflow()
-    with quiet():
-        converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return converter.convert()
-
-
-def _fed(tflite, x, recipe):
-    """Return real values that arrive at the input as the recipe's images do."""
-    detail = open_interpreter(tflite).get_input_details()[0]
-    if recipe.feed == "on the input's grid" or detail["dtype"] != np.int8:
-        return x
-    pixels = np.rint(255 * x).astype(np.uint8).view(np.int8)  # what lies above 127 wraps around
-    return from_grid(pixels, detail)
-
-
 def _qparams(tensor):
     limits = np.iinfo(tensor.dtype)
     return QParams(tensor.scale, tensor.zero_point.astype(np.int32), limits.min, limits.max)
 
 
-def _ends(tensor):
-    if tensor is None or not tensor.scale.size:
-        return None
-    qparams = _qparams(tensor)
-    return float(qparams.low[0]), float(qparams.high[0])
+def _ends(qparams):
+    return qparams and (float(qparams.low[0]), float(qparams.high[0]))
 
 
 def _span(values):

@@ -4,40 +4,32 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit import validate
-from qkit.evaluate.report import NEEDED
+from qkit.evaluate.report import EFFORT
+from qkit.evaluate.tradeoff import QUANTITIES
 from qkit.result import Result
 
 MET, MISSED, OPEN = "met", "missed", "open"
-_DATA = tuple(NEEDED)  # each includes those before
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Shortlist(Result):
-    """Which schemes meet which requirements.
+    """Which schemes meet which requirements."""
 
-    Attributes
-    ----------
-    verdicts : mapping of str to mapping of str to str
-        By scheme and requirement: "met", "missed", or "open", where the interval holds both.
-    latency_us : mapping of str to float
-        By scheme; what the ones that meet all are ranked by.
-    """
-
-    verdicts: MappingProxyType
-    latency_us: MappingProxyType
+    verdicts: MappingProxyType  # by scheme and requirement: "met", "missed" or, unsure, "open"
+    latency_us: MappingProxyType  # by scheme; what the ones that meet all are ranked by
 
     @property
     def chosen(self):
         """Names of the schemes that meet every requirement, the fastest first."""
-        return self._ranked(lambda verdicts: all(v == MET for v in verdicts))
+        return self._ranked({MET})
 
     @property
     def open(self):
         """Names of the schemes that miss none, but are not shown to meet all; the fastest first."""
-        return self._ranked(lambda verdicts: MISSED not in verdicts and OPEN in verdicts)
+        return self._ranked({OPEN}, {MET, OPEN})
 
-    def _ranked(self, fits):
-        names = [name for name, v in self.verdicts.items() if fits(v.values())]
+    def _ranked(self, *allowed):
+        names = [name for name, found in self.verdicts.items() if {*found.values()} in allowed]
         return tuple(sorted(names, key=self.latency_us.get))
 
     def to_frame(self):
@@ -61,8 +53,7 @@ class Shortlist(Result):
 def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, data=None):
     """Hold each scheme of a comparison against requirements.
 
-    A drop in accuracy is judged by its interval: a scheme is not "as good" because a small test
-    could not tell the difference.
+    A drop is judged by its interval: no scheme is "as good" because a small test saw no difference.
 
     Parameters
     ----------
@@ -97,36 +88,31 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     for name, limit in limits.items():
         if limit is not None and not limit >= 0:
             raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
+    asked = {}  # by requirement: what is asked of a comparison and a scheme, and its limit
+    if size_bytes is not None:
+        asked[f"size ≤ {size_bytes:,} bytes"] = QUANTITIES["file size, KiB"].of, size_bytes / 1024
+    if drop_pp is not None:
+        comparison.require_accuracies("shortlist: drop_pp")
+        asked[f"drop ≤ {drop_pp:g} points"] = QUANTITIES["drop against float32, points"].of, drop_pp
+    if latency_us is not None:
+        asked[f"latency ≤ {latency_us:g} µs"] = QUANTITIES["latency, µs"].of, latency_us
     if data is not None:
-        validate.choice(data, _DATA, name="shortlist: data")
+        validate.choice(data, EFFORT, name="shortlist: data")
+        asked[f"data: {data}"] = _needs, EFFORT.index(data)
     verdicts = {
-        name: _verdicts(comparison, name, data=data, **limits) for name in comparison.models
+        name: {k: _verdict(*of(comparison, name), limit) for k, (of, limit) in asked.items()}
+        for name in comparison.models
     }
     return Shortlist(MappingProxyType(verdicts), comparison.latency.median_us)
 
 
-def _verdicts(comparison, name, *, size_bytes, drop_pp, latency_us, data):
-    """Return the verdict on each requirement that was named."""
-    found = {}
-    if size_bytes is not None:
-        bytes_ = comparison.sizes[name].size_bytes
-        found[f"size ≤ {size_bytes:,} bytes"] = _verdict(bytes_, bytes_, size_bytes)
-    if drop_pp is not None:
-        worst, best = (-end for end in comparison.paired[name].interval_pp)
-        if name == comparison.reference:
-            worst = best = 0  # held against itself
-        found[f"drop ≤ {drop_pp:g} points"] = _verdict(best, worst, drop_pp)
-    if latency_us is not None:
-        ends = comparison.latency.interval_us[name]
-        found[f"latency ≤ {latency_us:g} µs"] = _verdict(*ends, latency_us)
-    if data is not None:
-        # a file from elsewhere asks for nothing any more
-        needs = _DATA.index(comparison.needs[name]) if comparison.needs[name] in _DATA else 0
-        found[f"data: {data}"] = _verdict(needs, needs, _DATA.index(data))
-    return MappingProxyType(found)
+def _needs(comparison, name):
+    needs = comparison.needs[name]
+    effort = EFFORT.index(needs) if needs in EFFORT else 0  # a file from elsewhere asks for nothing
+    return effort, effort, effort
 
 
-def _verdict(low, high, limit):
+def _verdict(_, low, high, limit):
     """Return whether what lies between low and high is surely, surely not, or maybe in limits."""
     if high <= limit:
         return MET

@@ -1,6 +1,7 @@
 """A comparison for reading: sentences, a table of text, Markdown, and a page of HTML."""
 
 import html
+from functools import partial
 
 from qkit.evaluate.accuracy import Score
 from qkit.evaluate.candidates import CONTROLS
@@ -13,6 +14,7 @@ NEEDED = {
     "unlabelled sample": "needs an unlabelled sample",
     "labelled training data": "needs labelled training data",
 }
+EFFORT = tuple(NEEDED)  # from little to much, each with what is before it
 _WITH_INTERVAL = "(95 %)"
 _NEEDS = "needs beside the model"
 # What the narrow page of a README leaves out; the frame and HTML have it.
@@ -33,13 +35,13 @@ def display_table(comparison):
         if name not in comparison.models:
             rows[name] = {_NEEDS: row["status"]}
             continue
-        low, high = row["latency_low_us"], row["latency_high_us"]
+        ends = row["latency_low_us"], row["latency_high_us"]
         rows[name] = {
             **_judged(comparison, name),
             "file, bytes": f"{row['size_bytes']:,.0f}",
             "times smaller": f"{row['size_ratio']:.2f}",
             "deflated, bytes": f"{row['deflated_bytes']:,.0f}",
-            f"invoke, µs {_WITH_INTERVAL}": f"{row['latency_us']:.1f} ({low:.1f} to {high:.1f})",
+            f"invoke, µs {_WITH_INTERVAL}": _between("{:.1f}".format, row["latency_us"], *ends),
             f"time, × {comparison.reference}": f"{row['latency_ratio']:.2f}",
             "float ops": f"{row['float_operators']:.0f}",
             _NEEDS: row["needs"],
@@ -54,19 +56,16 @@ def _judged(comparison, name):
     found, against = comparison.accuracies[name], comparison.paired[name]
     to = f"against {comparison.reference}"
     if isinstance(found, Score):
-        said, change = found.metric.said, (against.difference, *against.interval)
+        said, change = found.metric.said, partial(found.metric.said, signed=True)
         cells = {
-            f"{found.metric.name} {_WITH_INTERVAL}": "{} ({} to {})".format(
-                *map(said, (found.value, *found.interval))
-            ),
-            f"{to} {_WITH_INTERVAL}": "{} ({} to {})".format(
-                *(said(value, signed=True) for value in change)
-            ),
+            f"{found.metric.name} {_WITH_INTERVAL}": _between(said, found.value, *found.interval),
+            f"{to} {_WITH_INTERVAL}": _between(change, against.difference, *against.interval),
         }
     else:
+        difference = _between("{:+.2f}".format, against.difference_pp, *against.interval_pp)
         cells = {
-            f"accuracy, % {_WITH_INTERVAL}": _percent(found),
-            f"{to}, points {_WITH_INTERVAL}": _difference(against),
+            f"accuracy, % {_WITH_INTERVAL}": _between("{:.2f}".format, *found.percent),
+            f"{to}, points {_WITH_INTERVAL}": difference,
             "p": _p_value(against.p_value),
         }
     if name == comparison.reference:  # against itself
@@ -109,14 +108,14 @@ def summary(comparison):
 
 def _savings(comparison):
     """Say size and time of each file, where there are no labels to judge them by."""
-    sizes, times = comparison.sizes, comparison.latency
-    first, *others = comparison.models
-    parts = [f"{first} {sizes[first].size_kib:,.1f} KiB, {times.median_us[first]:,.1f} µs"]
+    times, (first, *others) = comparison.latency, comparison.models
+    kib = comparison.sizes[first].size_kib
+    parts = [f"{first} {kib:,.1f} KiB, {times.median_us[first]:,.1f} µs"]
     for name in others:
-        low, high = times.ratio_interval[name]
+        ratio = _between("{:.2f}".format, times.ratio[name], *times.ratio_interval[name])
         parts.append(
-            f"{name} {sizes[first].size_bytes / sizes[name].size_bytes:.2f} times smaller, "
-            f"{times.ratio[name]:.2f} times the time ({low:.2f} to {high:.2f})"
+            f"{name} {comparison.size_ratio(name):.2f} times smaller, "
+            f"{ratio.replace(' (', ' times the time (')}"
         )
     return f"{'; '.join(parts)}."
 
@@ -135,18 +134,22 @@ def _qualities(comparison):
     if worse:
         text += f" ({', '.join(worse)} do)"
     if kept:
-        sizes, times = comparison.sizes, comparison.latency
-        small = min(kept, key=lambda name: sizes[name].size_bytes)
-        packed = min(kept, key=lambda name: sizes[name].deflated_bytes)
-        fast = min(kept, key=lambda name: times.median_us[name])
-        smaller = sizes[reference].size_bytes / sizes[small].size_bytes
-        deflated = sizes[reference].deflated_bytes / sizes[packed].deflated_bytes
-        text += (
-            f"; of these {small} is the smallest file ({smaller:.2f} times smaller), {packed} the "
-            f"smallest deflated ({deflated:.2f} times) and {fast} the fastest "
-            f"({times.ratio[fast]:.2f} times the time)"
-        )
+        text += f"; of these {_best(comparison, kept)}"
     return f"{text}.{_on_training(accuracies)}"
+
+
+def _best(comparison, names):
+    """Say which is the smallest, also deflated, and which the fastest."""
+    sizes, ratios = comparison.sizes, comparison.latency.ratio
+    small = min(names, key=lambda name: sizes[name].size_bytes)
+    packed = min(names, key=lambda name: sizes[name].deflated_bytes)
+    fast = min(names, key=comparison.latency.median_us.get)
+    deflated = sizes[comparison.reference].deflated_bytes / sizes[packed].deflated_bytes
+    return (
+        f"{small} is the smallest file ({comparison.size_ratio(small):.2f} times smaller), "
+        f"{packed} the smallest deflated ({deflated:.2f} times) and {fast} the fastest "
+        f"({ratios[fast]:.2f} times the time)"
+    )
 
 
 def _on_training(accuracies):
@@ -191,12 +194,12 @@ def html_page(comparison):
 
 def sentence(comparison, name):
     """Say what was measured of one scheme."""
-    sizes, times = comparison.sizes, comparison.latency
-    smaller = sizes[comparison.reference].size_bytes / sizes[name].size_bytes
+    size, times = comparison.sizes[name], comparison.latency
     count = comparison.float_operators[name]
     return (
-        f"{name}: {_quality(comparison, name)}, {sizes[name].size_kib:.1f} KiB ({smaller:.2f} "
-        f"times smaller; deflated {sizes[name].deflated_bytes / 1024:.1f}), "
+        f"{name}: {_quality(comparison, name)}, {size.size_kib:.1f} KiB "
+        f"({comparison.size_ratio(name):.2f} times smaller; deflated "
+        f"{size.deflated_bytes / 1024:.1f}), "
         f"{times.median_us[name]:.1f} µs an inference ({times.ratio[name]:.2f} times the time), "
         f"{count or 'no'} float operator{'s'[: count != 1]}; "
         f"{NEEDED.get(comparison.needs[name], 'made elsewhere')}."
@@ -209,7 +212,7 @@ def _quality(comparison, name):
     found, against = comparison.accuracies[name], comparison.paired[name]
     if isinstance(found, Score):
         return f"{found}, {against} against {comparison.reference}"
-    right = _percent(found).replace(" (", " % right (95 % interval ")
+    right = _between("{:.2f}".format, *found.percent).replace(" (", " % right (95 % interval ")
     if name == comparison.reference:
         return right
     p_value = _p_value(against.p_value)
@@ -225,14 +228,9 @@ def _two_lines(text):
     return f"{value}<br><small style='white-space:nowrap'>({interval}</small>" if bracket else value
 
 
-def _percent(found):
-    low, high = found.interval
-    return f"{found.accuracy:.2%} ({low:.2%} to {high:.2%})".replace("%", "")
-
-
-def _difference(found):
-    low, high = found.interval_pp
-    return f"{found.difference_pp:+.2f} ({low:+.2f} to {high:+.2f})"
+def _between(text, value, low, high):
+    """Return a value and its interval, each number as the function `text` has it."""
+    return f"{text(value)} ({text(low)} to {text(high)})"
 
 
 def _p_value(p):
@@ -243,5 +241,5 @@ def _delegates(delegates):
     kinds = sorted(set(delegates.values()), reverse=True)
     if len(kinds) == 1:
         return f"{kinds[0]} throughout"
-    users = {kind: [name for name, d in delegates.items() if d == kind] for kind in kinds}
+    users = {kind: [name for name in delegates if delegates[name] == kind] for kind in kinds}
     return "; ".join(f"{kind} for {', '.join(names)}" for kind, names in users.items())

@@ -4,36 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qkit.evaluate.accuracy import Accuracy, Score
+from qkit.evaluate.accuracy import Accuracy, OneRow, Score, percentile_interval
 from qkit.result import Result
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Paired(Result):
-    """Two models on the same images: the difference in accuracy, b minus a.
-
-    Attributes
-    ----------
-    a, b : Accuracy
-    difference_pp : float
-        Accuracy of b minus accuracy of a, in percentage points.
-    interval_pp : (float, float)
-        Its 95 % interval.
-    p_value : float
-        Of McNemar's exact test: how often a difference as large arises where none is.
-    lost : ndarray of int64
-        Indices of the images that a has right and b has wrong.
-    gained : ndarray of int64
-        Indices of the images that a has wrong and b has right.
-    """
+class Paired(OneRow, Result):
+    """Two models on the same images: the difference in accuracy, b minus a."""
 
     a: Accuracy
     b: Accuracy
-    difference_pp: float
-    interval_pp: tuple
-    p_value: float
-    lost: np.ndarray
-    gained: np.ndarray
+    difference_pp: float  # in percentage points
+    interval_pp: tuple  # its 95 % interval
+    p_value: float  # McNemar's exact test: how often as large a difference arises where none is
+    lost: np.ndarray  # indices of the images that a has right and b has wrong
+    gained: np.ndarray  # and of those that a has wrong and b has right
 
     @property
     def disagreements(self):
@@ -55,12 +40,11 @@ class Paired(Result):
         """Whether b is measurably less accurate than a."""
         return self.p_value < 0.05 and self.difference_pp < 0
 
-    def to_frame(self):
-        """Return a DataFrame of one row."""
-        import pandas as pd
-
+    @property
+    def row(self):
+        """The figures of the table."""
         low, high = self.interval_pp
-        row = {
+        return {
             "difference_pp": self.difference_pp,
             "difference_low_pp": low,
             "difference_high_pp": high,
@@ -68,7 +52,6 @@ class Paired(Result):
             "lost": len(self.lost),
             "gained": len(self.gained),
         }
-        return pd.DataFrame([row])
 
     def summary(self):
         """Say in one line how large the difference is, and whether it is more than noise."""
@@ -85,28 +68,13 @@ class Paired(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PairedScores(Result):
-    """Two models by one metric on the same items: the difference in score, b minus a.
-
-    Attributes
-    ----------
-    a, b : Score
-    difference : float
-        Score of b minus score of a, in the metric's unit.
-    interval : (float, float)
-        Its 95 % bootstrap interval: both are scored on the same items drawn.
-    """
+class PairedScores(OneRow, Result):
+    """Two models by one metric on the same items: the difference in score, b minus a."""
 
     a: Score
     b: Score
-    difference: float
-    interval: tuple
-
-    @property
-    def better(self):
-        """Whether b is measurably better than a."""
-        low, high = self.interval
-        return low > 0 if self.a.metric.higher_is_better else high < 0
+    difference: float  # in the metric's unit
+    interval: tuple  # its 95 % bootstrap interval: both are scored on the same items drawn
 
     @property
     def worse(self):
@@ -114,13 +82,11 @@ class PairedScores(Result):
         low, high = self.interval
         return high < 0 if self.a.metric.higher_is_better else low > 0
 
-    def to_frame(self):
-        """Return a DataFrame of one row."""
-        import pandas as pd
-
+    @property
+    def row(self):
+        """The figures of the table."""
         low, high = self.interval
-        row = {"difference": self.difference, "difference_low": low, "difference_high": high}
-        return pd.DataFrame([row])
+        return {"difference": self.difference, "difference_low": low, "difference_high": high}
 
     def summary(self):
         """Say in one line how large the difference is."""
@@ -133,10 +99,9 @@ class PairedScores(Result):
 def paired(a, b):
     """Compare two models on the same images.
 
-    Two models of 98 % agree on nearly all images, so their two intervals overlap even where one is
-    surely better. What counts is the images on which only one of them is right. Of two scores, the
-    interval is that of the difference on the same bootstrap samples: what is hard for both of them
-    does not widen it.
+    What counts is the images on which only one of them is right: two models of 98 % agree on nearly
+    all, and their own intervals overlap even where one is surely better. Of two scores, the
+    interval is that of the difference on the same bootstrap samples.
 
     Parameters
     ----------
@@ -147,26 +112,18 @@ def paired(a, b):
     -------
     Paired or PairedScores
 
-    Notes
-    -----
-    The interval of two accuracies is that of Bonett and Price, an adjusted Wald interval; the
-    p-value is exact. Close to 0.05 they may disagree on whether 0 is excluded.
-
     References
     ----------
-    Q. McNemar, Psychometrika 12 (1947). D. G. Bonett and R. M. Price, "Adjusted Wald confidence
-    interval for a difference of binomial proportions based on paired data", J. Educ. Behav. Stat.
-    37 (2012).
+    Q. McNemar, Psychometrika 12 (1947): the exact p-value. D. G. Bonett and R. M. Price, J. Educ.
+    Behav. Stat. 37 (2012): the adjusted Wald interval, which may disagree with it close to 0.05.
 
     Examples
     --------
     >>> from qkit.evaluate.accuracy import accuracy_of
     >>> y = np.zeros(8, int)
-    >>> a, b = accuracy_of(y, y), accuracy_of(np.array([1, 1, 0, 0, 0, 0, 0, 0]), y)
-    >>> paired(a, b).difference_pp
-    -25.0
-    >>> paired(a, b).p_value
-    0.5
+    >>> found = paired(accuracy_of(y, y), accuracy_of(np.array([1, 1, 0, 0, 0, 0, 0, 0]), y))
+    >>> found.difference_pp, found.p_value
+    (-25.0, 0.5)
     """
     if isinstance(a, Score):
         return _paired_scores(a, b)
@@ -199,5 +156,4 @@ def _paired_scores(a, b):
             f"paired: {a.metric.name} of {a.n:,} items and {b.metric.name} of {b.n:,} cannot be "
             "paired: score both files with one metric on the same items."
         )
-    low, high = np.percentile(b.draws - a.draws, [2.5, 97.5])
-    return PairedScores(a, b, b.value - a.value, (float(low), float(high)))
+    return PairedScores(a, b, b.value - a.value, percentile_interval(b.draws - a.draws))

@@ -2,7 +2,9 @@
 
 import contextlib
 import zlib
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -20,42 +22,32 @@ _ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int16": 2, "int32": 4
 class Size(Result):
     """The ledger of a .tflite file; `constants_bytes` and `metadata_bytes` add up to `size_bytes`.
 
-    Attributes
-    ----------
-    size_bytes : int
-        Of the file.
-    deflated_bytes : int
-        Of the file after zlib at level 9: what it costs in a download or an app package.
-    constants_bytes : mapping of str to int
-        Stored values by dtype: weights, and int32 or int64 for biases and shapes.
-    metadata_bytes : int
-        All the rest: graph, names, scales, padding.
-    zstd_bytes : int or None
-        Of the file after zstd at level 19; None without Python 3.14 or the package zstandard.
-    coded_constants_bytes : mapping of str to float, or None
-        What an ideal entropy coder makes of the stored values, its tables included, by dtype.
-    deflated_metadata_bytes : int or None
-        Of the metadata alone after zlib at level 9.
+    What takes long for large files is computed when it is asked for.
     """
 
     size_bytes: int
-    deflated_bytes: int
-    constants_bytes: MappingProxyType
-    metadata_bytes: int
-    zstd_bytes: int | None = None
-    coded_constants_bytes: MappingProxyType | None = None
-    deflated_metadata_bytes: int | None = None
+    deflated_bytes: int  # of the file after zlib at level 9: its cost in a download or app package
+    constants_bytes: MappingProxyType  # by dtype: weights, and int32 or int64 for biases and shapes
+    metadata_bytes: int  # all the rest: graph, names, scales, padding
+    tflite: bytes | None = None  # the file itself, for what is computed later
 
-    @property
+    @cached_property
+    def zstd_bytes(self):
+        """Of the file after zstd at level 19; None without Python 3.14 or the package zstandard."""
+        return None if self.tflite is None else _zstd(self.tflite)
+
+    @cached_property
     def entropy_coded_bytes(self):
-        """Of the file if its constants were entropy-coded and its metadata deflated; or None.
+        """Of the file if its constants were entropy-coded, tables included, and the rest deflated.
 
         The floor for codes that take one value after the other, not for those that see patterns:
         where whole rows or blocks of weights are zero or alike, deflate goes below it.
         """
-        if self.coded_constants_bytes is None:
+        if self.tflite is None:
             return None
-        return round(sum(self.coded_constants_bytes.values()) + self.deflated_metadata_bytes)
+        stored = _constants(self.tflite)
+        coded = sum(entropy_coded_bytes(_symbols(tensor)) for tensor in stored)
+        return round(coded + _deflated(_without(self.tflite, stored)))
 
     @property
     def size_kib(self):
@@ -66,12 +58,15 @@ class Size(Result):
         """Return a DataFrame with one row per item of the ledger: bytes, and share of the file."""
         import pandas as pd
 
-        items = {f"constants, {k}": v for k, v in self.constants_bytes.items()}
-        items |= {"metadata": self.metadata_bytes, "file": self.size_bytes}
-        items |= {"file, deflated": self.deflated_bytes, "file, zstd": self.zstd_bytes}
-        items |= {"file, entropy floor": self.entropy_coded_bytes}
-        items = {name: n for name, n in items.items() if n is not None}
-        frame = pd.DataFrame({"size_bytes": items})
+        items = {
+            **{f"constants, {dtype}": n for dtype, n in self.constants_bytes.items()},
+            "metadata": self.metadata_bytes,
+            "file": self.size_bytes,
+            "file, deflated": self.deflated_bytes,
+            "file, zstd": self.zstd_bytes,
+            "file, entropy floor": self.entropy_coded_bytes,
+        }
+        frame = pd.DataFrame({"size_bytes": {k: n for k, n in items.items() if n is not None}})
         frame["share"] = frame["size_bytes"] / self.size_bytes
         return frame.rename_axis("item")
 
@@ -82,9 +77,8 @@ class Size(Result):
             f"{self.size_bytes:,} bytes ({', '.join(parts)}, {self.metadata_bytes:,} metadata), "
             f"{self.deflated_bytes:,} deflated"
         )
-        if self.entropy_coded_bytes is not None:
-            text += f", {self.entropy_coded_bytes:,} entropy floor"
-        return text
+        floor = self.entropy_coded_bytes
+        return text if floor is None else f"{text}, {floor:,} entropy floor"
 
 
 def size(tflite):
@@ -107,26 +101,25 @@ def size(tflite):
     """
     open_interpreter(tflite)  # refuses damaged files before their tables are followed
     tflite = bytes(tflite)
-    stored = {}
-    for tensor in inspect(tflite).tensors:
-        if tensor.constant:
-            # tensors may share a buffer; its bytes count once, under the dtype that reads it first
-            stored.setdefault(tensor.buffer, tensor)
-    constants, coded = {}, {}
-    for tensor in sorted(stored.values(), key=lambda t: t.dtype):
-        dtype = tensor.dtype
-        constants[dtype] = constants.get(dtype, 0) + tensor.size_bytes
-        coded[dtype] = coded.get(dtype, 0) + entropy_coded_bytes(_symbols(tensor))
-    constants = dict(sorted(constants.items(), key=lambda item: -item[1]))
+    found = Counter()
+    for tensor in _constants(tflite):
+        found[tensor.dtype] += tensor.size_bytes
     return Size(
         size_bytes=len(tflite),
         deflated_bytes=_deflated(tflite),
-        constants_bytes=MappingProxyType(constants),
-        metadata_bytes=len(tflite) - sum(constants.values()),
-        zstd_bytes=_zstd(tflite),
-        coded_constants_bytes=MappingProxyType({dtype: coded[dtype] for dtype in constants}),
-        deflated_metadata_bytes=_deflated(_without(tflite, stored.values())),
+        constants_bytes=MappingProxyType(dict(found.most_common())),
+        metadata_bytes=len(tflite) - found.total(),
+        tflite=tflite,
     )
+
+
+def _constants(tflite):
+    """Return the stored tensors, each buffer once: its bytes count under what reads it first."""
+    stored = {}
+    for tensor in inspect(tflite).tensors:
+        if tensor.constant:
+            stored.setdefault(tensor.buffer, tensor)
+    return sorted(stored.values(), key=lambda tensor: tensor.dtype)
 
 
 def _symbols(tensor):

@@ -1,5 +1,6 @@
 """Two quantities of each scheme, and the schemes that no other beats in both."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,9 +15,10 @@ _DIRECTIONS = ("smaller", "larger")
 class Quantity:
     """Something that schemes are compared by."""
 
-    name: str  # with its unit behind a comma
+    name: str  # with its unit behind a comma; "%" and "points" for shares and their differences
     better: str  # "smaller" or "larger"
     of: Callable  # from a comparison and a scheme's name to the value and its interval's ends
+    of_accuracy: bool = False
 
     @property
     def short(self):
@@ -25,29 +27,32 @@ class Quantity:
 
     @property
     def unit(self):
-        """The unit; "%" and "points" for shares and their differences."""
+        """The unit alone."""
         return self.name.rpartition(", ")[2]
+
+    def said(self, value, low, high):
+        """Return a value with its unit, and with its interval where it has one."""
+        digits = ".2f" if self.of_accuracy else ".3g"
+        interval = f" ({low:{digits}} to {high:{digits}})" if low != high else ""
+        return f"{value:{digits}}{interval} {self.unit}"
 
 
 def _accuracy(comparison, name):
-    found = comparison.accuracies[name]
-    return tuple(100 * share for share in (found.accuracy, *found.interval))
+    return comparison.accuracies[name].percent
 
 
 def _drop(comparison, name):
     if name == comparison.reference:
         return 0.0, 0.0, 0.0
+    if name not in comparison.paired:  # not measured
+        return math.nan, -math.inf, math.inf
     found = comparison.paired[name]
     low, high = found.interval_pp
     return 0.0 - found.difference_pp, -high, -low  # no minus before a zero
 
 
-def _size(comparison, name):
-    return (comparison.sizes[name].size_bytes / 1024,) * 3
-
-
-def _deflated(comparison, name):
-    return (comparison.sizes[name].deflated_bytes / 1024,) * 3
+def _kib(field):
+    return lambda comparison, name: (getattr(comparison.sizes[name], field) / 1024,) * 3
 
 
 def _latency(comparison, name):
@@ -58,10 +63,15 @@ QUANTITIES = MappingProxyType(
     {
         quantity.name: quantity
         for quantity in (
-            Quantity("accuracy, %", "larger", _accuracy),
-            Quantity("drop against float32, points", "smaller", _drop),
-            Quantity("file size, KiB", "smaller", _size),
-            Quantity("deflated size, KiB", "smaller", _deflated),
+            Quantity(
+                "accuracy, %",
+                "larger",
+                _accuracy,
+                of_accuracy=True,
+            ),
+            Quantity("drop against float32, points", "smaller", _drop, of_accuracy=True),
+            Quantity("file size, KiB", "smaller", _kib("size_bytes")),
+            Quantity("deflated size, KiB", "smaller", _kib("deflated_bytes")),
             Quantity("latency, µs", "smaller", _latency),
         )
     }
@@ -70,55 +80,34 @@ QUANTITIES = MappingProxyType(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tradeoff(Result):
-    """Schemes by two quantities, and their Pareto front.
-
-    Attributes
-    ----------
-    x, y : Quantity
-    points : mapping of str to ((float, float, float), (float, float, float))
-        By scheme, x and y: the value, and the ends of its 95 % interval.
-    front : tuple of str
-        The schemes that no other one beats, from the best x on.
-    schemes : tuple of str
-        All that were measured, in the comparison's order, those left out too.
-    """
+    """Schemes by two quantities, and their Pareto front."""
 
     x: Quantity
     y: Quantity
-    points: MappingProxyType
-    front: tuple
-    schemes: tuple
+    points: MappingProxyType  # by scheme x and y, each the value and the ends of its 95 % interval
+    front: tuple  # the schemes that no other one beats, from the best x on
+    schemes: tuple  # all that were measured, in the comparison's order, those left out too
 
     def beaten_by(self, name):
         """Names of the schemes that are as good as `name` in both quantities, better in one."""
-        better = self.x.better, self.y.better
-        costs = {k: _costs((x[0], y[0]), better) for k, (x, y) in self.points.items()}
+        costs = _costs(_values(self.points), (self.x.better, self.y.better))
         return tuple(other for other in costs if _dominates(costs[other], costs[name]))
 
     def to_frame(self):
         """Return a DataFrame with one row per scheme; the units stand in the column names."""
         import pandas as pd
 
-        rows = {}
-        for name, point in self.points.items():
-            rows[name] = {"on_front": name in self.front}
-            for quantity, (value, low, high) in zip((self.x, self.y), point, strict=True):
-                rows[name] |= {
-                    quantity.name: value,
-                    f"{quantity.name}, low": low,
-                    f"{quantity.name}, high": high,
-                }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scheme")
+        ends = [f"{axis.name}{end}" for axis in (self.x, self.y) for end in ("", ", low", ", high")]
+        rows = {name: (name in self.front, *x, *y) for name, (x, y) in self.points.items()}
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["on_front", *ends])
+        return frame.rename_axis("scheme")
 
     def summary(self):
         """Say which schemes are on the front, with their values and intervals."""
         members = []
         for name in self.front:
-            x, y = (
-                _said(quantity, values)
-                for quantity, values in zip((self.x, self.y), self.points[name], strict=True)
-            )
-            members.append(f"{name} ({x}; {y})")
+            x, y = self.points[name]
+            members.append(f"{name} ({self.x.said(*x)}; {self.y.said(*y)})")
         return (
             f"no other of {len(self.points)} schemes beats these in {self.x.short} and "
             f"{self.y.short} at once: {', '.join(members)}"
@@ -152,19 +141,16 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
     x = QUANTITIES[validate.choice(x, QUANTITIES, name="tradeoff: x")]
     y = QUANTITIES[validate.choice(y, QUANTITIES, name="tradeoff: y")]
     measured = tuple(comparison.models)
-    if {x.of, y.of} & {_accuracy, _drop}:
+    if x.of_accuracy or y.of_accuracy:
+        comparison.require_accuracies("tradeoff: x or y")
         measured = tuple(name for name in measured if name in comparison.accuracies)
     chosen = measured if schemes is None else tuple(schemes)
     for name in chosen:
         validate.choice(name, measured, name="tradeoff: a scheme")
     if not chosen:
-        raise ValueError(
-            "tradeoff: no scheme is left: schemes is empty, or the comparison has no accuracies."
-        )
+        raise ValueError("tradeoff: no scheme is left: schemes is empty.")
     points = {name: (x.of(comparison, name), y.of(comparison, name)) for name in chosen}
-    front = pareto_front(
-        {name: (point[0][0], point[1][0]) for name, point in points.items()}, (x.better, y.better)
-    )
+    front = pareto_front(_values(points), (x.better, y.better))
     return Tradeoff(x, y, MappingProxyType(points), tuple(front), measured)
 
 
@@ -176,26 +162,21 @@ def pareto_front(points, better=("smaller", "larger")):
     """
     for direction in better:
         validate.choice(direction, _DIRECTIONS, name="pareto_front: better")
-    costs = {name: _costs(values, better) for name, values in points.items()}
-    front = [
-        name
-        for name in costs
-        if not any(_dominates(other, costs[name]) for other in costs.values())
-    ]
+    costs = _costs(points, better)
+    front = [k for k, v in costs.items() if not any(_dominates(u, v) for u in costs.values())]
     return sorted(front, key=costs.get)
 
 
-def _costs(values, better):
+def _values(points):
+    """Return the points without the ends of their intervals."""
+    return {name: (x[0], y[0]) for name, (x, y) in points.items()}
+
+
+def _costs(points, better):
     """Turn what is better large round, so that less is better throughout."""
-    return tuple(v if way == "smaller" else -v for v, way in zip(values, better, strict=True))
+    signs = [1 if direction == "smaller" else -1 for direction in better]
+    return {name: (signs[0] * x, signs[1] * y) for name, (x, y) in points.items()}
 
 
 def _dominates(costs, than):
     return costs != than and costs[0] <= than[0] and costs[1] <= than[1]
-
-
-def _said(quantity, values):
-    value, low, high = values
-    digits = ".2f" if quantity.unit in ("%", "points") else ".3g"
-    interval = f" ({low:{digits}} to {high:{digits}})" if low != high else ""
-    return f"{value:{digits}}{interval} {quantity.unit}"

@@ -3,7 +3,7 @@
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.markers import CARETDOWN, CARETRIGHT
 
-from qkit.evaluate.decision_tree import TREE, size_cut
+from qkit.evaluate.decision_tree import TREE
 from qkit.evaluate.report import NEEDED
 from qkit.plots.style import FLOAT, picture
 from qkit.toolchain.schemes import SCHEMES
@@ -87,7 +87,7 @@ def _measured(comparison, scheme):
         return f"{100 * comparison.accuracies[scheme].accuracy:.2f} % right"
     found, ratio = comparison.paired[scheme], comparison.latency.ratio[scheme]
     return (
-        f"{size_cut(comparison, scheme):.1f} % smaller, {ratio:.2f} × the time,\n"
+        f"{comparison.size_cut(scheme):.1f} % smaller, {ratio:.2f} × the time,\n"
         f"{found.difference_pp:+.2f} points (p = {found.p_value:.2g})"
     )
 

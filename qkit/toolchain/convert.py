@@ -54,10 +54,12 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
             "keep the weights in float."
         )
     if scheme.calibrated:
-        calibration = _checked_calibration(calibration, scheme)
+        calibration = checked_calibration(calibration, scheme)
     if left_in_float:
-        _require_operations(left_in_float, scheme, model)
-    source = _opened(model, scheme, calibration)
+        _require_full_integer(left_in_float, scheme)
+    source = checked_source(model, scheme, calibration)
+    if left_in_float:
+        _require_known(left_in_float, convert(model, "float32"))
     from_folder = isinstance(source, Path)
     with quiet(), contextlib.nullcontext() if from_folder else room_for_biases(source.model):
         converter = _converter(source, scheme, calibration)
@@ -116,7 +118,8 @@ def _quantized_but(converter, names):
     return debugger.get_nondebug_quantized_model()
 
 
-def _checked_calibration(calibration, scheme):
+def checked_calibration(calibration, scheme):
+    """Return the images that a scheme chooses ranges from, or say why they will not do."""
     what = f"convert: calibration for {scheme.name!r}"
     if calibration is None:
         raise ValueError(
@@ -134,7 +137,7 @@ def _checked_calibration(calibration, scheme):
     return calibration
 
 
-def _opened(model, scheme, calibration):
+def checked_source(model, scheme, calibration):
     """Return a Network, or the folder of a SavedModel; refuse what does not go with the scheme."""
     if isinstance(model, (str, Path)):
         path = Path(model)

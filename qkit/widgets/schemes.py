@@ -7,7 +7,6 @@ import ipywidgets as ipw
 import numpy as np
 
 from qkit.cache import write_atomically
-from qkit.evaluate.accuracy import Accuracy
 from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.report import sentence
 from qkit.evaluate.significance import paired
@@ -83,11 +82,7 @@ def require_accuracies(comparison, *, what):
             f"{what}: expected a Comparison, got {type(comparison).__name__}. Pass what "
             "qk.compare(model, data) returns."
         )
-    if not isinstance(comparison.accuracies.get(comparison.reference), Accuracy):
-        raise ValueError(
-            f"{what}: the comparison has no accuracy of {comparison.reference}, which others are "
-            "held against. Accuracies come from labelled images: qk.compare(model, data)."
-        )
+    comparison.require_accuracies(what)
 
 
 def _require_images(comparison, x):

@@ -117,11 +117,14 @@ def test_samples_are_what_their_names_say(digits):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"images": "blank"}, "unknown images 'blank'; there are random"),
-        ({"observer": "max"}, "unknown observer 'max'; there are min–max"),
-        ({"sample_size": 0}, "size must be from 1 to 1,297"),
+        ({"images": "blank"}, "images must be one of 'random'"),
+        ({"observer": "max"}, "observer must be one of 'min–max'"),
+        ({"sample_size": 2000}, "size must be from 1 to 1,297"),
         ({"images": "one class", "one_class": 2, "sample_size": 900}, "images of class 2, got 900"),
-        ({"images": "noise", "sample_size": 0}, "size must be 1 or more, got 0"),
+        (
+            {"images": "noise", "sample_size": 0},
+            "a whole number of 1 or more, got 0",
+        ),
     ],
 )
 def test_what_is_not_there_is_refused(asked, said, effect):

@@ -181,6 +181,58 @@ def test_what_cannot_be_measured_is_refused_before_work(toy_model, toy_data, col
         qk.compare(model, schemes="qat", calibration=x)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (lambda tf: 3, TypeError, "got int"),
+        (small, ValueError, "'qat' wants a model trained through the grid"),
+        (
+            lambda tf: qk.quantization_aware(small(tf)),
+            ValueError,
+            r"trained\['qat'\] is of another model: its images must have the shape \(n, 8, 8, 3\)",
+        ),
+    ],
+)
+def test_trained_models_that_do_not_fit_are_mistakes_and_no_rows(
+    wrong, error, message, tf, toy_model, toy_data, monkeypatch
+):
+    monkeypatch.setattr(candidates, "convert", lambda *a: pytest.fail("work has begun"))
+    with pytest.raises(error, match=message):
+        qk.compare(toy_model(), toy_data, ["qat"], trained={"qat": wrong(tf)})
+
+
+def test_constant_calibration_is_a_mistake_and_no_row(toy_model, toy_data, monkeypatch):
+    monkeypatch.setattr(candidates, "convert", lambda *a: pytest.fail("work has begun"))
+    same = np.full_like(toy_data.x_train, 0.5)
+    with pytest.raises(ValueError, match="calibration for 'full_integer' is constant"):
+        qk.compare(toy_model(), toy_data, ["full_integer"], calibration=same)
+
+
+def test_what_needs_accuracies_says_so(toy_model, toy_data, measured):
+    metric = qk.Metric("mean error", "dB", False, lambda outputs, y: np.ones((len(y), 2)), ratio)
+    scored = qk.compare(toy_model(), toy_data, ["float16"], metric=metric)
+    unlabelled = qk.compare(toy_model(), schemes=["float16"], calibration=toy_data.x_train)
+    decision = qk.decision_tree.follow({"optimize": True, "smaller": False})
+    for comparison, instead in (
+        (scored, "has scores by the metric 'mean error' in their place"),
+        (unlabelled, "was made without labelled images"),
+    ):
+        for ask, what in (
+            (qk.tradeoff, "tradeoff: x or y"),
+            (lambda c: qk.shortlist(c, drop_pp=1), "shortlist: drop_pp"),
+            (lambda c: qk.disagreements(decision, c), "disagreements"),
+            (qk.explore_decision_tree, "explore_decision_tree"),
+        ):
+            said = f"{what} needs accuracies, and this comparison {instead}. Pass data or images=…"
+            with pytest.raises(ValueError, match=said):
+                ask(comparison)
+        assert len(qk.tradeoff(comparison, "file size, KiB", "latency, µs").points) == 2
+        assert qk.shortlist(comparison, size_bytes=1_000_000).chosen
+    # a row that was not measured is open
+    assert "qat" in qk.shortlist(measured, drop_pp=1).open
+    assert "qat" not in qk.tradeoff(measured).points
+
+
 def test_float32_that_is_refused_is_an_error(toy_model, toy_data, monkeypatch):
     def refuse(*args):
         raise ValueError("no such thing")

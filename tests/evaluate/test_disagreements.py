@@ -3,7 +3,7 @@
 import pytest
 
 import qkit as qk
-from qkit.evaluate.decision_tree import follow, size_cut
+from qkit.evaluate.decision_tree import follow
 
 FULL_INTEGER = {
     "optimize": True, "smaller": True, "effort": True, "retrain": False, "calibration": True,
@@ -136,4 +136,4 @@ def test_without_a_row_there_is_nothing_to_say(told):
 
 def test_size_cut_is_negative_for_a_larger_file(hand_made):
     found = hand_made({"float32": (range(5), 80, 10), "larger": (range(5), 100, 10)})
-    assert size_cut(found, "larger") == -25
+    assert found.size_cut("larger") == -25

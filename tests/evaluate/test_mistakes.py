@@ -84,5 +84,5 @@ def test_an_unknown_diagnosis_is_refused():
 
 
 def test_symptoms_are_told_in_words_and_in_a_table(found):
-    assert "Input: grid 0 to 255" in found["A"].summary()
+    assert "input: grid: 0 to 255" in found["A"].summary()
     assert found["C"].to_frame().loc["input: grid", "found"] == "none, float"
