@@ -203,8 +203,8 @@ def _refuse_combinations(opened, scheme):
     )
 
 
-def _require_operations(names, scheme, model):
-    """Refuse what no operation of the float file gives, and schemes without a denylist."""
+def _require_full_integer(names, scheme):
+    """Refuse names that are none, and schemes for which the converter has no denylist."""
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise TypeError(
             "convert: left_in_float must be a tuple of names of tensors in the float file, got "
@@ -216,7 +216,11 @@ def _require_operations(names, scheme, model):
             "converter's list of operations to leave in float is that of its debugger, which "
             "writes int8 activations between float ends."
         )
-    known = [tensor.name for tensor in inspect(convert(model, "float32")).activations]
+
+
+def _require_known(names, float_tflite):
+    """Refuse names that no operation of the float file gives."""
+    known = [tensor.name for tensor in inspect(float_tflite).activations]
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
