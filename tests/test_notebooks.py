@@ -182,7 +182,7 @@ def header_of_other_times(notebook):
 
 def too_slow(notebook):
     """Tell where a first run takes longer than a reader waits, on two cores."""
-    longest_s = 60 if notebook.cells[0].source[2:4] <= "04" else 150
+    longest_s = 70 if notebook.cells[0].source[2:4] <= "04" else 140
     first_s = notebook.metadata.get("qkit", {}).get("first_run_s", 0)
     return f"a first run takes {first_s} s, more than {longest_s}" if first_s > longest_s else None
 
