@@ -9,7 +9,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: lab test units browser nbval test-slow mutants test-files bench notebooks published lint format clean
+.PHONY: lab test units browser nbval test-slow mutants test-files weights bench notebooks published lint format clean
 
 lab: $(READY)
 	$(PY) -m jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb $(AS_ROOT)
@@ -36,6 +36,10 @@ mutants: $(READY)
 # The small networks and files that tests read; a slow test makes them anew and compares.
 test-files: $(READY)
 	$(PY) tools/test_files.py
+
+# The trained networks that the kit ships, 3 MB of them, from the notebooks' own trainings.
+weights: $(READY)
+	$(PY) -m tools.weights
 
 bench: $(READY)
 	$(PY) tests/benchmarks/bench.py

@@ -48,7 +48,7 @@ def _format_of(column):
 
 
 class Result:
-    """A frozen value with `summary()`, one line, and a `table`, units in its column names."""
+    """A frozen value with `summary()`, a line; most have a `table`, units in its column names."""
 
     def __str__(self):
         return self.summary()
@@ -57,9 +57,11 @@ class Result:
         return f"{type(self).__name__}({self.summary()})"
 
     def to_frame(self):
-        """Return the table; some make it here."""
-        return self.table
+        """Return the table, or None where the line says all; some make it here."""
+        return getattr(self, "table", None)
 
     def _repr_html_(self):
         frame = self.to_frame()
+        if frame is None:
+            return None
         return frame.to_html(formatters=[*map(_format_of, frame)], na_rep="–", max_rows=60)

@@ -277,7 +277,13 @@ def test_readout_of_an_explorer_is_escaped(figures):
     """Layers and schemes are named by the reader, and a name may hold what a browser takes up."""
     bad = "<img src=x onerror=alert(1)>"
     explorer = Explorer(
-        {}, plt.figure(), lambda: bad, compute=lambda: 1, settle=lambda found: bad, alt=bad
+        {},
+        plt.figure(),
+        lambda: (bad, 1),
+        compute=lambda asked: asked,
+        draw=lambda found: None,
+        say=lambda found: bad,
+        alt=bad,
     )
     explorer.tell(bad)
     explorer.wait()

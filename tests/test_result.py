@@ -111,3 +111,12 @@ def test_table_may_be_made_when_it_is_asked_for():
             return self.table.assign(share=0.5)
 
     assert "<td>50.0%</td>" in Later(pd.DataFrame({"size_bytes": [1]}))._repr_html_()
+
+
+def test_what_a_line_says_whole_has_no_table():
+    class Said(Result):
+        def summary(self):
+            return "one"
+
+    assert Said()._repr_html_() is None
+    assert repr(Said()) == "Said(one)"

@@ -74,7 +74,7 @@ def require_fit(schemes, trained, calibration):
         scheme = SCHEMES["full_integer" if name == CONTROL else name]
         opened = checked_source(source, scheme, calibration)
         if hasattr(opened, "inputs"):
-            shape, _ = opened.single_shapes(what=f"compare: trained[{name!r}]")
+            shape, _ = opened.shapes(what=f"compare: trained[{name!r}]", classifier=False)
             what = f"compare: trained[{name!r}] is of another model: its images"
             validate.images(calibration[:1], shape, what=what)
     for scheme in schemes:

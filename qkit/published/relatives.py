@@ -99,8 +99,6 @@ class Int16Effect(Result):
     paired: MappingProxyType  # of "int8" and "int16", against "float32"
     models: MappingProxyType  # the .tflite files, by the names of the scores
 
-    _repr_html_ = None  # it is shown by its line
-
     @property
     def lost(self):
         """What "int8" and "int16" lose against float32: (value, low, high), in points or dB."""

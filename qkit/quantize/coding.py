@@ -20,8 +20,6 @@ class StoredBytes(Result):
     deflated_bytes: int
     entropy_bytes: float  # each array by itself; a code that sees patterns can need less
 
-    _repr_html_ = None  # it is shown by its line
-
     @property
     def by_way(self):
         """The bytes by way of storing, in words."""

@@ -24,8 +24,6 @@ class QuantizationError(Result):
     clipping_share: float  # of the squared error: what these make up; the rest is rounding
     n: int  # values
 
-    _repr_html_ = None  # it is shown by its line
-
     def summary(self):
         """Say in one line how much is lost, and by what."""
         text = f"SQNR {self.sqnr_db:.1f} dB, error {self.rmse_steps:.3f} steps (RMS)"
@@ -46,8 +44,6 @@ class GridFit(Result):
     largest: float  # magnitude, 1 where all values are 0: the unit of `VALUE_EDGES`
     value_share: np.ndarray  # (105,), float64: of the values in each bin
     error_density: np.ndarray  # (60,), float64: in steps; about 1 from −½ to ½ by rounding alone
-
-    _repr_html_ = None
 
     def summary(self):
         """Say in one line what the grid is, and what it costs."""

@@ -54,8 +54,6 @@ class Numbers(Result):
     high: float
     rows: tuple  # of Number
 
-    _repr_html_ = None  # it is shown by its line
-
     def __getitem__(self, name):
         """Return the Number of a format."""
         return next(row for row in self.rows if row.format == name)

@@ -67,8 +67,6 @@ class QParams(Result):
     granularity: object = PerTensor()
     inverse: np.ndarray | None = None  # steps a unit, where values are multiplied by them instead
 
-    _repr_html_ = None  # it is shown by its line
-
     @property
     def bits(self):
         """Bits of one integer."""

@@ -92,9 +92,11 @@ class Explorer(ipw.VBox):
         if self._following:
             return
         self._following = True
-        for follower in self._leads.get(name, ()):
-            self.controls[follower].value = change["new"]
-        self._following = False
+        try:
+            for follower in self._leads.get(name, ()):
+                self.controls[follower].value = change["new"]
+        finally:
+            self._following = False
         control = self.controls[name]
         labels = _labels(control)
         old, new = (labels.get(change[key], change[key]) for key in ("old", "new"))

@@ -18,7 +18,6 @@ def history(zeros, values):
         distinct_values=MappingProxyType({"logits": np.array(values)}),
         accuracy=np.full(len(steps), np.nan),
         left_alone=MappingProxyType({}),
-        seconds=0.0,
         from_cache=False,
     )
 
