@@ -26,10 +26,10 @@ LIGHT = ("tflite", "quantize", "interpreter", "evaluate", "plots", "widgets")
 # Networks of which one of a kind is the quick witness; the rest of the kind is for slow runs.
 # By the start of a test's name: what its parameters hold where it takes long.
 HEAVY = {
-    "test_equal_models_convert_to_equal_bytes": ("mobilenet", "MobileNet", "LSTM", "detector"),
-    "test_networks_and_their_data_fit_together": ("mobilenet", "MobileNet", "LSTM"),
+    "test_equal_models_convert_to_equal_bytes": ("MobileNet", "detector"),
+    "test_networks_and_their_data_fit_together": ("MobileNet", "LSTM"),
     "test_untrained_ones_convert_and_give_what_keras_gives": ("int16_activations",),
-    "test_seed_decides_every_weight": ("mobilenet_v2",),
+    "test_seed_decides_every_weight": ("MobileNetV2",),
     "test_interrupted_and_taken_up_again": ("",),
     "test_data_are_the_same_each_time": ("",),
     "test_interval_covers_at_about_its_level": ("",),
@@ -37,19 +37,10 @@ HEAVY = {
 }
 
 
-# Tests that load TensorFlow through a fixture that they find by its name, or build a model.
-BY_THE_WAY = {
-    "test_weights_of_the_converter",
-    "test_two_of_four_is_that_of_the_library",
-    "test_names_and_zeros_survive_conversion",
-    "test_two_of_four_survives_conversion",
-}
-
-
 def pytest_collection_modifyitems(items):
     for item in items:
         name, _, parameters = item.name.partition("[")
-        if "tf" in getattr(item, "fixturenames", ()) or name in BY_THE_WAY:
+        if "tf" in getattr(item, "fixturenames", ()):
             item.add_marker("tensorflow")
         if any(part in parameters for part in HEAVY.get(name, ())):
             item.add_marker("slow")

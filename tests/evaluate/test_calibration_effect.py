@@ -65,7 +65,7 @@ def test_clipping_and_levels_are_what_a_count_gives(effect, tflite, digits):
         assert row["levels_used"] == kept[1] - kept[0] + 1
 
 
-def test_what_spans_the_test_images_clips_nothing(effect, digits):
+def test_what_spans_the_test_images_clips_nothing(effect):
     found = effect(sample_size=1000, bits=8)
     assert found.table.loc["input", "clipped_share"] == 0
     assert found.table.loc["input", "levels_used"] == 256

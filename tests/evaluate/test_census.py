@@ -48,7 +48,7 @@ def clustered(kernel):
 
 
 @pytest.fixture(scope="module")
-def depthwise():
+def depthwise(tf):
     return qk.models.depthwise_cnn(seed=1)
 
 

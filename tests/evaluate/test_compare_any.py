@@ -89,7 +89,7 @@ def test_numbers_are_those_of_the_parts(measured, coloured):
     assert frame.loc["float32", "p_value"] == 1
 
 
-def test_slow_kernels_of_a_large_network_are_timed_apart(measured, tf, coloured, monkeypatch):
+def test_slow_kernels_of_a_large_network_are_timed_apart(tf, coloured, monkeypatch):
     asked = []
 
     def latency(models, x, **options):

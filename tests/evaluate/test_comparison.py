@@ -183,6 +183,11 @@ def test_row_as_a_sentence(hand_made):
     assert "+0.10 points against float32 (p = 1.000: within the noise)" in sentence(found, "mine")
 
 
+def test_size_cut_is_negative_for_a_larger_file(hand_made):
+    found = hand_made({"float32": (range(5), 80, 10), "larger": (range(5), 100, 10)})
+    assert found.size_cut("larger") == -25
+
+
 def test_markdown_is_a_table(compared):
     lines = compared._repr_markdown_().splitlines()
     assert len(lines) == 2 + len(ROWS)

@@ -85,7 +85,7 @@ def test_names_choose_models_and_the_first_is_the_reference_without_float32(mode
     assert list(found.differences) == ["full_integer"]
 
 
-def test_what_does_not_fit_is_refused(models, toy_tflite, digits):
+def test_what_does_not_fit_is_refused(models, toy_tflite):
     with pytest.raises(ValueError, match=r"at least one entry.*got dict without entries"):
         open_classifiers({})
     with pytest.raises(ValueError, match=r"a dict of name → \.tflite bytes.*got bytes"):

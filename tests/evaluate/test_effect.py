@@ -94,7 +94,7 @@ def test_bits_make_a_table_and_a_line(at):
     assert "against float32" in effect.summary()
 
 
-def test_a_reference_that_is_known_is_not_measured_again(float_file, digits, of):
+def test_a_reference_that_is_known_is_not_measured_again(float_file, digits):
     x, y = digits.x_test[:100], digits.y_test[:100]
     known = qk.accuracy(float_file, x, y)
     change = qk.prune_once(float_file, 0.5)

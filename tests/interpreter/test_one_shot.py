@@ -111,7 +111,7 @@ def test_bytes_are_those_of_zlib_and_of_an_ideal_coder(found):
 
 
 @pytest.mark.parametrize("pattern", [None, (4, 1)])
-def test_a_network_pruned_in_keras_becomes_the_same_file(tf, trained, pattern, digits):
+def test_a_network_pruned_in_keras_becomes_the_same_file(tf, trained, pattern):
     model = tf.keras.models.clone_model(trained)
     model.set_weights(trained.get_weights())
     for name in ("conv", "logits"):

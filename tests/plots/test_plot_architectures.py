@@ -25,7 +25,6 @@ def table():
     return qk.published.beside_architectures(pd.DataFrame(rows))
 
 
-@pytest.mark.usefixtures("figures")
 def test_marks_stand_where_the_figures_are(table):
     ax = qk.plot_architectures(table)
     marks = [line for line in ax.lines if line.get_marker() not in ("None", None, "")]

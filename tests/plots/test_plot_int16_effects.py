@@ -12,11 +12,6 @@ from qkit.evaluate.significance import PairedScores
 from qkit.published.relatives import TOP_1, Int16Effect, Relative
 
 
-@pytest.fixture(autouse=True)
-def closed(figures):
-    """Close all figures after a test."""
-
-
 def effect(relative, published, values, *, half=0.01, **changes):
     """Return an effect of plain numbers: scores, and intervals that reach `half` to either side."""
     metric = dataclasses.replace(TOP_1, **changes)
@@ -75,7 +70,7 @@ def test_marks_stand_at_the_losses_filled_here_and_hollow_published(effects):
     assert len(labels) == len(set(labels)) == 4
 
 
-def test_a_network_without_a_published_one_has_two_marks(effects):
+def test_a_network_without_a_published_one_has_two_marks():
     alone = effect("mine", None, {"float32": 0.9, "int8": 0.8, "int16": 0.9})
     assert alone.published_lost == {}
     decibels = effect("denoiser", None, {"float32": 17.0, "int8": 14.0, "int16": 16.9}, unit="dB")

@@ -76,6 +76,7 @@ def test_entropy_is_that_of_scipy(x):
 
 
 # of a length that is no multiple of four too; zeros are frequent enough for both answers
+@pytest.mark.tensorflow
 @settings(deadline=None)  # the first example loads TensorFlow
 @given(
     arrays(np.float32, array_shapes(min_dims=2, max_dims=4), elements=st.sampled_from([0, 0, 1]))

@@ -168,6 +168,7 @@ def computed(tf, tflite, images):
     return found, source["name"]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("scheme", ["full_integer", "int16_activations", "dynamic_range"])
 def test_weights_of_the_converter(network, scheme):
     _, file, _ = network

@@ -169,7 +169,7 @@ def test_forgetting_to_strip_is_found_and_explained(tf, tfmot, trained, digits):
     assert qk.convert(stripped, "float32")[4:8] == b"TFL3"
 
 
-def test_zeros_have_no_sign(tfmot, tf, compressed, trained, digits):
+def test_zeros_have_no_sign(tf, compressed, trained):
     """The library leaves −0.0 behind, in which a compressor sees another value."""
     for name in ("pruned", "pruned_clustered"):
         for kernel in network(compressed[name][0]).kernels.values():

@@ -224,7 +224,7 @@ def test_names_that_are_none_are_refused(names, trained, calibration):
         qk.convert(trained, "full_integer", calibration, left_in_float=names)
 
 
-def test_saved_model_leaves_the_same_in_float(saved, calibration, convolution):
+def test_saved_model_leaves_the_same_in_float(saved, calibration):
     float_file = inspect(qk.convert(saved("trained"), "float32"))
     name = next(op.outputs[0].name for op in float_file.operators if op.name == "CONV_2D")
     file = qk.convert(saved("trained"), "full_integer", calibration, left_in_float=(name,))

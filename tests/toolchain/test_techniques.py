@@ -57,7 +57,7 @@ def test_qat_that_is_trained_here_has_its_control(made):
     assert given["control"] == "mine"
 
 
-def test_all_of_it_for_real(toy_model, digits, trained):
+def test_all_of_it_for_real(digits, trained):
     with pytest.raises(TypeError, match="technique 'pruned'"):
         train_missing({"pruned"}, "a folder", digits, {}, None)
     found = train_missing({"pcqat"}, trained, digits, {}, digits.x_train[:300])

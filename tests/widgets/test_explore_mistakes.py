@@ -19,7 +19,7 @@ def at(lab, **values):
     return lab.readout
 
 
-def test_every_patient_under_every_diagnosis(lab, trained, digits):
+def test_every_patient_under_every_diagnosis(lab):
     before = plt.get_fignums()
     for patient in [*mistakes.PATIENTS][::-1]:
         found = at(lab, patient=patient)
