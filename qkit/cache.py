@@ -44,7 +44,7 @@ def load(key, shapes):
     """
     for folder, origin in ((cache_folder(), {}), (_SHIPPED, {"shipped": True})):
         path = folder / f"{key}.npz"
-        if not os.path.exists(path):  # nor may be looked for
+        if not os.path.exists(path):  # or its folder may not be read
             continue
         try:
             with np.load(path, allow_pickle=False) as entry:  # zip members carry a CRC each
@@ -55,7 +55,7 @@ def load(key, shapes):
             return weights, {**record, **origin}
         except Exception as error:  # archive, header and record each fail in ways of their own
             warnings.warn(
-                f"The cache entry {path} is damaged ({error}); training again and replacing it.",
+                f"The cache entry {path} is damaged ({error}); training again.",
                 stacklevel=3,
             )
     return None

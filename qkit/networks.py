@@ -147,7 +147,7 @@ def _inside(layer):
     if isinstance(layer, tensorflow().keras.layers.RNN):
         # a single cell is the layer itself, stacked ones have names
         return getattr(layer.cell, "cells", ())
-    if hasattr(layer, "layers"):
+    if isinstance(layer, tensorflow().keras.Model):
         return layer.layers
     return layer._flatten_layers(recursive=False, include_self=False)
 

@@ -97,7 +97,7 @@ def targets(y, *, count, what):
 
 def choice(value, allowed, *, name):
     """Return `value` if it is among those allowed; `name` is the caller and the argument."""
-    if value not in allowed:
+    if value not in tuple(allowed):  # a list may be asked for, which no dict can look up
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}.")
     return value
 

@@ -179,7 +179,7 @@ def accuracy_of(predictions, labels):
 
     Parameters
     ----------
-    predictions, labels : ndarray of shape (n,), integer
+    predictions, labels : array_like of shape (n,), integer
 
     Returns
     -------
@@ -192,6 +192,12 @@ def accuracy_of(predictions, labels):
     """
     from scipy.stats import binomtest
 
+    predictions, labels = np.asarray(predictions), np.asarray(labels)
+    if predictions.shape != labels.shape or labels.ndim != 1:
+        raise ValueError(
+            "accuracy_of: there must be one prediction a label, got the shapes "
+            f"{predictions.shape} and {labels.shape}."
+        )
     right = int(np.count_nonzero(predictions == labels))
     interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
     return Accuracy(predictions, labels, right / len(labels), (interval.low, interval.high))

@@ -55,6 +55,8 @@ def calibration_images(model, data, images, given, metric):
             "compare: images to run and to choose ranges from are missing: pass data, "
             "calibration=…, an array of a few, or images=…, a folder of labelled ones."
         )
+    if images is not None and metric is not None:
+        raise ValueError("compare: images=… bear class numbers; a metric takes data, with arrays.")
     shape = classes = None
     if hasattr(model, "layers"):
         opened = network(model, what="compare")
@@ -106,17 +108,19 @@ def converted(schemes, model, trained, calibration, missing, show):
         show(f"converting: {scheme.name} …")
         with _refusals(missing, scheme.name):
             source = trained.get(scheme.technique, model)
-            if scheme.technique and source is model:
+            if scheme.technique and scheme.technique not in trained:
                 source = quantization_aware(model, calibration=calibration)
             models[scheme.name] = convert(source, scheme, calibration)
             needs[scheme.name] = _LABELS if scheme.technique else scheme.needs
         source = None
         gc.collect()  # Keras models refer to themselves, and keep their weights until then
     for name, row in CONTROLS.items() if "qat" in trained else ():
-        if CONTROL in trained:
-            models[row], needs[row] = convert(trained[CONTROL], name, calibration), _LABELS
-        else:
+        if CONTROL not in trained:
             missing[row] = _NO_CONTROL
+            continue
+        with _refusals(missing, row):
+            models[row] = convert(trained[CONTROL], name, calibration)
+            needs[row] = _LABELS
     return models, needs
 
 
@@ -125,11 +129,11 @@ def _refusals(missing, name):
     """Turn what the tool chain says against a row into its reason, in one sentence."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # the converter raises either
         if name == REFERENCE:  # nothing to hold the others against
             raise
         missing[name] = f"not possible: {_first_sentence(error)}"
 
 
 def _first_sentence(error):
-    return str(error).splitlines()[0].partition(". ")[0].rstrip(".")
+    return (str(error) or type(error).__name__).splitlines()[0].partition(". ")[0].rstrip(".")

@@ -211,7 +211,7 @@ def _unlabelled(models, schemes, trained, x):
     if x is None:
         return dict.fromkeys(models, _NO_LABELS)
     untrained = [s.name for s in schemes if s.technique == "qat" and "qat" not in trained]
-    return dict.fromkeys(set(untrained) & set(models), _UNTRAINED)
+    return {name: _UNTRAINED for name in untrained if name in models}
 
 
 def _judged(name, tflite, x, y, metric, show):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit import validate
-from qkit.evaluate.report import CONTROL, EFFORT, NEEDED
+from qkit.evaluate.report import CONTROL_ROW, EFFORT, NEEDED
 from qkit.evaluate.significance import paired
 from qkit.result import Result
 from qkit.toolchain.schemes import SCHEMES
@@ -35,8 +35,8 @@ TREE = MappingProxyType(
 # By scheme: what it costs more than, and what to say where it is not more accurate for it.
 _SHOULD_BEAT = {
     "qat": {
-        CONTROL: "Training: its equal-epoch control, quantized without QAT, is at {rival:.2f} %; "
-        "qat is {points} from it ({p}): no gain from QAT that {n:,} images could show.",
+        CONTROL_ROW: "Training: its equal-epoch control, quantized without QAT, is at {rival:.2f} "
+        "%; qat is {points} from it ({p}): no gain from QAT that {n:,} images could show.",
         "full_integer": "Effort: the tree sends you to QAT for accuracy; against full_integer, "
         "which needs no labels, it is {points} ({p}).",
     },
@@ -161,7 +161,7 @@ def _loss(decision, comparison):
 def _no_gain(decision, comparison):
     """Hold a scheme that costs more against what it should be more accurate than."""
     scheme, times = decision.scheme, comparison.latency.median_us
-    if scheme == "qat" and CONTROL not in comparison.accuracies:
+    if scheme == "qat" and CONTROL_ROW not in comparison.accuracies:
         yield "Training: no equal-epoch control was measured; what QAT changes may be its epochs."
     for rival, words in _SHOULD_BEAT.get(scheme, {}).items():
         if rival in comparison.accuracies:

@@ -8,7 +8,7 @@ from qkit.evaluate.candidates import CONTROLS
 from qkit.evaluate.significance import paired
 from qkit.machine import environment
 
-CONTROL = CONTROLS["full_integer"]  # the row that shows what QAT's epochs alone give
+CONTROL_ROW = CONTROLS["full_integer"]  # the row that shows what QAT's epochs alone give
 NEEDED = {
     "nothing": "needs no data",
     "unlabelled sample": "needs an unlabelled sample",
@@ -156,10 +156,10 @@ def _on_training(accuracies):
     """Hold QAT against the float model of equal epochs, both in int8."""
     if "qat" not in accuracies:
         return ""
-    if CONTROL not in accuracies:
+    if CONTROL_ROW not in accuracies:
         return " qat has no control here: what it gains may be its extra training."
-    against = paired(accuracies[CONTROL], accuracies["qat"]).summary()
-    return f" qat against {CONTROL}, which had the same epochs: {against}."
+    against = paired(accuracies[CONTROL_ROW], accuracies["qat"]).summary()
+    return f" qat against {CONTROL_ROW}, which had the same epochs: {against}."
 
 
 def markdown_table(comparison):
@@ -207,11 +207,7 @@ def sentence(comparison, name):
 
 
 def _quality(comparison, name):
-    if name not in comparison.accuracies:
-        return "accuracy not measured"
     found, against = comparison.accuracies[name], comparison.paired[name]
-    if isinstance(found, Score):
-        return f"{found}, {against} against {comparison.reference}"
     right = _between("{:.2f}".format, *found.percent).replace(" (", " % right (95 % interval ")
     if name == comparison.reference:
         return right

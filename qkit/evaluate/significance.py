@@ -125,6 +125,11 @@ def paired(a, b):
     >>> found.difference_pp, found.p_value
     (-25.0, 0.5)
     """
+    if type(a) is not type(b):
+        raise TypeError(
+            "paired: two accuracies are wanted, or two scores of one metric; got "
+            f"{type(a).__name__} and {type(b).__name__}."
+        )
     if isinstance(a, Score):
         return _paired_scores(a, b)
     from scipy.stats import binomtest, norm

@@ -63,12 +63,7 @@ QUANTITIES = MappingProxyType(
     {
         quantity.name: quantity
         for quantity in (
-            Quantity(
-                "accuracy, %",
-                "larger",
-                _accuracy,
-                of_accuracy=True,
-            ),
+            Quantity("accuracy, %", "larger", _accuracy, of_accuracy=True),
             Quantity("drop against float32, points", "smaller", _drop, of_accuracy=True),
             Quantity("file size, KiB", "smaller", _kib("size_bytes")),
             Quantity("deflated size, KiB", "smaller", _kib("deflated_bytes")),

@@ -12,7 +12,7 @@ from qkit.quantize.errors import sqnr_db
 from qkit.quantize.grid import PerAxis, choose_qparams, dequantize, quantize
 from qkit.quantize.magnitude import magnitude_mask
 from qkit.result import Result
-from qkit.tflite.edit import FloatFile, layers, with_weights
+from qkit.tflite.edit import layers, with_weights
 
 STORAGES = ("float32", "int8")
 
@@ -82,8 +82,10 @@ class PrunedWeights(OneShot):
     @property
     def rounded_to_0(self):
         """How many more became 0 by rounding to int8."""
-        zeros = sum(np.count_nonzero(stored == 0) for stored in self.stored.values())
-        return zeros - self.set_to_0
+        return sum(
+            np.count_nonzero((self.stored[name] == 0) & (self.before(name) != 0) & kept)
+            for name, kept in self.masks.items()
+        )
 
     @property
     def pruned_share(self):
@@ -163,7 +165,7 @@ def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
 
     Parameters
     ----------
-    tflite : bytes, FloatFile or iterable of Layer
+    tflite : bytes, FloatFile or sequence of Layer
         From ``qk.convert(model, "float32")``, or `qk.simulation.layers`.
     sparsity : float
         Share of the weights to set to 0 in each layer, from 0 to below 1; see `magnitude_mask`.
@@ -204,7 +206,7 @@ def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
 
     Parameters
     ----------
-    tflite : bytes, FloatFile or iterable of Layer
+    tflite : bytes, FloatFile or sequence of Layer
         From ``qk.convert(model, "float32")``, or `qk.simulation.layers`.
     clusters : int
         Values for each layer, 1 or more.
@@ -245,8 +247,7 @@ def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
 
 def _layers(given):
     """Return layers, whether they come by themselves or in a file."""
-    in_file = isinstance(given, (bytes, bytearray, FloatFile))
-    return layers(given) if in_file else tuple(given)
+    return tuple(given) if isinstance(given, (tuple, list)) else layers(given)
 
 
 def _left_whole(layer, pattern=None):

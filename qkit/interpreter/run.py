@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import warnings
 
 import numpy as np
 
@@ -126,16 +125,14 @@ def intermediate(tflite, x, names):
     """
     from ai_edge_litert.interpreter import OpResolverType
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that it costs memory
-        interpreter = open_interpreter(
-            tflite,
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
+    interpreter = open_interpreter(
+        tflite,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
     source = interpreter.get_input_details()[0]
     x = to_grid(validate.images(x, tuple(source["shape"][1:]), what="intermediate: x"), source)
-    indices = {}
+    names, indices = list(names), {}
     for detail in interpreter.get_tensor_details():
         indices[detail["name"]] = indices[detail["index"]] = detail["index"]
     missing = [name for name in names if name not in indices]

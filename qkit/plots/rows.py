@@ -39,6 +39,10 @@ def plot_accuracies(accuracies, *, ax=None):
     matplotlib Axes
     """
     accuracies = getattr(accuracies, "accuracies", accuracies)
+    if not accuracies:
+        raise ValueError(
+            "plot_accuracies: there are no accuracies to draw. Pass data or images=… to qk.compare."
+        )
     ax = ax or new_axes(len(accuracies))
     first = next(iter(accuracies.values()))
     metric = getattr(first, "metric", None)  # which a Score has

@@ -81,7 +81,7 @@ def architecture(name, *, weights=None, seed=0, image_size=None):
         return _downloaded(name, size)
     model = _built(name, size, None, seed)
     if weights is not None:
-        model.load_weights(str(weights))
+        _load(model, weights)
     return model
 
 
@@ -154,6 +154,17 @@ def _built(name, size, weights, seed):
     keras.backend.reset_uids()  # layers are numbered; equal networks shall convert to equal bytes
     with quiet(), seeded(seed):
         return getattr(keras.applications, name)(weights=weights, input_shape=(size, size, 3))
+
+
+def _load(model, path):
+    try:
+        with quiet():
+            model.load_weights(str(path))
+    except Exception as error:  # formats fail in ways of their own
+        raise ValueError(
+            f"architecture: {path} does not hold the weights of {model.name!r} ({error}). Save "
+            "them with model.save_weights, or take Keras's own file for this network."
+        ) from error
 
 
 def _downloaded(name, size):

@@ -108,6 +108,11 @@ def with_weights(tflite, weights):
 def put_weights(model, file, weights):
     """Put other values in the place of constants of a `FloatFile`, in its parsed model."""
     for name, values in weights.items():
+        if name not in file.names or file.names[name].shape != values.shape:
+            raise ValueError(
+                f"the file has no weights {name!r} of shape {values.shape}: the change is of "
+                "another file. Make it from the one that it is applied to."
+            )
         model.buffers[file.names[name].buffer].data = np.frombuffer(values.tobytes(), np.uint8)
 
 

@@ -1,6 +1,7 @@
 """What stands in a .tflite file: its tensors with their grids, and its operators."""
 
 import contextlib
+import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -199,7 +200,14 @@ def _damage_told():
     """Tell as damage that the tables of a file lead nowhere."""
     try:
         yield
-    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+    except (
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        struct.error,
+    ) as error:
         raise TfliteError(f"the .tflite file is damaged: {error}") from error
 
 

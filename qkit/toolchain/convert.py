@@ -63,7 +63,12 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
     from_folder = isinstance(source, Path)
     with quiet(), contextlib.nullcontext() if from_folder else room_for_biases(source.model):
         converter = _converter(source, scheme, calibration)
-        tflite = _quantized_but(converter, left_in_float) if left_in_float else converter.convert()
+        try:
+            tflite = _written(converter, left_in_float)
+        except Exception as error:  # RuntimeError or ConverterError, by the stage that refuses
+            raise ValueError(
+                f"convert: {scheme.name!r} makes the converter stop: {error}"
+            ) from error
     check_promise(tflite, scheme, left_in_float)
     return tflite
 
@@ -107,13 +112,15 @@ def _of_one_input(model):
     return tf.function(lambda x: model(x)).get_concrete_function(shape)
 
 
-def _quantized_but(converter, names):
-    """Convert under full integer quantization, and leave in float what is on this denylist."""
+def _written(converter, left_in_float):
+    """Convert; what is left in float is on the debugger's denylist."""
+    if not left_in_float:
+        return converter.convert()
     lite = tensorflow().lite.experimental
     debugger = lite.QuantizationDebugger(
         converter=converter,
         debug_dataset=converter.representative_dataset,
-        debug_options=lite.QuantizationDebugOptions(denylisted_nodes=list(names)),
+        debug_options=lite.QuantizationDebugOptions(denylisted_nodes=list(left_in_float)),
     )
     return debugger.get_nondebug_quantized_model()
 
@@ -227,5 +234,6 @@ def _require_known(names, float_tflite):
             hint = f" Nearest: {', '.join(map(repr, near))}." if near else ""
             raise ValueError(
                 f"convert: left_in_float names {name!r}, and no operation of the float file gives "
-                f"a tensor of that name.{hint} qk.inspect(qk.convert(model, 'float32')) lists all."
+                f"a tensor of that name.{hint} qk.inspect(qk.convert(model, 'float32')).to_frame() "
+                "lists all."
             )

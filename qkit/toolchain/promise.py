@@ -143,7 +143,7 @@ def _activations(file, scheme):
     if scheme.activations in found:
         return None
     return (
-        f"the activations are {_list(found)}. The converter ignored the request: is "
+        f"the activations are {_list(found) or 'none'}. The converter ignored the request: is "
         "`optimizations` empty, or was no calibration set given?"
     )
 

@@ -61,8 +61,8 @@ def _measured(decision, comparison):
     if comparison is None:
         return []
     if scheme not in comparison.accuracies:
-        reason = comparison.not_measured.get(scheme, f"the comparison has no row {scheme}")
-        return [f"Not measured here: {reason}."]
+        reason = comparison.not_measured.get(scheme, "not measured: the comparison has no such row")
+        return [f"{scheme} {reason}."]
     found = disagreements(decision, comparison)
     count = f"Measurement disagrees in {len(found)} point{'s'[: len(found) != 1]}."
     words = [count, *found] if found else ["Nothing measured here disagrees with the tree."]

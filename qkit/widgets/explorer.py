@@ -126,8 +126,9 @@ class Explorer(ipw.VBox):
             self._kept[asked] = self._compute(asked)
         except Exception as error:
             with self._lock:
-                self._slow, self._asked = f"{type(error).__name__}: {error}", None
-                self._show()
+                if asked == self._asked:  # else a newer question waits for its own answer
+                    self._slow, self._asked = f"{type(error).__name__}: {error}", None
+                    self._show()
             raise
         with self._lock:
             if asked == self._asked:

@@ -73,8 +73,7 @@ def _said(found, after):
             f"{right}."
         )
     changed = paired(found.accuracy, after.accuracy)
-    cured = changed.p_value < 0.05 and changed.difference_pp > 0
     return (
         f"{said} Repaired: {100 * found.accuracy.accuracy:.1f} % → {right}, {changed.summary()}. "
-        f"That was {'' if cured else 'not '}it."
+        f"That was {'' if changed.better else 'not '}it."
     )

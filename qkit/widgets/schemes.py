@@ -33,6 +33,7 @@ def explore_schemes(comparison, *, x=None):
     Explorer
     """
     require_accuracies(comparison, what="explore_schemes")
+    x = None if x is None else np.asarray(x)
     _require_images(comparison, x)
     names = list(comparison.accuracies)
     schemes = ipw.SelectMultiple(options=names, value=names, rows=min(len(names), 6))

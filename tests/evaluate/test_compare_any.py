@@ -242,6 +242,18 @@ def test_float32_that_is_refused_is_an_error(toy_model, toy_data, monkeypatch):
         qk.compare(toy_model(), calibration=toy_data.x_train)
 
 
+def test_control_that_is_refused_is_a_row_too(monkeypatch):
+    def refuse(model, scheme, calibration):
+        raise RuntimeError("Quantization not yet supported for op: 'FLOOR_MOD'. Ask for it.")
+
+    monkeypatch.setattr(candidates, "convert", refuse)
+    missing, trained = {}, {"qat": object(), "control": object()}
+    found = candidates.converted([], None, trained, None, missing, show=None)
+    assert found == ({}, {})
+    reason = "not possible: Quantization not yet supported for op: 'FLOOR_MOD'"
+    assert missing == {"control_float32": reason, "control_full_integer": reason}
+
+
 def test_first_sentence_is_one_line():
     error = ValueError("convert: fails in kernel.cc:3 (12.5 %).. Use another.\nMore")
     assert candidates._first_sentence(error) == "convert: fails in kernel.cc:3 (12.5 %)"

@@ -109,6 +109,13 @@ def test_targets_must_be_as_many(tflite, digits):
         qk.accuracy(tflite("float32"), digits.x_test, digits.y_test[:3], metric=TOP_1)
 
 
+def test_an_accuracy_and_a_score_cannot_be_paired(scored):
+    (score, *_), right = scored.values(), qk.accuracy_of([1], [1])
+    for a, b in ((score, right), (right, score)):
+        with pytest.raises(TypeError, match=f"got {type(a).__name__} and {type(b).__name__}"):
+            qk.paired(a, b)
+
+
 def test_scores_of_other_items_or_metrics_cannot_be_paired(scored):
     found = scored["float32"]
     fewer = Score(TOP_1, found.tallies[:9], 9, 1.0, (1.0, 1.0))

@@ -157,3 +157,9 @@ def test_scores_stand_in_the_unit_of_their_metric():
         ax = qk.plot_accuracies({"int8": found})
         np.testing.assert_allclose(lines_of(ax)[0], np.multiply([low, high], 1 if unit else 100))
         assert ax.get_xlabel() == f"SNR on 200 test items, {unit or '%'}, with 95 % interval"
+
+
+def test_no_accuracies_are_no_picture(figures):
+    with pytest.raises(ValueError, match="no accuracies to draw"):
+        qk.plot_accuracies({})
+    assert set(plt.get_fignums()) == figures

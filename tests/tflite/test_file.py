@@ -110,3 +110,8 @@ def test_values_behind_the_tables_are_found(tflite):
     buffer.offset = 2 * len(large)  # beyond the end of the file
     with pytest.raises(TfliteError, match="damaged"):
         inspect(bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
+
+
+def test_half_a_file_is_told_as_damaged(toy_tflite):
+    with pytest.raises(TfliteError, match="damaged"):
+        qk.inspect(toy_tflite[: len(toy_tflite) // 2])

@@ -74,11 +74,11 @@ def test_measurement_disagrees_or_it_does_not(compared):
 def test_scheme_without_a_row_is_told(compared, hand_made):
     for comparison, reason in (
         (compared, "its operators are not there"),
-        (hand_made({"float32": ROWS["float32"]}), "the comparison has no row int16_activations"),
+        (hand_made({"float32": ROWS["float32"]}), "not measured: the comparison has no such row"),
     ):
         explorer = qk.explore_decision_tree(comparison)
         explorer.controls["accuracy"].value = True
-        assert explorer.readout.endswith(f"Not measured here: {reason}.")
+        assert explorer.readout.endswith(f"int16_activations {reason}.")
 
 
 def test_scheme_without_accuracy_is_told(compared):
@@ -88,7 +88,7 @@ def test_scheme_without_accuracy_is_told(compared):
         replace(compared, accuracies=accuracies, not_measured=reasons)
     )
     explorer.controls["retrain"].value = True
-    assert explorer.readout.endswith("Not measured here: not measured: the copy is not trained.")
+    assert explorer.readout.endswith("qat not measured: the copy is not trained.")
 
 
 def test_tree_alone():

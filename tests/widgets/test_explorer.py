@@ -239,6 +239,26 @@ def test_a_failed_computation_is_told_and_the_next_change_goes_on():
     assert explorer.readout.endswith("Its square is 36.")
 
 
+def test_a_failure_that_comes_late_leaves_the_newer_question_its_answer():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def compute(height):
+        if height == 5:
+            begun.set()
+            go_on.wait()
+            raise ValueError("five will not do")
+        return height**2
+
+    explorer = line_explorer(compute)
+    explorer.controls["height"].value = 5
+    begun.wait()
+    explorer.controls["height"].value = 6
+    go_on.set()
+    explorer.wait()
+    assert explorer.settled
+    assert explorer.readout.endswith("Its square is 36.")
+
+
 def test_explorers_leave_no_figures_and_no_memory_behind():
     open_before = plt.get_fignums()
     gone = weakref.ref(line_explorer(lambda height: height)._live)
