@@ -1,5 +1,6 @@
 """One-shot pruning and clustering: weights by hand, bytes by hand or by other means."""
 
+import dataclasses
 import zlib
 
 import numpy as np
@@ -178,3 +179,21 @@ def test_what_clustering_cannot_do_is_refused(tflite):
         cluster_once(found, 4, init="uniform")
     with pytest.raises(ValueError, match="clusters must be a whole number"):
         cluster_once(found, 0)
+
+
+def test_zeros_that_were_there_are_not_counted_as_rounded(float_file):
+    layer = qk.simulation.layers(float_file)[1]
+    half = dataclasses.replace(layer, weights=np.where(layer.weights > 0, layer.weights, 0))
+    assert qk.prune_once([half], 0.1).rounded_to_0 == 0
+    assert 0 < qk.prune_once([half], 0.1, storage="int8").rounded_to_0 < half.weights.size / 4
+
+
+def test_a_change_of_another_file_is_refused(float_file, depthwise_tflite):
+    change = qk.prune_once(float_file, 0.5)
+    with pytest.raises(ValueError, match="the change is of another file"):
+        change.applied(depthwise_tflite("float32"))
+
+
+def test_what_is_no_file_is_refused_with_the_remedy():
+    with pytest.raises(TypeError, match=r"expected the bytes of a \.tflite file, got object"):
+        qk.prune_once(object(), 0.5)

@@ -229,3 +229,20 @@ def test_saved_model_leaves_the_same_in_float(saved, calibration):
     name = next(op.outputs[0].name for op in float_file.operators if op.name == "CONV_2D")
     file = qk.convert(saved("trained"), "full_integer", calibration, left_in_float=(name,))
     assert [op.outputs[0].name for op in inspect(file).float_operators] == [name]
+
+
+def test_converter_that_stops_is_quoted(tf):
+    layers = tf.keras.layers
+    model = tf.keras.Sequential(
+        [
+            layers.InputLayer((4, 4)),
+            layers.Lambda(lambda x: tf.math.floormod(x, 0.3)),
+            layers.Flatten(),
+            layers.Dense(40),
+        ]
+    )
+    x = np.random.default_rng(0).random((8, 4, 4), np.float32)
+    with pytest.raises(ValueError, match="'int16_activations' makes the converter stop: "):
+        qk.convert(model, "int16_activations", x)
+    comparison = qk.compare(model, schemes=["int16_activations"], calibration=x)
+    assert comparison.not_measured["int16_activations"].startswith("not possible: convert:")
