@@ -96,9 +96,7 @@ def fit(
     x, y = settings.checked(model, data, what="fit", classifier=loss is None)
 
     def train(show):
-        started = time.perf_counter()
-        curves = run_epochs(model, x, y, settings, [_shown(model, epochs, show)], loss=loss)
-        return {**curves, "seconds": time.perf_counter() - started}
+        return run_epochs(model, x, y, settings, [_shown(model, epochs, show)], loss=loss)
 
     own = () if loss is None else (_cache.described(loss),)
     # nothing that differs from run to run stays in a saved notebook
@@ -161,9 +159,11 @@ def once(model, x, y, depends_on, train, *, cache, last):
             weights, record = found
             model.set_weights(weights)
         else:
+            started = time.perf_counter()
             record = train(show)
             # for whoever looks into the folder: the key says nothing of what it stands for
             record |= {"network": model.name, "depends_on": repr(depends_on)}
+            record["seconds"] = time.perf_counter() - started
         show(last(record) + (_SHIPPED if record.get("shipped") else ""))
     if cache and not found:
         _cache.store(key, model.get_weights(), record)

@@ -40,6 +40,7 @@ FIRST = {
     "depthwise_cnn": _fits((2, 0), (2, 1), (2, 2)),
     "masked_transformer": _fits((2, 0), (2, 1)),
 }
+_UNKNOWN_S = 8  # of an entry that does not say; such are those of one or two epochs, step by step
 # What notebook 03 trains beside a training by hand, to compare: on one machine, or it says nothing.
 NOT_SHIPPED = {"walkthrough_cnn": _fits((1, 0))}
 
@@ -100,7 +101,7 @@ def worth_of(record, size_bytes):
         return 0
     if settings in FIRST.get(record["network"], ()):
         return float("inf")
-    return record["seconds"] / size_bytes
+    return record.get("seconds", _UNKNOWN_S) / size_bytes
 
 
 def record_of(content):
@@ -127,7 +128,7 @@ def described(content):
         "network": record["network"],
         "settings": record["depends_on"].partition("\n")[0],
         "held_out": {name.removeprefix("val_"): record[name][-1]},
-        "seconds": round(record["seconds"], 1),
+        "seconds": round(record["seconds"], 1) if "seconds" in record else None,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
