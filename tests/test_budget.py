@@ -17,16 +17,16 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, modules; "." is what lies in the package itself.
 CEILING = {
-    ".": (1371, 686, 12),
-    "evaluate": (3736, 1357, 21),
-    "interpreter": (890, 330, 5),
+    ".": (1376, 690, 12),
+    "evaluate": (2756, 1260, 16),
+    "interpreter": (721, 297, 4),
     "models": (239, 100, 3),
-    "plots": (2776, 1494, 32),
-    "published": (1225, 520, 7),
-    "quantize": (1470, 690, 10),
-    "tflite": (706, 279, 5),
-    "toolchain": (1943, 687, 14),
-    "widgets": (1780, 767, 16),
+    "plots": (1892, 1112, 18),
+    "published": (1226, 523, 7),
+    "quantize": (1457, 680, 10),
+    "tflite": (676, 359, 6),
+    "toolchain": (1450, 605, 9),
+    "widgets": (1300, 676, 14),
 }
 PUBLIC_NAMES = 80
 MEDIAN_FUNCTION = 8  # lines of code
@@ -86,7 +86,7 @@ def test_functions_are_short():
     assert statistics.median(lengths) <= MEDIAN_FUNCTION
 
 
-UNDER_WAY = pytest.mark.xfail(reason="the wings are still being rebuilt", strict=True)
+UNDER_WAY = pytest.mark.xfail(reason="on its way: the ceilings above go down first", strict=True)
 
 
 @UNDER_WAY
