@@ -182,7 +182,7 @@ def header_of_other_times(notebook):
 
 def too_slow(notebook):
     """Tell where a first run takes longer than a reader waits, on two cores."""
-    longest_s = 70 if notebook.cells[0].source[2:4] <= "04" else 140
+    longest_s = 180 if notebook.cells[0].source[2:4] <= "04" else 360
     first_s = notebook.metadata.get("qkit", {}).get("first_run_s", 0)
     return f"a first run takes {first_s} s, more than {longest_s}" if first_s > longest_s else None
 
@@ -236,8 +236,7 @@ def test_lesson_says_how_long_it_takes(path):
     assert header_of_other_times(read(path)) is None
 
 
-# A processor with AVX2 alone trains two to three times slower than the one that renders; there the
-# first lessons are to take 3 minutes at most, the others 6.
+# Of what a first run takes, most is conversion and measurement: the networks come with the kit.
 @pytest.mark.parametrize("path", **names(LESSONS))
 def test_first_run_is_bearable(path):
     assert too_slow(read(path)) is None
@@ -384,7 +383,7 @@ SPOILT = [
     (header_of_other_times, set_times(first_run_s=121)),
     (header_of_other_times, set_times(later_run_s=31)),
     (header_of_other_times, forget_hash),
-    (too_slow, set_times(first_run_s=151)),
+    (too_slow, set_times(first_run_s=361)),
     (state_of_widgets, keep_state),
     (state_of_widgets, spoil(output=data(VIEW, {"model_id": "a"}))),
     (heavy, spoil(cell=2, output=data("image/png", "A" * 1_600_000))),
