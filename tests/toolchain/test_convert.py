@@ -195,7 +195,11 @@ def test_operation_that_the_converter_keeps_on_the_grid_is_told(trained, calibra
 def test_unknown_name_is_refused_with_the_nearest(trained, calibration, monkeypatch):
     from qkit.toolchain import convert as module
 
-    monkeypatch.setattr(module, "_quantized_but", None)  # nothing is quantized before the check
+    def plain(converter, left_in_float):
+        assert not left_in_float, "nothing is quantized before the check"
+        return converter.convert()
+
+    monkeypatch.setattr(module, "_written", plain)
     with pytest.raises(ValueError, match=r"names 'pool/MaxPool'.*'walkthrough_cnn/pool/MaxPool'"):
         qk.convert(trained, "full_integer", calibration, left_in_float=("pool/MaxPool",))
 
