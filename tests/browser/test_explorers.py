@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from lab_driver import ARTIFACTS, ROOT, errors_of, leave, open_notebook, run_all_cells
 from nbformat import v4
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 import qkit as qk
 
@@ -80,6 +80,16 @@ def move_by_keyboard(box):
     return False
 
 
+def seen(element):
+    """Return the pixels of an element; one that is just being replaced is looked for again."""
+    for _ in range(9):
+        try:
+            return element.screenshot(timeout=5000)
+        except Error:
+            element.page.wait_for_timeout(200)
+    return element.screenshot()
+
+
 def test_explorers_follow_the_keyboard(page, lab, lab_folder):
     cells = [v4.new_code_cell(source) for source in (SET_UP, *CALLS)]
     notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
@@ -92,11 +102,13 @@ def test_explorers_follow_the_keyboard(page, lab, lab_folder):
         for box, explorer in zip(boxes.all(), map(name_of, CALLS), strict=True):
             box.scroll_into_view_if_needed()
             picture = box.locator("img[alt]").first
-            still = picture.screenshot()
+            still, source = seen(picture), picture.get_attribute("src")
             assert move_by_keyboard(box), f"{explorer}: no key moved its first control"
-            assert picture.screenshot() != still, f"{explorer}: the picture stayed as it was"
+            # words come before the picture
+            expect(picture).not_to_have_attribute("src", source, timeout=1000 * ANSWER_S)
+            assert seen(picture) != still, f"{explorer}: the picture stayed as it was"
             ARTIFACTS.mkdir(exist_ok=True)
-            box.screenshot(path=ARTIFACTS / f"{explorer}.png")
+            (ARTIFACTS / f"{explorer}.png").write_bytes(seen(box))
         assert page.locator(".jp-OutputArea [data-mime-type*=error]").count() == 0
     finally:
         leave(page, "explorers")
