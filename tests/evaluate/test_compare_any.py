@@ -261,7 +261,7 @@ def test_first_sentence_is_one_line():
 
 
 @pytest.mark.slow
-def test_published_network_from_seeded_weights_in_a_file(tmp_path):
+def test_published_network_from_seeded_weights_in_a_file(tf, tmp_path):
     architecture = qk.published.ARCHITECTURES["MobileNet"]
     path = tmp_path / "weights.h5"
     trained = qk.published.architecture("MobileNet", image_size=32, seed=3)
