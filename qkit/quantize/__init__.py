@@ -1,1 +1,1 @@
-"""From a trained network to a quantized .tflite file."""
+"""The arithmetic of quantization, without TensorFlow: grids, what they cost, centroids, coding."""

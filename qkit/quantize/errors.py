@@ -70,30 +70,7 @@ def quantization_error(x, qparams):
     SQNR 41.6 dB, error 0.287 steps (RMS), all of it rounding
     """
     x = validate.values(x, what="quantization_error")
-    if x.size == 0:
-        raise ValueError(f"quantization_error: no values to measure, shape {x.shape}.")
-    shape = qparams.granularity.blocks(x.shape)
-    values, approximation = x.reshape(shape), fake_quantize(x, qparams).reshape(shape)
-    half = qparams.scale / 2
-    low, high = (qparams.low - half)[:, None], (qparams.high + half)[:, None]
-    signal, noise = np.zeros(shape[1]), np.zeros(shape[1])
-    clipped, clipping = 0, 0.0
-    for part, signals, squares in _squares(values, approximation):
-        channels = part[1]
-        signal[channels] += signals.sum(axis=(0, 2))
-        noise[channels] += squares.sum(axis=(0, 2))
-        beyond = (values[part] < low[channels]) | (values[part] > high[channels])
-        clipped += np.count_nonzero(beyond)
-        clipping += squares[beyond].sum()
-    steps_squared = noise / np.square(qparams.scale, dtype=np.float64)
-    return QuantizationError(
-        sqnr_db=float(_decibels(signal.sum(), noise.sum())),
-        channel_sqnr_db=_decibels(signal, noise),
-        rmse_steps=float(np.sqrt(steps_squared.sum() / x.size)),
-        clipped_share=clipped / x.size,
-        clipping_share=float(clipping / noise.sum()) if noise.any() else 0.0,
-        n=x.size,
-    )
+    return _measured(x, fake_quantize(x, qparams), qparams)
 
 
 def sqnr_db(x, approximation):
@@ -153,17 +130,46 @@ def grid_fit(x, qparams):
     (2, 9.5)
     """
     x = validate.values(x, what="grid_fit")
-    steps = (fake_quantize(x, qparams) - x).reshape(qparams.laid_out(x.shape))
+    approximation = fake_quantize(x, qparams)
+    steps = (approximation - x).reshape(qparams.laid_out(x.shape))
     steps /= qparams.scale[:, None]
     errors, _ = np.histogram(np.clip(steps, STEP_EDGES[0], STEP_EDGES[-1]), STEP_EDGES)
     largest = float(np.abs(x).max(initial=0)) or 1.0
     values, _ = np.histogram(x / largest, VALUE_EDGES)
     return GridFit(
         qparams=qparams,
-        error=quantization_error(x, qparams),
+        error=_measured(x, approximation, qparams),
         largest=largest,
         value_share=values / x.size,
         error_density=errors / x.size / np.diff(STEP_EDGES),
+    )
+
+
+def _measured(x, approximation, qparams):
+    """Return the error of what a grid made of values."""
+    if x.size == 0:
+        raise ValueError(f"quantization_error: no values to measure, shape {x.shape}.")
+    shape = qparams.granularity.blocks(x.shape)
+    values, approximation = x.reshape(shape), approximation.reshape(shape)
+    half = qparams.scale / 2
+    low, high = (qparams.low - half)[:, None], (qparams.high + half)[:, None]
+    signal, noise = np.zeros(shape[1]), np.zeros(shape[1])
+    clipped, clipping = 0, 0.0
+    for part, signals, squares in _squares(values, approximation):
+        channels = part[1]
+        signal[channels] += signals.sum(axis=(0, 2))
+        noise[channels] += squares.sum(axis=(0, 2))
+        beyond = (values[part] < low[channels]) | (values[part] > high[channels])
+        clipped += np.count_nonzero(beyond)
+        clipping += squares[beyond].sum()
+    steps_squared = noise / np.square(qparams.scale, dtype=np.float64)
+    return QuantizationError(
+        sqnr_db=float(_decibels(signal.sum(), noise.sum())),
+        channel_sqnr_db=_decibels(signal, noise),
+        rmse_steps=float(np.sqrt(steps_squared.sum() / x.size)),
+        clipped_share=clipped / x.size,
+        clipping_share=float(clipping / noise.sum()) if noise.any() else 0.0,
+        n=x.size,
     )
 
 
