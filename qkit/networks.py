@@ -99,7 +99,7 @@ def network(model, *, what="network"):
         return model
     _require_keras_2(model, what)
     layers = _numbered(_walk(model))
-    wrapped = {path: _wrapped_for(layer) for path, layer in layers.items() if _wrapped_for(layer)}
+    wrapped = {path: why for path, layer in layers.items() if (why := _wrapped_for(layer))}
     ends = ((model.input_names, model.inputs), (model.output_names, model.outputs))
     return Network(model.name, model, *map(_shapes, ends), layers, wrapped)
 

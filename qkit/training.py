@@ -17,7 +17,7 @@ from qkit.progress import progress_line
 from qkit.result import Result
 
 # Batches that run in one call of the compiled graph: the same weights to the bit, 1.6 times faster.
-_STEPS_PER_EXECUTION = 100
+MOST_STEPS_PER_CALL = 100
 _SHIPPED = ", weights that come with qkit"
 _CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 
@@ -92,8 +92,9 @@ def fit(
     1
     """
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
-    model = network(model, what="fit").model
-    x, y = settings.checked(model, data, what="fit", classifier=loss is None)
+    opened = network(model, what="fit")
+    x, y = settings.checked(opened, data, what="fit", classifier=loss is None)
+    model = opened.model
 
     def train(show):
         return run_epochs(model, x, y, settings, [_shown(model, epochs, show)], loss=loss)
@@ -119,9 +120,9 @@ class Settings:
     validation_split: float  # share of the training images, from the end, that is held out
     learning_rate: float
 
-    def checked(self, model, data, *, what, classifier=True):
-        """Return float32 inputs and targets that fit the model; int64 labels for a classifier."""
-        shape, scores = network(model, what=what).shapes(what=what, classifier=classifier)
+    def checked(self, opened, data, *, what, classifier=True):
+        """Return float32 inputs and targets that fit a network; int64 labels for a classifier."""
+        shape, scores = opened.shapes(what=what, classifier=classifier)
         x = validate.images(data.x_train, shape, what=f"{what}: data.x_train")
         check = partial(validate.labels, classes=scores[0]) if classifier else validate.targets
         y = check(data.y_train, count=len(x), what=f"{what}: data.y_train")
@@ -170,7 +171,7 @@ def once(model, x, y, depends_on, train, *, cache, last):
     return record, bool(found)
 
 
-def run_epochs(model, x, y, settings, callbacks, steps_per_call=_STEPS_PER_EXECUTION, *, loss=None):
+def run_epochs(model, x, y, settings, callbacks, steps_per_call=MOST_STEPS_PER_CALL, *, loss=None):
     """Train on the cross-entropy of logits or a loss, seeded and quiet; return curves by epoch.
 
     Callbacks see the last of each `steps_per_call` batches.

@@ -199,7 +199,8 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
     >>> range_history(aware, qk.load_data("digits"), steps=4, every=2).steps
     array([0, 2, 4])
     """
-    model = network(model, what="range_history").model
+    opened = network(model, what="range_history")
+    model = opened.model
     if not activation_ranges(model):
         raise ValueError(
             f"range_history: {model.name!r} has no ranges to follow; wrap it with "
@@ -207,7 +208,7 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
         )
     if steps < 1 or every < 1:
         raise ValueError(f"range_history: steps and every must be 1 or more, got {steps}, {every}")
-    x, y = Settings(1, batch_size, seed, 0, 1e-3).checked(model, data, what="range_history")
+    x, y = Settings(1, batch_size, seed, 0, 1e-3).checked(opened, data, what="range_history")
     draw = np.random.default_rng(seed).integers(len(x), size=steps * batch_size)
     records = {0: activation_ranges(model)}
 

@@ -67,12 +67,13 @@ def prune(
     """
     _check_pruning(sparsity, schedule, pattern)
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
-    x, y = settings.checked(model, data, what="prune")
+    opened = network(model, what="prune")
+    x, y = settings.checked(opened, data, what="prune")
     with quiet():
         from tensorflow_model_optimization.sparsity import keras as tfmot
     steps = settings.steps_per_epoch(len(x)) * epochs
     return _compressed(
-        network(model), x, y, settings, what="prune", cache=cache,
+        opened, x, y, settings, what="prune", cache=cache,
         kind=("pruning", sparsity, schedule, pattern),
         known=_prunable,
         remedy="give its class a method get_prunable_weights() that returns them",
@@ -131,8 +132,8 @@ def cluster(
     """
     _check_clustering(clusters, init, preserve_sparsity)
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
-    x, y = settings.checked(model, data, what="cluster")
-    opened = network(model)
+    opened = network(model, what="cluster")
+    x, y = settings.checked(opened, data, what="cluster")
     require_compressed(
         opened, zeros=preserve_sparsity, clusters=False, why="cluster: preserve_sparsity=True"
     )

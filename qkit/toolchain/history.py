@@ -9,37 +9,25 @@ from qkit.networks import network
 from qkit.quantize.coding import distinct_values, sparsity
 from qkit.result import Result
 from qkit.toolchain.wrapping import copy_of
-from qkit.training import Settings, once, run_epochs, seeded
+from qkit.training import MOST_STEPS_PER_CALL, Settings, once, run_epochs, seeded
 
 _NOTED = ("sparsity", "distinct_values", "accuracy")
 _HELD_OUT_IMAGES = 2_000  # at each record: enough to see the accuracy dip, quick enough for thirty
 _RECORDS_PER_EPOCH = 10
-_MOST_STEPS_PER_EXECUTION = 100
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class WeightHistory(Result):
     """What happened to the kernels of a model during a training, step by step.
 
-    Attributes
-    ----------
-    steps : ndarray of shape (k,), int64
-        Training steps done; the first is 0.
-    sparsity, distinct_values : mapping of str to ndarray of shape (k,)
-        Share of zeros, and number of values, of each kernel as the forward pass uses it: masked,
-        clustered, or on its grid.
-    accuracy : ndarray of shape (k,), float64
-        On training images that were held out; NaN where none were.
-    left_alone : mapping of str to str
-        Layers with kernels that the training was not to compress, with the reason.
-    from_cache : bool
+    They are taken as the forward pass uses them: masked, clustered, or on their grid.
     """
 
-    steps: np.ndarray
-    sparsity: dict
-    distinct_values: dict
-    accuracy: np.ndarray
-    left_alone: dict
+    steps: np.ndarray  # training steps done, shape (k,), int64; the first is 0
+    sparsity: dict  # by kernel, its share of zeros, shape (k,)
+    distinct_values: dict  # by kernel, how many values it has, shape (k,)
+    accuracy: np.ndarray  # on training images that were held out, shape (k,); NaN without them
+    left_alone: dict  # layers with kernels that were not to be compressed, with the reason
     from_cache: bool
 
     def to_frame(self):
@@ -91,9 +79,11 @@ def weight_history(
     (37, True)
     """
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
-    model = network(model, what="weight_history").model
-    x, y = settings.checked(model, data, what="weight_history")
-    return record_training(model, x, y, settings, cache=cache, kind=("weights",), what="training")
+    opened = network(model, what="weight_history")
+    x, y = settings.checked(opened, data, what="weight_history")
+    return record_training(
+        opened.model, x, y, settings, cache=cache, kind=("weights",), what="training"
+    )
 
 
 def record_training(
@@ -105,7 +95,7 @@ def record_training(
     With `wrap` a copy of wrapped layers is trained, whose weights come back through `unwrap`.
     """
     left_alone, per_epoch = left_alone or {}, settings.steps_per_epoch(len(x))
-    at_once = int(np.clip(per_epoch // _RECORDS_PER_EPOCH, 1, _MOST_STEPS_PER_EXECUTION))
+    at_once = int(np.clip(per_epoch // _RECORDS_PER_EPOCH, 1, MOST_STEPS_PER_CALL))
     held_out = slice(settings.trained_on(len(x)), settings.trained_on(len(x)) + _HELD_OUT_IMAGES)
 
     def train(show):
