@@ -48,7 +48,10 @@ def _format_of(column):
 
 
 class Result:
-    """A frozen value with `summary()`, a line; most have a `table`, units in its column names."""
+    """A frozen value with `summary()`, a line; most have a table, units in its column names.
+
+    That is a `table`, or one `row`, figures by the name of their column.
+    """
 
     def __str__(self):
         return self.summary()
@@ -58,6 +61,10 @@ class Result:
 
     def to_frame(self):
         """Return the table, or None where the line says all; some make it here."""
+        if hasattr(type(self), "row"):
+            import pandas as pd
+
+            return pd.DataFrame([self.row])
         return getattr(self, "table", None)
 
     def _repr_html_(self):

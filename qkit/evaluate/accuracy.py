@@ -14,18 +14,8 @@ _RESAMPLES = 2000
 _BATCH_IMAGES = 100  # of a folder, in memory at once
 
 
-class OneRow:
-    """What a result has whose table is one `row`, figures by the name of their column."""
-
-    def to_frame(self):
-        """Return a DataFrame of one row."""
-        import pandas as pd
-
-        return pd.DataFrame([self.row])
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Accuracy(OneRow, Result):
+class Accuracy(Result):
     """Predictions on labelled images, and the share that is right."""
 
     predictions: np.ndarray  # class numbers, shape (n,), int64; so are the labels
@@ -98,7 +88,7 @@ class Metric:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Score(OneRow, Result):
+class Score(Result):
     """What a model scored by a metric."""
 
     metric: Metric

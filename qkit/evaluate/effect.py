@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qkit.evaluate.accuracy import OneRow, accuracy
+from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import Paired, paired
 from qkit.result import Result
 from qkit.tflite.edit import opened
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Effect(OneRow, Result):
+class Effect(Result):
     """A network changed without training, held against itself in float on the same images."""
 
     change: object  # PrunedWeights, ClusteredWeights or Bits
@@ -21,7 +21,7 @@ class Effect(OneRow, Result):
     @property
     def row(self):
         """The figures of the table."""
-        return self.change.figures | {"accuracy": self.paired.b.accuracy} | self.paired.row
+        return self.change.row | {"accuracy": self.paired.b.accuracy} | self.paired.row
 
     def summary(self):
         """Say what the change is and what is left, with its interval and the paired test."""
@@ -37,7 +37,7 @@ def effect(tflite, change, x, y, *, reference=None):
         From ``qk.convert(model, "float32")``.
     change : PrunedWeights, ClusteredWeights or Bits
         From `qk.prune_once`, `qk.cluster_once` or `qk.simulation.bits`: what knows its `layers`,
-        its bytes as `figures`, and the file that results, ``change.applied(tflite)``.
+        its figures as a `row`, and the file that results, ``change.applied(tflite)``.
     x, y : ndarray
         Test images and their labels.
     reference : Accuracy, optional

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qkit.evaluate.accuracy import Accuracy, OneRow, Score, percentile_interval
+from qkit.evaluate.accuracy import Accuracy, Score, percentile_interval
 from qkit.result import Result
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Paired(OneRow, Result):
+class Paired(Result):
     """Two models on the same images: the difference in accuracy, b minus a."""
 
     a: Accuracy
@@ -68,7 +68,7 @@ class Paired(OneRow, Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PairedScores(OneRow, Result):
+class PairedScores(Result):
     """Two models by one metric on the same items: the difference in score, b minus a."""
 
     a: Score

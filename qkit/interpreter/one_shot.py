@@ -53,12 +53,6 @@ class OneShot(Result):
         """Return a layer's weights before."""
         return next(layer.weights for layer in self.layers if layer.name == name)
 
-    def to_frame(self):
-        """Return a DataFrame of one row."""
-        import pandas as pd
-
-        return pd.DataFrame([self.figures])
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PrunedWeights(OneShot):
@@ -95,8 +89,8 @@ class PrunedWeights(OneShot):
         return 1 - float(kept) / sum(mask.size for mask in masks) if masks else 0.0
 
     @property
-    def figures(self):
-        """What an effect's table says of it."""
+    def row(self):
+        """The figures of the table, and of an effect's."""
         return {"pruned_share": self.pruned_share, "deflated_bytes": self.size.deflated_bytes}
 
     def threshold(self, name):
@@ -136,8 +130,8 @@ class ClusteredWeights(OneShot):
         return whole + index + sum(path[-1].nbytes for path in self.paths.values())
 
     @property
-    def figures(self):
-        """What an effect's table says of it."""
+    def row(self):
+        """The figures of the table, and of an effect's."""
         return {"clusters": self.clusters, "deflated_bytes": self.size.deflated_bytes}
 
     def in_use(self, name):
@@ -193,8 +187,9 @@ def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
     masks, stored, values = {}, {}, {}
     for layer in found:
         name, weights = layer.name, layer.weights
-        masks[name] = np.ones(weights.shape, bool)
-        if name not in whole:
+        if name in whole:
+            masks[name] = np.ones(weights.shape, bool)
+        else:
             masks[name] = magnitude_mask(weights, sparsity, pattern)
         left = np.where(masks[name], weights, np.float32(0))
         stored[name], values[name] = _stored(left, layer, storage)

@@ -45,8 +45,8 @@ class Bits(Result):
         return sum(layer.weights.nbytes for layer in self.layers)
 
     @property
-    def figures(self):
-        """What an effect's table says of it."""
+    def row(self):
+        """What the row of an effect says of it."""
         return {"weights_bytes": self.size_bytes}
 
     def applied(self, tflite):
