@@ -1,5 +1,6 @@
 """Image data sets, checked before use: MNIST, Fashion-MNIST, and scikit-learn's digits."""
 
+import contextlib
 import gzip
 import hashlib
 import os
@@ -89,7 +90,7 @@ def load_data(name="mnist", *, fallback=None):
     (1297, 28, 28)
     """
     loaders = {"mnist": _mnist, "fashion_mnist": _fashion_mnist, "digits": _digits}
-    validate.choice(name, tuple(loaders), name="load_data: name")
+    validate.choice(name, loaders, name="load_data: name")
     validate.choice(fallback, (None, "digits"), name="load_data: fallback")
     try:
         return loaders[name]()
@@ -107,6 +108,22 @@ def load_data(name="mnist", *, fallback=None):
 def drawn(x, count):
     """Return at most `count` items at random, always the same ones, for the choice of ranges."""
     return x[np.random.default_rng(0).permutation(len(x))[:count]]
+
+
+@contextlib.contextmanager
+def impatient():
+    """Give up a download that stands still: Keras would wait for ever."""
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(patience)
+
+
+def first_line(error):
+    """Return the first line of what an error says, or its type where it says nothing."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _mnist():
@@ -160,10 +177,8 @@ def _located(filename, folder=""):
 
 
 def _downloaded(filename, folder):
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT_S)  # Keras would wait for ever
     try:
-        with quiet():
+        with quiet(), impatient():
             get_file = tensorflow().keras.utils.get_file
             subfolder = str(Path("datasets") / folder)
             return Path(get_file(filename, _URL + filename, cache_subdir=subfolder))
@@ -171,11 +186,9 @@ def _downloaded(filename, folder):
         raise DataNotFoundError(
             f"{filename} is neither in $QKIT_DATA ({os.environ.get('QKIT_DATA') or 'not set'}) nor "
             f"in Keras's cache, and the download from {_URL + filename} failed "
-            f"({_first_line(error)}). Put {filename} into a folder and set QKIT_DATA to it, or use "
+            f"({first_line(error)}). Put {filename} into a folder and set QKIT_DATA to it, or use "
             "fallback='digits'."
         ) from error
-    finally:
-        socket.setdefaulttimeout(patience)
 
 
 def _verify(otherwise, content, published):
@@ -192,7 +205,7 @@ def _npz_member(path, key):
             return archive[key].astype(np.uint8)
     except Exception as error:  # archive, header and values each fail in ways of their own
         raise DataError(
-            f"{path}: cannot read {key} ({_first_line(error)}); the file is damaged, half-written "
+            f"{path}: cannot read {key} ({first_line(error)}); the file is damaged, half-written "
             f"or no MNIST archive. {_REMEDY}"
         ) from error
 
@@ -201,7 +214,3 @@ def _from_idx(raw):
     """Return the uint8 array of an idx file: big-endian header, then the values."""
     shape = np.frombuffer(raw, ">i4", count=raw[3], offset=4)
     return np.frombuffer(raw, np.uint8, offset=4 + shape.nbytes).reshape(shape)
-
-
-def _first_line(error):
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -4,7 +4,7 @@ import contextlib
 import gc
 
 from qkit import validate
-from qkit.data import drawn
+from qkit.data import drawn, first_line
 from qkit.evaluate.accuracy import require_same_classes
 from qkit.networks import network
 from qkit.toolchain.aware import quantization_aware
@@ -136,4 +136,4 @@ def _refusals(missing, name):
 
 
 def _first_sentence(error):
-    return (str(error) or type(error).__name__).splitlines()[0].partition(". ")[0].rstrip(".")
+    return first_line(error).partition(". ")[0].rstrip(".")

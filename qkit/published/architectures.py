@@ -1,17 +1,15 @@
 """The networks of the published tables, as Keras builds them, whole or a quarter as wide."""
 
 import re
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from qkit import validate
 from qkit._tensorflow import quiet, tensorflow
-from qkit.data import DataNotFoundError
+from qkit.data import DataNotFoundError, first_line, impatient
 from qkit.training import seeded
 
-_DOWNLOAD_TIMEOUT_S = 20  # Keras would wait for ever
 _WIDTH = 0.25  # of the relatives
 _SIZE = 32  # pixels: the smallest that Keras builds them for, as they halve it five times
 _IMAGE = 28
@@ -168,12 +166,11 @@ def _load(model, path):
 
 
 def _downloaded(name, size):
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT_S)
     try:
-        return _built(name, size, "imagenet", 0)
+        with impatient():
+            return _built(name, size, "imagenet", 0)
     except Exception as error:
-        text = (str(error) or type(error).__name__).splitlines()[0]
+        text = first_line(error)
         address = re.search(r"https?://\S+", text)
         raise DataNotFoundError(
             f"architecture: the ImageNet weights of {name} are neither in Keras's cache "
@@ -182,5 +179,3 @@ def _downloaded(name, size):
             "path as weights=…; or use weights=None: size and latency do not depend on the "
             "weights, and only the accuracies stay empty."
         ) from error
-    finally:
-        socket.setdefaulttimeout(patience)
