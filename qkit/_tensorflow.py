@@ -59,7 +59,8 @@ def _keras_3(tf):
 def quiet():
     """Keep what TensorFlow writes to the terminal or the cell to itself, unless it raises.
 
-    What Python's streams and the C++ side caught is then a note of the exception.
+    What Python's streams and the C++ side caught is then a note of the exception; before Python
+    3.11, which has none, it is written to stderr after all.
     """
     sys.stdout.flush()
     sys.stderr.flush()

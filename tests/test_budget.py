@@ -17,15 +17,15 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, modules; "." is what lies in the package itself.
 CEILING = {
-    ".": (1376, 690, 12),
-    "evaluate": (2756, 1260, 16),
-    "interpreter": (721, 297, 4),
+    ".": (1394, 698, 12),
+    "evaluate": (2746, 1256, 16),
+    "interpreter": (716, 294, 4),
     "models": (239, 100, 3),
     "plots": (1892, 1112, 18),
-    "published": (1226, 523, 7),
-    "quantize": (1457, 680, 10),
-    "tflite": (676, 359, 6),
-    "toolchain": (1450, 605, 9),
+    "published": (1221, 519, 7),
+    "quantize": (1463, 683, 10),
+    "tflite": (672, 360, 6),
+    "toolchain": (1442, 606, 9),
     "widgets": (1300, 676, 14),
 }
 PUBLIC_NAMES = 80

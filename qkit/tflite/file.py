@@ -14,6 +14,9 @@ _VALUE_DTYPES = frozenset({"float32", "float16", "bfloat16", "int4", "int8", "ui
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
 
+# What reading raises where the tables of a file lead nowhere.
+_DAMAGE = (AttributeError, LookupError, TypeError, ValueError, OverflowError, struct.error)
+
 
 class TfliteError(ValueError):
     """Bytes that are no .tflite file, or one that cannot be run."""
@@ -200,14 +203,7 @@ def _damage_told():
     """Tell as damage that the tables of a file lead nowhere."""
     try:
         yield
-    except (
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        OverflowError,
-        struct.error,
-    ) as error:
+    except _DAMAGE as error:
         raise TfliteError(f"the .tflite file is damaged: {error}") from error
 
 
