@@ -32,9 +32,7 @@ class Mutation:
     line: str
     into: str
     test: str = FIGURES  # for pytest: a file, with -k and a word where all of it takes long
-    everywhere: bool = (
-        False  # a line that may stand more than once, and is changed wherever it does
-    )
+    everywhere: bool = False  # the line may stand more than once, and is changed wherever it does
 
 
 MUTATIONS = (

@@ -132,4 +132,5 @@ def test_zeros_alone_have_a_picture_too():
 def test_line_of_a_fit():
     fit = grid_fit(X, choose_qparams(X, bits=4, granularity=PerAxis(0)))
     assert fit.summary().startswith("4 bits, integers -8 to 7; 6 scales, ")
-    assert ". SQNR" in fit.summary()
+    error = qk.quantization_error(X, fit.qparams)
+    assert fit.summary() == f"{fit.qparams.summary()}. {error.summary()}"
