@@ -94,7 +94,7 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
 
     def unreachable(*args, **kwargs):
-        raise OSError("no network")
+        raise OSError(f"no network within {socket.getdefaulttimeout()} s")
 
     monkeypatch.setattr(socket, "create_connection", unreachable)
     monkeypatch.setattr(socket, "getaddrinfo", unreachable)
@@ -111,6 +111,7 @@ def test_failed_download_says_what_was_tried_and_what_still_works(name, offline)
     assert text.count(".h5") >= 2
     assert "pass its path as weights=" in text
     assert "or use weights=None" in text
+    assert "no network within 20.0 s" in text  # and not for ever
     assert socket.getdefaulttimeout() == before
 
 
