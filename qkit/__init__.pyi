@@ -94,7 +94,7 @@ from qkit.plots.calibration import plot_calibration_effect as plot_calibration_e
 from qkit.plots.mistakes import plot_mistake as plot_mistake
 
 # 11 Published results
-from qkit.image_folder import load_image_folder as load_image_folder
+from qkit.data import load_image_folder as load_image_folder
 from qkit.plots.published import plot_architectures as plot_architectures
 from qkit.plots.published import plot_int16_effects as plot_int16_effects
 
