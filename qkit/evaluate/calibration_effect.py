@@ -190,19 +190,14 @@ def activation_histograms(tflite, x):
     return found
 
 
-def _use(seen, ends, bits):
+def _use(seen, chosen, bits):
     """Return a row of the table, from the histogram of the test values and the chosen range."""
     # as `Bits` does
-    grid = choose_qparams(np.float32(ends), bits=bits, symmetric=bits == _SYMMETRIC_BITS)
+    grid = choose_qparams(np.float32(chosen), bits=bits, symmetric=bits == _SYMMETRIC_BITS)
     low, high, step = (float(value[0]) for value in (grid.low, grid.high, grid.scale))
     test_low, test_high = min(seen.low, 0.0), max(seen.high, 0.0)
     beyond = (seen.means < low - step / 2) | (seen.means > high + step / 2)
     used = np.rint(min(high, test_high) / step) - np.rint(max(low, test_low) / step) + 1
-    return {
-        "low": low,
-        "high": high,
-        "test_low": test_low,
-        "test_high": test_high,
-        "clipped_share": float(seen.nonzero[beyond].sum() / seen.counts.sum()),
-        "levels_used": int(used),
-    }
+    ends = {"low": low, "high": high, "test_low": test_low, "test_high": test_high}
+    clipped = float(seen.nonzero[beyond].sum() / seen.counts.sum())
+    return ends | {"clipped_share": clipped, "levels_used": int(used)}

@@ -56,14 +56,11 @@ class WeightCensus(Result):
         """Say how many zeros and distinct values the kernels have, and what they carry."""
         table = self.to_frame()
         shares = table["two_of_four_share"].dropna()
-        stored, values = _span(table["distinct_stored"]), _span(table["distinct_values"])
-        distinct = "distinct values a kernel"
-        if stored != values:
-            distinct = f"distinct numbers stored a kernel, which stand for {values} values"
         return (
             f"{self.count:,} weights in {table['size_bytes'].sum():,} bytes: {self.sparsity:.1%} "
             f"zeros, in {(table['sparsity'] > 0).sum()} of {len(table)} kernels; 2:4 in "
-            f"{(shares == 1).sum()} of {len(shares)}; {stored} {distinct} "
+            f"{(shares == 1).sum()} of {len(shares)}; {_span(table['distinct_stored'])} distinct "
+            f"numbers stored a kernel, which stand for {_span(table['distinct_values'])} values "
             f"({_span(table['distinct_per_channel'])} at most in a channel); "
             f"{self.entropy_bits:.2f} bits a weight by entropy; left out: "
             f"{self.left_out_values:,} values of one axis"
@@ -93,15 +90,10 @@ def weight_census(model_or_tflite):
     >>> weight_census(qk.convert(model, "dynamic_range")).to_frame()["distinct_stored"].to_dict()
     {'conv': 108, 'logits': 255}
     """
-    if isinstance(model_or_tflite, (bytes, bytearray)):
-        kernels, left_out = _of_file(inspect(model_or_tflite))
-    elif hasattr(model_or_tflite, "layers"):
+    if hasattr(model_or_tflite, "layers"):
         kernels, left_out = _of_model(network(model_or_tflite, what="weight_census"))
     else:
-        raise TypeError(
-            "weight_census: expected a Keras model or the bytes of a .tflite file, got "
-            f"{type(model_or_tflite).__name__}. Read a file with pathlib.Path(...).read_bytes()."
-        )
+        kernels, left_out = _of_file(inspect(model_or_tflite))
     if not kernels:
         raise ValueError(
             "weight_census: there is no kernel: no stored weights of two axes or more. Is it built?"
@@ -154,10 +146,10 @@ def _of_file(file):
         if stored.ndim < 2:
             left_out += stored.size
             continue
-        depthwise = readers.get(id(tensor), (-1, ""))[1] == "DEPTHWISE_CONV_2D"
+        _, reader = readers.get(id(tensor), (-1, ""))
         sparse = tensor.sparsity is not None
         head = layer_name(tensor.name), tensor.shape, tensor.dtype, tensor.size_bytes, sparse
-        kernels.append(_counted(head, stored, real_values(tensor), depthwise))
+        kernels.append(_counted(head, stored, real_values(tensor), reader == "DEPTHWISE_CONV_2D"))
     return kernels, left_out
 
 

@@ -188,7 +188,7 @@ def test_table_line_and_html(tflite):
     ("given", "error", "message"),
     [
         (b"no file at all", TfliteError, "no .tflite file"),
-        ("model.tflite", TypeError, "expected a Keras model or the bytes .* got str"),
+        ("model.tflite", TypeError, r"expected the bytes of .* got str\. .*qk\.convert"),
         (None, TypeError, "got NoneType"),
     ],
 )
