@@ -56,11 +56,14 @@ class WeightCensus(Result):
         """Say how many zeros and distinct values the kernels have, and what they carry."""
         table = self.to_frame()
         shares = table["two_of_four_share"].dropna()
+        stored, values = _span(table["distinct_stored"]), _span(table["distinct_values"])
+        distinct = f"{stored} distinct values a kernel"
+        if stored != values:
+            distinct = f"{stored} distinct numbers stored a kernel, which stand for {values} values"
         return (
             f"{self.count:,} weights in {table['size_bytes'].sum():,} bytes: {self.sparsity:.1%} "
             f"zeros, in {(table['sparsity'] > 0).sum()} of {len(table)} kernels; 2:4 in "
-            f"{(shares == 1).sum()} of {len(shares)}; {_span(table['distinct_stored'])} distinct "
-            f"numbers stored a kernel, which stand for {_span(table['distinct_values'])} values "
+            f"{(shares == 1).sum()} of {len(shares)}; {distinct} "
             f"({_span(table['distinct_per_channel'])} at most in a channel); "
             f"{self.entropy_bits:.2f} bits a weight by entropy; left out: "
             f"{self.left_out_values:,} values of one axis"

@@ -126,5 +126,9 @@ def _scores(interpreter, image):
 
 def _ends_in_softmax(tflite):
     """Whether the scores are probabilities already; a conversion of dtype may follow."""
-    names = [op.name for op in inspect(tflite).operators]
-    return [name for name in names if name not in ("QUANTIZE", "DEQUANTIZE")][-1:] == ["SOFTMAX"]
+    content = inspect(tflite)
+    maker = {id(made): op for op in content.operators for made in op.outputs}
+    op = maker.get(id(content.outputs[0]))
+    while op is not None and op.name in ("QUANTIZE", "DEQUANTIZE"):
+        op = maker.get(id(op.inputs[0]))
+    return op is not None and op.name == "SOFTMAX"
