@@ -7,20 +7,20 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit import validate
-from qkit.evaluate.accuracy import accuracy
-from qkit.evaluate.significance import Paired, paired
+from qkit.evaluate.effect import effect
+from qkit.evaluate.significance import Paired
 from qkit.interpreter.run import histograms
-from qkit.interpreter.simulation import at_bits
+from qkit.interpreter.simulation import bits as on_grids
 from qkit.quantize import calibration
 from qkit.quantize.grid import choose_qparams
 from qkit.result import Result
 from qkit.tflite.edit import opened
 
-# What a calibration sample may hold, by the words that readers choose it by.
+# What a calibration sample may hold: its name, and what is said of it.
 IMAGES = MappingProxyType(
     {
         "random": "random training images",
-        "one class": "training images of one class",
+        "one class": "training images of class {}",
         "noise": "images of uniform noise on 0 to 1",
         "0…255": "training images, left on 0…255",
         "−1…1": "training images, scaled to −1…1",
@@ -63,21 +63,19 @@ class CalibrationEffect(Result):
 
     def summary(self):
         """Say what the ranges do to the test images, and what is left of the accuracy."""
-        low, high = self.paired.b.interval
-        difference = self.paired.difference_pp
+        found, difference = self.paired.b, self.paired.difference_pp
+        right, low, high = found.percent
         against = f"{abs(difference):.1f} points {'above' if difference > 0 else 'below'} float32"
         return (
-            f"{self._ranges_in_words()} Accuracy {100 * self.paired.b.accuracy:.1f} % (95 % "
-            f"interval {100 * low:.1f} to {100 * high:.1f}, n = {self.paired.b.n:,}), "
-            f"{against if difference else 'the same as float32'}, p = {self.paired.p_value:.2g}: "
-            f"{self.paired.verdict}."
+            f"{self._ranges_in_words()} Accuracy {right:.1f} % (95 % interval {low:.1f} to "
+            f"{high:.1f}, n = {found.n:,}), {against if difference else 'the same as float32'}, "
+            f"p = {self.paired.p_value:.2g}: {self.paired.verdict}."
         )
 
     def _ranges_in_words(self):
-        levels, said = 2**self.bits, []
         cut = self.table.loc[self.table["clipped_share"].idxmax()]
         coarse = self.table.loc[self.table["levels_used"].idxmin()]
-        used = int(coarse["levels_used"])
+        levels, used, said = 2**self.bits, int(coarse["levels_used"]), []
         if cut["clipped_share"] > _CLIPPED:
             share = 100 * cut["clipped_share"]
             said.append(f"Too narrow: {share:.2g} % of the test values of {cut.name} are clipped.")
@@ -108,15 +106,12 @@ def calibration_effect(
         Its training images are drawn from, its first test images are measured on.
     images : {"random", "one class", "noise", "0…255", "−1…1"}
         Which images choose the ranges; the last two are random ones on a wrong scale.
-    one_class : int
-        Of the images, for "one class".
-    sample_size : int
-        1 or more. Larger samples contain the smaller ones.
+    one_class, sample_size : int
+        The class of "one class"; how many images. Larger samples contain the smaller ones.
     observer : {"min–max", "percentile 99.99", "percentile 99", "MSE", "entropy", "moving average"}
         How a range is chosen from the sample, see `qk.calibration`; the converter takes the first.
-    bits : int
-        Of the activations, 2 to 16.
-    test_images : int
+    bits, test_images : int
+        Bits of the activations, 2 to 16; how many images are measured on.
     reference : Accuracy, optional
         Of the float file on the same test images, where it is known.
     sampled, seen : mapping of str to Histogram, optional
@@ -145,19 +140,18 @@ def calibration_effect(
         sampled = activation_histograms(file, sample)
     x, y = data.x_test[:test_images], data.y_test[:test_images]
     seen = seen or activation_histograms(file, x)
-    reference = reference or accuracy(file.tflite, x, y)
     choose = OBSERVERS[observer](bits)
     ranges = {name: choose(histogram) for name, histogram in sampled.items()}
     by_tensor = dict(zip(file.own_grids, ranges.values(), strict=True))
-    simulated = at_bits(file, by_tensor, activation_bits=bits)
+    grids = on_grids(file, by_tensor, activation_bits=bits)
     rows = {name: _use(seen[name], ends, bits) for name, ends in ranges.items()}
     return CalibrationEffect(
-        sample=IMAGES[images] if images != "one class" else f"training images of class {one_class}",
+        sample=IMAGES[images].format(one_class),
         sample_size=sample_size,
         observer=observer,
         bits=bits,
         table=pd.DataFrame.from_dict(rows, orient="index").rename_axis("activation"),
-        paired=paired(reference, accuracy(simulated, x, y)),
+        paired=effect(file, grids, x, y, reference=reference).paired,
     )
 
 
@@ -196,19 +190,14 @@ def activation_histograms(tflite, x):
     return found
 
 
-def _use(seen, ends, bits):
+def _use(seen, chosen, bits):
     """Return a row of the table, from the histogram of the test values and the chosen range."""
-    # as `at_bits` does
-    grid = choose_qparams(np.float32(ends), bits=bits, symmetric=bits == _SYMMETRIC_BITS)
+    # as `Bits` does
+    grid = choose_qparams(np.float32(chosen), bits=bits, symmetric=bits == _SYMMETRIC_BITS)
     low, high, step = (float(value[0]) for value in (grid.low, grid.high, grid.scale))
     test_low, test_high = min(seen.low, 0.0), max(seen.high, 0.0)
     beyond = (seen.means < low - step / 2) | (seen.means > high + step / 2)
     used = np.rint(min(high, test_high) / step) - np.rint(max(low, test_low) / step) + 1
-    return {
-        "low": low,
-        "high": high,
-        "test_low": test_low,
-        "test_high": test_high,
-        "clipped_share": float(seen.nonzero[beyond].sum() / seen.counts.sum()),
-        "levels_used": int(used),
-    }
+    ends = {"low": low, "high": high, "test_low": test_low, "test_high": test_high}
+    clipped = float(seen.nonzero[beyond].sum() / seen.counts.sum())
+    return ends | {"clipped_share": clipped, "levels_used": int(used)}

@@ -1,6 +1,7 @@
 """What became of the weights: zeros, 2:4, distinct values and entropy, kernel by kernel."""
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class KernelCensus:
     @property
     def count(self):
         """How many weights there are, zeros included."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,32 +42,15 @@ class WeightCensus(Result):
 
     kernels: tuple  # of KernelCensus, in the order in which the layers run
     left_out_values: int  # weights of one axis, but for what the converter left out or folded
-
-    @property
-    def count(self):
-        """How many weights there are in all kernels."""
-        return sum(kernel.count for kernel in self.kernels)
-
-    @property
-    def size_bytes(self):
-        """Of all kernels as stored."""
-        return sum(kernel.size_bytes for kernel in self.kernels)
-
-    @property
-    def sparsity(self):
-        """Share of zeros among the weights of all kernels, in 0–1."""
-        return self._mean("sparsity")
-
-    @property
-    def entropy_bits(self):
-        """Bits a weight, over all kernels, each with a code of its own."""
-        return self._mean("entropy_bits")
+    count: int  # weights in all kernels
+    sparsity: float  # share of zeros among them
+    entropy_bits: float  # a weight, each kernel with a code of its own
 
     def to_frame(self):
         """Return a DataFrame with one row per kernel."""
         import pandas as pd
 
-        return pd.DataFrame([asdict(kernel) for kernel in self.kernels]).set_index("name")
+        return pd.DataFrame(self.kernels).set_index("name")
 
     def summary(self):
         """Say how many zeros and distinct values the kernels have, and what they carry."""
@@ -77,16 +61,13 @@ class WeightCensus(Result):
         if stored != values:
             distinct = f"{stored} distinct numbers stored a kernel, which stand for {values} values"
         return (
-            f"{self.count:,} weights in {self.size_bytes:,} bytes: {self.sparsity:.1%} zeros, in "
-            f"{(table['sparsity'] > 0).sum()} of {len(table)} kernels; 2:4 in "
+            f"{self.count:,} weights in {table['size_bytes'].sum():,} bytes: {self.sparsity:.1%} "
+            f"zeros, in {(table['sparsity'] > 0).sum()} of {len(table)} kernels; 2:4 in "
             f"{(shares == 1).sum()} of {len(shares)}; {distinct} "
             f"({_span(table['distinct_per_channel'])} at most in a channel); "
             f"{self.entropy_bits:.2f} bits a weight by entropy; left out: "
             f"{self.left_out_values:,} values of one axis"
         )
-
-    def _mean(self, name):
-        return sum(k.count * getattr(k, name) for k in self.kernels) / self.count
 
 
 def weight_census(model_or_tflite):
@@ -103,8 +84,7 @@ def weight_census(model_or_tflite):
     WeightCensus
         Of tensors of two axes or more. A layer has one name in a model and in a file; what the
         converter made without a layer, and sparse-encoded weights, have the file's own name. Where
-        batch normalisation is folded into a layer, a file has other values than its model: zeros
-        stay, shared values become those of a channel.
+        batch normalisation is folded into a layer, a file has other values than its model.
 
     Examples
     --------
@@ -113,25 +93,24 @@ def weight_census(model_or_tflite):
     >>> weight_census(qk.convert(model, "dynamic_range")).to_frame()["distinct_stored"].to_dict()
     {'conv': 108, 'logits': 255}
     """
-    if isinstance(model_or_tflite, (bytes, bytearray)):
-        found, left_out = _of_file(bytes(model_or_tflite))
-    elif hasattr(model_or_tflite, "layers"):
-        found, left_out = _of_model(model_or_tflite)
+    if hasattr(model_or_tflite, "layers"):
+        kernels, left_out = _of_model(network(model_or_tflite, what="weight_census"))
     else:
-        raise TypeError(
-            "weight_census: expected a Keras model or the bytes of a .tflite file, got "
-            f"{type(model_or_tflite).__name__}. Read a file with pathlib.Path(...).read_bytes()."
-        )
-    if not found:
+        kernels, left_out = _of_file(inspect(model_or_tflite))
+    if not kernels:
         raise ValueError(
             "weight_census: there is no kernel: no stored weights of two axes or more. Is it built?"
         )
-    return WeightCensus(tuple(found), left_out)
+    count = sum(kernel.count for kernel in kernels)
+    zeros, bits = (
+        sum(kernel.count * getattr(kernel, name) for kernel in kernels) / count
+        for name in ("sparsity", "entropy_bits")
+    )
+    return WeightCensus(tuple(kernels), left_out, count, zeros, bits)
 
 
-def _of_model(model):
-    opened = network(model, what="weight_census")
-    found = []
+def _of_model(opened):
+    kernels = []
     for name, kernel in opened.kernels.items():
         layer = opened.layers.get(name) or opened.layers[name.rpartition("/")[0]]
         kind = type(getattr(layer, "layer", layer)).__name__
@@ -141,53 +120,55 @@ def _of_model(model):
         else:  # a transposed convolution counts its outputs before its inputs
             in_file = np.moveaxis(kernel, -2 if kind.endswith("Transpose") else -1, 0)
         head = name, kernel.shape, "float32", kernel.nbytes, False
-        found.append(KernelCensus(*head, **_statistics(in_file, in_file, depthwise)))
-    few = [
-        weight
+        kernels.append(_counted(head, in_file, in_file, depthwise))
+    left_out = sum(
+        math.prod(weight.shape)
         for layer in opened.model.layers
         if type(layer).__name__ != "QuantizeLayer"  # the input's range
         for weight in getattr(layer, "layer", layer).weights
         if len(weight.shape) < 2
-    ]
-    return found, sum(int(np.prod(weight.shape)) for weight in few)
+    )
+    return kernels, left_out
 
 
-def _of_file(tflite):
-    file = inspect(tflite)
+def _of_file(file):
     readers = {}  # by tensor, the position and name of the operator that computes with it
     for position, op in reversed([*enumerate(file.operators)]):
-        through = op.name in _UNPACKING and id(op.outputs[0]) in readers
-        reader = readers[id(op.outputs[0])] if through else (position, op.name)
+        reader = position, op.name
+        if op.name in _UNPACKING:
+            reader = readers.get(id(op.outputs[0]), reader)
         readers |= {id(tensor): reader for tensor in op.inputs}
-    constants = [t for t in file.tensors if t.constant and (t.holds_values or t.scale.size)]
-    found, left_out, seen = [], 0, set()
-    for tensor in sorted(constants, key=lambda t: readers.get(id(t), (-1, ""))):
-        if tensor.buffer in seen:
+    kernels, left_out, seen = [], 0, set()
+    for tensor in sorted(file.tensors, key=lambda t: readers.get(id(t), (-1, ""))):
+        # integer biases count too, which have a scale: shapes have none
+        counts = tensor.constant and (tensor.holds_values or tensor.scale.size)
+        if not counts or tensor.buffer in seen:
             continue
         seen.add(tensor.buffer)
-        if len(tensor.shape) < 2:  # integer biases too, which have a scale: shapes have none
-            left_out += stored_values(tensor).size
+        stored = stored_values(tensor)
+        if stored.ndim < 2:
+            left_out += stored.size
             continue
-        depthwise = readers.get(id(tensor), (-1, ""))[1] == "DEPTHWISE_CONV_2D"
+        _, reader = readers.get(id(tensor), (-1, ""))
         sparse = tensor.sparsity is not None
         head = layer_name(tensor.name), tensor.shape, tensor.dtype, tensor.size_bytes, sparse
-        statistics = _statistics(stored_values(tensor), real_values(tensor), depthwise)
-        found.append(KernelCensus(*head, **statistics))
-    return found, left_out
+        kernels.append(_counted(head, stored, real_values(tensor), reader == "DEPTHWISE_CONV_2D"))
+    return kernels, left_out
 
 
-def _statistics(stored, real, depthwise):
-    """Return what is counted of a kernel in the layout of a .tflite file."""
+def _counted(head, stored, real, depthwise):
+    """Return the census of a kernel laid out as in a .tflite file, after its first five fields."""
     grouped = not depthwise and real.shape[-1] >= 4
     channels = np.moveaxis(real, -1 if depthwise else 0, 0)
-    return {
-        "sparsity": sparsity(real),
-        "two_of_four_share": two_of_four_share(real) if grouped else float("nan"),
-        "distinct_stored": distinct_values(stored),
-        "distinct_values": distinct_values(real),
-        "distinct_per_channel": max(distinct_values(channel) for channel in channels),
-        "entropy_bits": entropy_bits(stored),
-    }
+    return KernelCensus(
+        *head,
+        sparsity=sparsity(real),
+        two_of_four_share=two_of_four_share(real) if grouped else float("nan"),
+        distinct_stored=distinct_values(stored),
+        distinct_values=distinct_values(real),
+        distinct_per_channel=max(map(distinct_values, channels)),
+        entropy_bits=entropy_bits(stored),
+    )
 
 
 def _span(counts):

@@ -30,21 +30,17 @@ TREE = MappingProxyType(
         "accuracy": Question("Need higher accuracy?", no="full_integer", yes="int16_activations"),
     }
 )
-
-
-# By scheme: what it costs more than, and what to say where it is not more accurate for it.
-_SHOULD_BEAT = {
-    "qat": {
-        CONTROL_ROW: "Training: its equal-epoch control, quantized without QAT, is at {rival:.2f} "
-        "%; qat is {points} from it ({p}): no gain from QAT that {n:,} images could show.",
-        "full_integer": "Effort: the tree sends you to QAT for accuracy; against full_integer, "
-        "which needs no labels, it is {points} ({p}).",
-    },
-    "int16_activations": {
-        "full_integer": "Higher accuracy: against full_integer it is {points} ({p}), not "
-        "measurably more accurate, and takes {times} the time.",
-    },
-}
+# A scheme, what it costs more than, and what to say where it is not more accurate for it.
+_SHOULD_BEAT = (
+    ("qat", CONTROL_ROW, "Training: its equal-epoch control, quantized without QAT, is at {right} "
+     "%; qat is {difference_pp:+.2f} points from it (p = {p_value:.2g}): no gain from QAT that "
+     "{n:,} images could show."),
+    ("qat", "full_integer", "Effort: the tree sends you to QAT for accuracy; against full_integer, "
+     "which needs no labels, it is {difference_pp:+.2f} points (p = {p_value:.2g})."),
+    ("int16_activations", "full_integer", "Higher accuracy: against full_integer it is "
+     "{difference_pp:+.2f} points (p = {p_value:.2g}), not measurably more accurate, and takes "
+     "{times} times the time."),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,14 +49,6 @@ class Decision(Result):
 
     path: MappingProxyType  # the questions that were met, in order, and their answers
     scheme: str  # where it ends, a key of `qk.SCHEMES`
-
-    def to_frame(self):
-        """Return a DataFrame with one row per question met: its text and the answer."""
-        import pandas as pd
-
-        rows = {name: (TREE[name].text, yes) for name, yes in self.path.items()}
-        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["question", "answer"])
-        return frame.rename_axis("name")
 
     def summary(self):
         """Say which scheme it is, and what the guide says of it."""
@@ -136,98 +124,72 @@ def disagreements(decision, comparison):
     comparison.require_accuracies("disagreements")
     if decision.scheme not in comparison.accuracies:
         return []
-    found = (
-        _loss(decision, comparison),
-        *_no_gain(decision, comparison),
-        _size(decision, comparison),
-        _speed(decision, comparison),
-        _less_would_do(decision, comparison),
-    )
-    return [sentence for sentence in found if sentence]
+    checks = (_loss, _no_gain, _size, _speed, _less_would_do)
+    return [sentence for check in checks for sentence in check(decision, comparison)]
 
 
 def _loss(decision, comparison):
     found = comparison.paired[decision.scheme]
-    if not found.worse:
-        return None
     promised = SCHEMES[decision.scheme].published_accuracy
-    words = f"the guide says {promised}, " if promised else ""
-    return (
-        f"Accuracy: {words}measured it is {-found.difference_pp:.2f} points below "
-        f"{comparison.reference} (p = {found.p_value:.2g})."
-    )
+    if found.worse:
+        yield (
+            f"Accuracy: {f'the guide says {promised}, ' if promised else ''}measured it is "
+            f"{-found.difference_pp:.2f} points below {comparison.reference} "
+            f"(p = {found.p_value:.2g})."
+        )
 
 
 def _no_gain(decision, comparison):
-    """Hold a scheme that costs more against what it should be more accurate than."""
-    scheme, times = decision.scheme, comparison.latency.median_us
-    if scheme == "qat" and CONTROL_ROW not in comparison.accuracies:
+    scheme, accuracies, times = decision.scheme, comparison.accuracies, comparison.latency.median_us
+    if scheme == "qat" and CONTROL_ROW not in accuracies:
         yield "Training: no equal-epoch control was measured; what QAT changes may be its epochs."
-    for rival, words in _SHOULD_BEAT.get(scheme, {}).items():
-        if rival in comparison.accuracies:
-            found = _held(comparison, rival, scheme)
-            if not found.better:
-                yield words.format(
-                    rival=100 * found.a.accuracy,
-                    points=f"{found.difference_pp:+.2f} points",
-                    p=f"p = {found.p_value:.2g}",
-                    n=found.a.n,
-                    times=_times(times[scheme] / times[rival]),
-                )
+    for costly, rival, words in _SHOULD_BEAT:
+        if costly != scheme or rival not in accuracies:
+            continue
+        found = paired(accuracies[rival], accuracies[scheme])
+        if not found.better:
+            right, slower = f"{100 * found.a.accuracy:.2f}", _said(times[scheme] / times[rival])
+            yield words.format(**found.row, right=right, n=found.a.n, times=slower)
 
 
 def _size(decision, comparison):
     promised = SCHEMES[decision.scheme].published_size_cut
     cut = comparison.size_cut(decision.scheme)
     if decision.path.get("smaller") and cut <= 50:
-        return f"Size: you asked for a cut by more than half, measured it is {cut:.1f} %."
-    if promised is None or round(cut) >= int("".join(filter(str.isdigit, promised))):
-        return None
-    return f"Size: the guide says {promised} smaller, measured it is {cut:.1f} %."
+        yield f"Size: you asked for a cut by more than half, measured it is {cut:.1f} %."
+    elif promised and round(cut) < int("".join(filter(str.isdigit, promised))):
+        yield f"Size: the guide says {promised} smaller, measured it is {cut:.1f} %."
 
 
 def _speed(decision, comparison):
-    scheme, reference = decision.scheme, comparison.reference
-    low, high = comparison.latency.ratio_interval[scheme]
-    if scheme == reference or low <= 1:
-        return None
-    return (
-        f"Speed: on this CPU it takes {_times(comparison.latency.ratio[scheme])} "
-        f"({low:.2f} to {high:.2f}) the time of {reference}."
-    )
+    low, high = comparison.latency.ratio_interval[decision.scheme]
+    if low > 1:
+        ratio = _said(comparison.latency.ratio[decision.scheme])
+        yield (
+            f"Speed: on this CPU it takes {ratio} times ({low:.2f} to {high:.2f}) the time of "
+            f"{comparison.reference}."
+        )
 
 
 def _less_would_do(decision, comparison):
     """Name the smallest scheme that asks for no more and is not measurably less accurate."""
-    scheme, times = decision.scheme, comparison.latency.median_us
-    bytes_ = {name: comparison.sizes[name].size_bytes for name in comparison.accuracies}
-    rivals = [
-        name
-        for name in bytes_
-        if name in SCHEMES
-        and EFFORT.index(SCHEMES[name].needs) <= EFFORT.index(SCHEMES[scheme].needs)
-        and bytes_[name] < bytes_[scheme]
-        and not _held(comparison, name, scheme).better
-    ]
-    if not rivals:
-        return None
-    rival = min(rivals, key=bytes_.get)
-    found = _held(comparison, scheme, rival)
-    return (
-        f"Less would do: {rival}, which {NEEDED[SCHEMES[rival].needs]}, is "
-        f"{100 * (1 - bytes_[rival] / bytes_[scheme]):.1f} % smaller still, {_apart(found)}, and "
-        f"takes {_times(times[rival] / times[scheme])} the time."
-    )
+    scheme, accuracies, times = decision.scheme, comparison.accuracies, comparison.latency.median_us
+    size = {name: comparison.sizes[name].size_bytes for name in accuracies if name in SCHEMES}
+    for rival in sorted(size, key=size.get):
+        if size[rival] >= size[scheme]:
+            return
+        found, needs = paired(accuracies[scheme], accuracies[rival]), SCHEMES[rival].needs
+        if EFFORT.index(needs) <= EFFORT.index(SCHEMES[scheme].needs) and not found.worse:
+            yield (
+                f"Less would do: {rival}, which {NEEDED[needs]}, is "
+                f"{100 * (1 - size[rival] / size[scheme]):.1f} % smaller still, "
+                f"{found.difference_pp:+.2f} points (p = {found.p_value:.2g}), and takes "
+                f"{_said(times[rival] / times[scheme])} times the time."
+            )
+            return
 
 
-def _held(comparison, a, b):
-    return paired(comparison.accuracies[a], comparison.accuracies[b])
-
-
-def _apart(found):
-    return f"{found.difference_pp:+.2f} points (p = {found.p_value:.2g})"
-
-
-def _times(ratio):
-    digits = ".2g" if ratio < 0.1 else ".2f" if ratio < 10 else ".0f"
-    return f"{ratio:{digits}} times"
+def _said(ratio):
+    if ratio < 0.1:
+        return f"{ratio:.2g}"
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"

@@ -1,10 +1,12 @@
 """What several classifiers answer to one image, side by side."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+from scipy.special import softmax
 
 from qkit import validate
 from qkit.interpreter.run import classifier_shapes, from_grid, open_interpreter, to_grid
@@ -30,12 +32,6 @@ class DigitAnswers(Result):
         first = self.probabilities[self.reference]
         return {k: p - first for k, p in self.probabilities.items() if k != self.reference}
 
-    def to_frame(self):
-        """Return a DataFrame of probabilities with one row per model, one column per class."""
-        import pandas as pd
-
-        return pd.DataFrame(dict(self.probabilities)).T.rename_axis("model")
-
     def summary(self):
         """Say who answers what, with which margin, and how far the others are off."""
         first = self.probabilities[self.reference]
@@ -50,36 +46,30 @@ class DigitAnswers(Result):
         return text
 
     def _agreement(self):
-        """Say whether the models agree, and which answer what."""
-        by_answer = {}
-        for name, answer in self.answers.items():
-            by_answer.setdefault(answer, []).append(name)
+        found = self.answers
+        by_answer = {answer: [n for n in found if found[n] == answer] for answer in found.values()}
         if len(by_answer) > 1:
             said = [f"{answer}: {', '.join(names)}" for answer, names in by_answer.items()]
             return f"The models disagree ({'; '.join(said)})."
-        (answer,) = by_answer
-        if len(self.answers) == 1:
-            return f"{self.reference} answers {answer}."
-        return f"All {len(self.answers)} models answer {answer}."
+        who = f"All {len(found)} models answer" if len(found) > 1 else f"{self.reference} answers"
+        return f"{who} {found[self.reference]}."
 
 
-def digit_answers(models, image, *, reference="float32"):
+def digit_answers(models, image):
     """Ask classifiers what is in one image.
 
     Parameters
     ----------
     models : mapping of str to bytes
-        .tflite files by name.
+        .tflite files by name. The others are compared with "float32", or with the first.
     image : ndarray of the models' input shape, or of as many values
         Floating point, on the scale the models were trained on.
-    reference : str
-        The model that the others are compared with; the first one where there is none so named.
 
     Returns
     -------
     DigitAnswers
     """
-    return open_classifiers(models)(image, reference=reference)
+    return open_classifiers(models)(image)
 
 
 def open_classifiers(models):
@@ -94,7 +84,7 @@ def open_classifiers(models):
     values = _common_values(shapes)
     already_probable = {name: _ends_in_softmax(tflite) for name, tflite in models.items()}
 
-    def ask(image, *, names=None, reference="float32"):
+    def ask(image, names=tuple(models)):
         image = validate.values(image, what="digit_answers: the image")
         if image.size != values:
             raise ValueError(
@@ -103,19 +93,18 @@ def open_classifiers(models):
                 "qkit.widgets.drawing.like_mnist does."
             )
         found = {}
-        for name in models if names is None else names:
+        for name in names:
             scores = _scores(opened[name], image.reshape(shapes[name][0]))
-            found[name] = scores / scores.sum() if already_probable[name] else _softmax(scores)
-        return DigitAnswers(
-            MappingProxyType(found), reference if reference in found else next(iter(found))
-        )
+            found[name] = scores / scores.sum() if already_probable[name] else softmax(scores)
+        reference = "float32" if "float32" in found else names[0]
+        return DigitAnswers(MappingProxyType(found), reference)
 
     return ask
 
 
 def _common_values(shapes):
     """Return how many values an image has, which must be so for all, as must their classes."""
-    sizes = {name: (int(np.prod(shape)), classes) for name, (shape, classes) in shapes.items()}
+    sizes = {name: (math.prod(shape), classes) for name, (shape, classes) in shapes.items()}
     first, (values, classes) = next(iter(sizes.items()))
     for name, size in sizes.items():
         if size != (values, classes):
@@ -133,11 +122,6 @@ def _scores(interpreter, image):
     interpreter.set_tensor(source["index"], to_grid(image[None], source))
     interpreter.invoke()
     return from_grid(interpreter.get_tensor(target["index"])[0], target).astype(np.float64)
-
-
-def _softmax(scores):
-    powers = np.exp(scores - scores.max())
-    return powers / powers.sum()
 
 
 def _ends_in_softmax(tflite):

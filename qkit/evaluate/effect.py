@@ -18,11 +18,6 @@ class Effect(Result):
     paired: Paired  # the network in float against the changed one
     x: np.ndarray  # the images that both were measured on
 
-    @property
-    def row(self):
-        """The figures of the table."""
-        return self.change.row | {"accuracy": self.paired.b.accuracy} | self.paired.row
-
     def summary(self):
         """Say what the change is and what is left, with its interval and the paired test."""
         return f"{self.change.summary()}. {self.paired.against(self.change.reference_name)}"
@@ -36,8 +31,8 @@ def effect(tflite, change, x, y, *, reference=None):
     tflite : bytes or FloatFile
         From ``qk.convert(model, "float32")``.
     change : PrunedWeights, ClusteredWeights or Bits
-        From `qk.prune_once`, `qk.cluster_once` or `qk.simulation.bits`: what knows its `layers`,
-        its figures as a `row`, and the file that results, ``change.applied(tflite)``.
+        From `qk.prune_once`, `qk.cluster_once` or `qk.simulation.bits`: what can say itself, and
+        return the file that results, ``change.applied(tflite)``.
     x, y : ndarray
         Test images and their labels.
     reference : Accuracy, optional

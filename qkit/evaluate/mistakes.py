@@ -20,20 +20,19 @@ from qkit.toolchain.convert import convert
 class Recipe:
     """How an int8 file is made and fed; the defaults are right."""
 
-    calibration: str = "training images"  # or "pixels from 0 to 255", "divided twice", "none"
+    calibration: str = "images"  # or "pixels", from 0 to 255, divided "twice", or "none"
     sample_size: int = 100  # images
-    method: str = "after training"  # or "through the grid": aware, before its first training step
-    ranges: str = "from a sample"  # or "where training starts", of the activations
-    feed: str = "on the input's grid"  # or "bytes read as int8", of a test image
+    aware: str = ""  # or through the grid, before the first step: ranges "settled" or "initial"
+    feed: str = "reals"  # of a test image; or the "bytes" of its pixels, read as int8
 
 
 PATIENTS = MappingProxyType(
     {
-        "A": Recipe(calibration="pixels from 0 to 255"),
-        "B": Recipe(feed="bytes read as int8"),
+        "A": Recipe(calibration="pixels"),
+        "B": Recipe(feed="bytes"),
         "C": Recipe(calibration="none"),
-        "D": Recipe(method="through the grid", ranges="where training starts"),
-        "E": Recipe(calibration="divided twice"),
+        "D": Recipe(aware="initial"),
+        "E": Recipe(calibration="twice"),
     }
 )
 # What those who bring them say. It need not be the cause.
@@ -50,25 +49,15 @@ COMPLAINTS = MappingProxyType(
 # last two are sound advice that none of the five was in need of.
 DIAGNOSES = MappingProxyType(
     {
-        "calibrated on pixels that were not divided by 255": (
-            "calibration", "pixels from 0 to 255", "training images",
-        ),
-        "calibrated on images that were divided by 255 twice": (
-            "calibration", "divided twice", "training images",
-        ),
-        "no calibration set, and the converter kept silent": (
-            "calibration", "none", "training images",
-        ),
-        "trained through the grid, but the ranges never settled": (
-            "ranges", "where training starts", "from a sample",
-        ),
-        "the camera's bytes read as int8, not put on the input's grid": (
-            "feed", "bytes read as int8", "on the input's grid",
-        ),
+        "calibrated on pixels that were not divided by 255": ("calibration", "pixels", "images"),
+        "calibrated on images that were divided by 255 twice": ("calibration", "twice", "images"),
+        "no calibration set, and the converter kept silent": ("calibration", "none", "images"),
+        "trained through the grid, but the ranges never settled": ("aware", "initial", "settled"),
+        "the camera's bytes read as int8, not put on the input's grid": ("feed", "bytes", "reals"),
         "too few calibration images": ("sample_size", 100, 500),
         "a sample that is too large": ("sample_size", 500, 100),
     }
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,10 +76,11 @@ class Examination(Result):
     image: np.ndarray  # a test image, (height, width)
     image_on_grid: np.ndarray  # what is left of it on the grid of the file's input
 
-    @property
-    def symptoms(self):
-        """What can be told of it, in words."""
-        return {
+    def to_frame(self):
+        """Return a DataFrame with one row per symptom."""
+        import pandas as pd
+
+        symptoms = {
             "accuracy": self.accuracy.summary(),
             "accuracy in float": self.reference.summary(),
             "file, bytes": f"{self.size_bytes:,}",
@@ -102,16 +92,13 @@ class Examination(Result):
             "logits: grid": _said(self.output_grid),
             "logits: in float": _said(self.output_span),
         }
-
-    def to_frame(self):
-        """Return a DataFrame with one row per symptom."""
-        import pandas as pd
-
-        return pd.DataFrame({"found": self.symptoms}).rename_axis("symptom")
+        return pd.DataFrame({"found": symptoms}).rename_axis("symptom")
 
     def summary(self):
         """Say the symptoms in one line."""
-        return f"{'; '.join(f'{name}: {found}' for name, found in self.symptoms.items())}."
+        return (
+            f"{'; '.join(f'{name}: {found}' for name, found in self.to_frame()['found'].items())}."
+        )
 
 
 def repaired(recipe, diagnosis):
@@ -167,49 +154,42 @@ def examine(model, data, recipe, *, images=1000):
     in_float = scores(convert(model, "float32"), x)
     file = inspect(tflite)
     made = [tensor for op in file.operators for tensor in op.outputs]
-    on_grid = [t for t in (file.inputs[0], *made) if t.scale.size and not t.constant]
-    first = _qparams(on_grid[0]) if on_grid else None
+    grids = [_grid(t) for t in (file.inputs[0], *made) if t.scale.size and not t.constant]
+    ends = [(float(grid.low[0]), float(grid.high[0])) for grid in grids] or [None]
     fed = x
-    if recipe.feed == "bytes read as int8" and file.inputs[0].dtype == "int8":
+    if recipe.feed == "bytes" and file.inputs[0].dtype == "int8":
         pixels = np.rint(255 * x).astype(np.uint8).view(np.int8)  # what lies above 127 wraps around
-        fed = dequantize(pixels, first)
+        fed = dequantize(pixels, grids[0])
     return Examination(
         accuracy=accuracy_of(scores(tflite, fed).argmax(axis=1), y),
         reference=accuracy_of(in_float.argmax(axis=1), y),
         size_bytes=len(tflite),
         input_dtype=file.inputs[0].dtype,
         float_operators=len(file.float_operators),
-        input_grid=_ends(first),
-        output_grid=_ends(_qparams(on_grid[-1])) if on_grid else None,
+        input_grid=ends[0],
+        output_grid=ends[-1],
         input_span=_span(x),
         output_span=_span(in_float),
         image=x[0],
-        image_on_grid=fake_quantize(fed[0], first) if first else fed[0],
+        image_on_grid=fake_quantize(fed[0], grids[0]) if grids else fed[0],
     )
 
 
 def _made(model, data, recipe):
-    """Return the file that a recipe makes."""
     if recipe.calibration == "none":  # no error, no warning: the converter makes this instead
         return convert(model, "dynamic_range")
     sample = drawn(data.x_train, recipe.sample_size)
-    if recipe.calibration == "divided twice":
-        sample = sample / 255
-    if recipe.calibration == "pixels from 0 to 255":
-        sample = 255 * sample
-    if recipe.method == "through the grid":
-        settled = sample if recipe.ranges == "from a sample" else None
+    if recipe.calibration != "images":
+        sample = 255 * sample if recipe.calibration == "pixels" else sample / 255
+    if recipe.aware:
+        settled = sample if recipe.aware == "settled" else None
         return convert(quantization_aware(model, calibration=settled), "qat")
     return convert(model, "full_integer_int8_io", sample)
 
 
-def _qparams(tensor):
+def _grid(tensor):
     limits = np.iinfo(tensor.dtype)
     return QParams(tensor.scale, tensor.zero_point.astype(np.int32), limits.min, limits.max)
-
-
-def _ends(qparams):
-    return qparams and (float(qparams.low[0]), float(qparams.high[0]))
 
 
 def _span(values):
