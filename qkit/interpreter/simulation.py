@@ -13,9 +13,7 @@ from qkit.interpreter.run import histograms
 from qkit.quantize.calibration import min_max
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
 from qkit.result import Result
-from qkit.tflite.edit import Layer, layers, opened, packed, put_weights
-from qkit.tflite.fake_quant import insert_grids
-from qkit.tflite.file import parsed
+from qkit.tflite.edit import Layer, layers, opened, with_weights
 
 __all__ = ["Bits", "Layer", "at_bits", "bits", "calibrated_ranges", "layers", "simulate"]
 
@@ -208,11 +206,8 @@ def simulate(tflite, *, weights=None, activations=None):
                 f"simulate: the activation {name!r} must have one scale, got "
                 f"{qparams.scale.size}: kernels know no activations per channel."
             )
-    model = parsed(file.tflite)
-    put_weights(model, file, {n: fake_quantize(constants[n], q) for n, q in weights.items()})
-    if activations:
-        insert_grids(model, {file.names[n].index: q for n, q in activations.items()})
-    return packed(model)
+    on_grid = {name: fake_quantize(constants[name], q) for name, q in weights.items()}
+    return with_weights(file, on_grid, activations)
 
 
 def _require_names(given, known, *, what):
