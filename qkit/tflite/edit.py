@@ -70,8 +70,7 @@ def layers(tflite):
 
     Parameters
     ----------
-    tflite : bytes or FloatFile
-        From ``qk.convert(model, "float32")``.
+    tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
 
     Returns
     -------
@@ -158,5 +157,6 @@ def _put_on_grids(model, grids):
         operators += [op, *(behind[index] for index in op.outputs if index in behind)]
     graph.operators = operators
     graph.outputs = [on_grid.get(index, index) for index in graph.outputs]
-    for output in (output for each in model.signatureDefs or () for output in each.outputs):
-        output.tensorIndex = on_grid.get(output.tensorIndex, output.tensorIndex)
+    for signature in model.signatureDefs or ():
+        for output in signature.outputs:
+            output.tensorIndex = on_grid.get(output.tensorIndex, output.tensorIndex)
