@@ -6,9 +6,7 @@ import numpy as np
 
 from qkit.result import Result
 
-# Element sizes that NumPy has no dtype for; everything else is asked of NumPy.
 _VALUE_DTYPES = frozenset({"float32", "float16", "bfloat16", "int4", "int8", "uint8", "int16"})
-
 _FLOATS = {"float32", "float16"}
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")

@@ -54,6 +54,10 @@ def _ask(tflite):
         return pickle.load(helper.stdout)
     except (BrokenPipeError, EOFError):
         code = helper.wait()
+    except KeyboardInterrupt:  # the next file must not get the answer to this one
+        helper.kill()
+        helper.wait()
+        raise
     finally:
         timer.cancel()
     cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
