@@ -4,6 +4,7 @@ The interpreter trusts a file's content: a damaged one can end a notebook's kern
 first run once by a helper, which serves every later file too, and is replaced when one killed it.
 """
 
+import atexit
 import contextlib
 import hashlib
 import os
@@ -76,6 +77,7 @@ def _running_helper():
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )
+        atexit.register(_helper.kill)
     return _helper
 
 

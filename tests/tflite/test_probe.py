@@ -79,9 +79,10 @@ def test_after_an_interrupt_the_next_file_gets_its_own_answer(toy_tflite, monkey
     def interrupted(file):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(probe.pickle, "load", interrupted)
+    monkeypatch.setattr(probe.pickle, "load", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         probe.probe(b"\0\0\0\0TFL3 and nothing else, again")
+    monkeypatch.undo()
     assert not probe.probe(varied(toy_tflite, 41)).error
 
 
