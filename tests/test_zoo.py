@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.tflite.edit import with_weights
 
 FILES = Path(__file__).parent / "files"
 FACTS = json.loads((FILES / "zoo.json").read_text(encoding="utf-8"))
@@ -169,7 +168,7 @@ def layers_have_names_of_their_own(animal):
 
 def pruning_nothing_changes_nothing(animal):
     pruned = qk.prune_once(qk.simulation.layers(animal.tflite), 0.0)
-    changed = with_weights(animal.tflite, pruned.weights)
+    changed = pruned.applied(animal.tflite)
     same(animal.loop(changed), animal.loop())
 
 
@@ -178,8 +177,8 @@ def pruning_half_leaves_half_of_each_layer(animal):
     pruned = qk.prune_once(layers, 0.5)
     for layer in layers:
         alone = qk.prune_once([layer], 0.5)
-        together = pruned.weights[layer.weights_name]
-        np.testing.assert_array_equal(together, alone.weights[layer.weights_name])
+        together = pruned.values[layer.name]
+        np.testing.assert_array_equal(together, alone.values[layer.name])
         if layer.kind != "DEPTHWISE_CONV_2D":
             assert np.count_nonzero(together) == layer.weights.size - layer.weights.size // 2
 
@@ -189,8 +188,8 @@ def clustering_takes_each_layers_own_values(animal):
     clustered = qk.cluster_once(layers, 4)
     for layer in layers:
         alone = qk.cluster_once([layer], 4)
-        together = clustered.weights[layer.weights_name]
-        np.testing.assert_array_equal(together, alone.weights[layer.weights_name])
+        together = clustered.values[layer.name]
+        np.testing.assert_array_equal(together, alone.values[layer.name])
 
 
 def effect_of_nothing_is_none(animal):

@@ -7,7 +7,7 @@ import numpy as np
 
 from qkit import validate
 from qkit.quantize.centroids import initial_centroids, kmeans_steps, nearest_centroid
-from qkit.quantize.coding import distinct_values, kib, stored_bytes
+from qkit.quantize.coding import StoredBytes, distinct_values, kib, stored_bytes
 from qkit.quantize.errors import sqnr_db
 from qkit.quantize.grid import PerAxis, choose_qparams, dequantize, quantize
 from qkit.quantize.magnitude import magnitude_mask
@@ -19,35 +19,22 @@ STORAGES = ("float32", "int8")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OneShot(Result):
-    """What pruned and clustered weights have in common: a change that `qk.effect` takes.
-
-    All by layer: why some are left whole, what a file holds, what the network computes with.
-    """
+    """What pruned and clustered weights have in common: a change that `qk.effect` takes."""
 
     layers: tuple  # with the weights before
-    left_whole: dict
-    stored: dict
-    values: dict
-    storage: str
+    left_whole: dict  # by layer that is not changed, why
+    stored: dict  # by layer, what a file holds
+    values: dict  # by layer, what the network computes with
+    size_before: StoredBytes  # of the weights before, stored in the same way
 
     @cached_property
     def size(self):
         """`StoredBytes` of all layers together."""
         return stored_bytes(self.stored.values())
 
-    @property
-    def size_before(self):
-        """`StoredBytes` of the weights before, stored in the same way."""
-        return _size_before(self.layers, self.storage)
-
-    @property
-    def weights(self):
-        """The values by the tensors' names, as `with_weights` takes them."""
-        return {layer.weights_name: self.values[layer.name] for layer in self.layers}
-
     def applied(self, tflite):
         """Return the file that results."""
-        return with_weights(tflite, self.weights)
+        return with_weights(tflite, {x.weights_name: self.values[x.name] for x in self.layers})
 
     def before(self, name):
         """Return a layer's weights before."""
@@ -60,8 +47,14 @@ class PrunedWeights(OneShot):
 
     masks: dict  # by layer; True where a weight is kept
     pattern: object
+    storage: str
 
     reference_name = "all weights in float32"
+
+    @property
+    def row(self):
+        """The figures of the table, and of an effect's."""
+        return {"pruned_share": self.pruned_share, "deflated_bytes": self.size.deflated_bytes}
 
     @property
     def total(self):
@@ -71,7 +64,7 @@ class PrunedWeights(OneShot):
     @property
     def set_to_0(self):
         """How many weights were set to 0."""
-        return self.total - sum(np.count_nonzero(mask) for mask in self.masks.values())
+        return sum(np.count_nonzero(~mask) for mask in self.masks.values())
 
     @property
     def rounded_to_0(self):
@@ -84,14 +77,8 @@ class PrunedWeights(OneShot):
     @property
     def pruned_share(self):
         """Share of the weights set to 0, of the layers that are pruned; 0 where none is."""
-        masks = [mask for name, mask in self.masks.items() if name not in self.left_whole]
-        kept = sum(np.count_nonzero(mask) for mask in masks)
-        return 1 - float(kept) / sum(mask.size for mask in masks) if masks else 0.0
-
-    @property
-    def row(self):
-        """The figures of the table, and of an effect's."""
-        return {"pruned_share": self.pruned_share, "deflated_bytes": self.size.deflated_bytes}
+        kept = [mask.ravel() for name, mask in self.masks.items() if name not in self.left_whole]
+        return 1 - float(np.concatenate(kept).mean()) if kept else 0.0
 
     def threshold(self, name):
         """Return the smallest magnitude that is kept, or None where magnitude alone decides not."""
@@ -101,11 +88,9 @@ class PrunedWeights(OneShot):
 
     def summary(self):
         """Say in one line how many weights are left, and what they take."""
-        rounded = self.rounded_to_0
-        more = f", and rounding to int8 {rounded:,} more" if rounded else ""
         return (
             f"One-shot pruning, without fine-tuning, set {self.set_to_0:,} of {self.total:,} "
-            f"weights to 0 ({100 * self.set_to_0 / self.total:.1f} %){more}; {self.size.summary()}"
+            f"weights to 0 ({100 * self.set_to_0 / self.total:.1f} %); {self.size.summary()}"
         )
 
 
@@ -122,17 +107,17 @@ class ClusteredWeights(OneShot):
     reference_name = "the weights as they were"
 
     @property
+    def row(self):
+        """The figures of the table, and of an effect's."""
+        return {"clusters": self.clusters, "deflated_bytes": self.size.deflated_bytes}
+
+    @property
     def table_bytes(self):
         """Of all layers, as a table of float32 centroids and, in the bits it takes, an index."""
         bits = int(self.clusters - 1).bit_length()
         whole = sum(self.values[name].nbytes for name in self.left_whole)
         index = sum(-(-self.values[name].size * bits // 8) for name in self.paths)
         return whole + index + sum(path[-1].nbytes for path in self.paths.values())
-
-    @property
-    def row(self):
-        """The figures of the table, and of an effect's."""
-        return {"clusters": self.clusters, "deflated_bytes": self.size.deflated_bytes}
 
     def in_use(self, name):
         """Return how many different values a clustered layer has in the end."""
@@ -170,8 +155,7 @@ def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
 
     Returns
     -------
-    PrunedWeights
-        A change, whose cost `qk.effect` measures.
+    PrunedWeights, a change, whose cost `qk.effect` measures
 
     Examples
     --------
@@ -182,18 +166,17 @@ def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
     (0.5, {'conv': 'too few input channels for fours'})
     """
     validate.choice(storage, STORAGES, name="prune_once: storage")
-    found = _layers(tflite)
-    whole = {layer.name: reason for layer in found if (reason := _left_whole(layer, pattern))}
+    found, whole = _taken(tflite, pattern)
     masks, stored, values = {}, {}, {}
     for layer in found:
-        name, weights = layer.name, layer.weights
-        if name in whole:
-            masks[name] = np.ones(weights.shape, bool)
-        else:
-            masks[name] = magnitude_mask(weights, sparsity, pattern)
-        left = np.where(masks[name], weights, np.float32(0))
-        stored[name], values[name] = _stored(left, layer, storage)
-    return PrunedWeights(found, whole, stored, values, storage, masks, pattern)
+        mask = np.ones(layer.weights.shape, bool)
+        if layer.name not in whole:
+            mask = magnitude_mask(layer.weights, sparsity, pattern)
+        left = np.where(mask, layer.weights, np.float32(0))
+        masks[layer.name] = mask
+        stored[layer.name], values[layer.name] = _stored(left, layer, storage)
+    before = _size_before(found, storage)
+    return PrunedWeights(found, whole, stored, values, before, masks, pattern, storage)
 
 
 def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
@@ -201,21 +184,15 @@ def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
 
     Parameters
     ----------
-    tflite : bytes, FloatFile or sequence of Layer
-        From ``qk.convert(model, "float32")``, or `qk.simulation.layers`.
-    clusters : int
-        Values for each layer, 1 or more.
-    init : {"linear", "random", "density", "kmeans++"}
-        Where they start.
-    steps : int
-        Of k-means, by which they move on; 0 or more.
-    seed : int
-        Of "random" and "kmeans++".
+    tflite : bytes, FloatFile or sequence of Layer, as for `prune_once`
+    clusters : int, values for each layer; 1 or more
+    init : {"linear", "random", "density", "kmeans++"}, where they start
+    steps : int, of k-means, by which they move on; 0 or more
+    seed : int, of "random" and "kmeans++"
 
     Returns
     -------
-    ClusteredWeights
-        A change, whose cost `qk.effect` measures.
+    ClusteredWeights, a change, whose cost `qk.effect` measures
 
     Examples
     --------
@@ -224,8 +201,7 @@ def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
     >>> clustered.table_bytes == (108 + 20280) * 2 / 8 + 2 * 4 * 4
     True
     """
-    found = _layers(tflite)
-    whole = {layer.name: reason for layer in found if (reason := _left_whole(layer))}
+    found, whole = _taken(tflite)
     values = {layer.name: layer.weights for layer in found}
     paths, counts = {}, {}
     for name, weights in values.items():
@@ -235,25 +211,24 @@ def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
             index = nearest_centroid(weights, paths[name][-1])
             counts[name] = np.bincount(index.ravel(), minlength=clusters)
             values[name] = paths[name][-1][index]
+    before = _size_before(found, "float32")
     return ClusteredWeights(
-        found, whole, values, values, "float32", paths, counts, clusters, init, steps
+        found, whole, values, values, before, paths, counts, clusters, init, steps
     )
 
 
-def _layers(given):
-    """Return layers, whether they come by themselves or in a file."""
-    return tuple(given) if isinstance(given, (tuple, list)) else layers(given)
-
-
-def _left_whole(layer, pattern=None):
-    """Return why a layer is not changed, or None."""
-    if layer.kind == "DEPTHWISE_CONV_2D":
-        return "depthwise, which tensorflow-model-optimization leaves whole"
-    if pattern == "2:4" and layer.weights.shape[-1] <= 2:
-        return "too few input channels for fours"
-    if isinstance(pattern, tuple) and layer.weights.ndim != 2:
-        return "no dense layer, which blocks are for"
-    return None
+def _taken(given, pattern=None):
+    """Return the layers of a file or as they are, and by name why some are left whole."""
+    found = tuple(given) if isinstance(given, (tuple, list)) else layers(given)
+    whole = {}
+    for layer in found:
+        if layer.kind == "DEPTHWISE_CONV_2D":
+            whole[layer.name] = "depthwise, which tensorflow-model-optimization leaves whole"
+        elif pattern == "2:4" and layer.weights.shape[-1] <= 2:
+            whole[layer.name] = "too few input channels for fours"
+        elif isinstance(pattern, tuple) and layer.weights.ndim != 2:
+            whole[layer.name] = "no dense layer, which blocks are for"
+    return found, whole
 
 
 def _stored(values, layer, storage):

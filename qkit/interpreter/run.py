@@ -41,13 +41,13 @@ def open_interpreter(tflite, *, threads=1, batch_size=None, **options):
 def single_shapes(interpreter):
     """Return the shapes of one input and of one output, where a file has one of each."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if len(inputs) != 1 or len(outputs) != 1:
+    if not len(inputs) == len(outputs) == 1:
         names = ", ".join(d["name"] for d in (inputs if len(inputs) != 1 else outputs))
         raise TfliteError(
             f"a model with one input and one output is wanted; this one has {len(inputs)} and "
             f"{len(outputs)} ({names}). Convert the part that counts."
         )
-    return tuple(tuple(int(n) for n in d["shape"][1:]) for d in (*inputs, *outputs))
+    return tuple(tuple(map(int, d["shape"][1:])) for d in (*inputs, *outputs))
 
 
 def classifier_shapes(interpreter):
@@ -74,17 +74,13 @@ def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
     tflite : bytes
     x : ndarray of shape (n, *input), float
         On the scale the model was trained on, whatever numbers the file itself takes.
-    batched : bool
-        Run many inputs at once where the file allows it.
-    threads : int or None
-        None takes one a core.
-    what : str
-        The caller's name, for error messages.
+    batched : bool, run many inputs at once where the file allows it
+    threads : int or None, which takes one a core
+    what : str, the caller's name, for error messages
 
     Returns
     -------
-    ndarray of shape (n, *output), float32
-        Back on the real axis where the file gives integers.
+    ndarray of shape (n, *output), float32, on the real axis where the file gives integers, too
 
     Examples
     --------
@@ -132,27 +128,25 @@ def intermediate(tflite, x, names):
     )
     source = interpreter.get_input_details()[0]
     x = to_grid(validate.images(x, tuple(source["shape"][1:]), what="intermediate: x"), source)
-    names, indices = list(names), {}
-    for detail in interpreter.get_tensor_details():
-        indices[detail["name"]] = indices[detail["index"]] = detail["index"]
-    missing = [name for name in names if name not in indices]
-    if missing:
-        raise ValueError(f"intermediate: the file has no tensor {missing[0]!r}.")
-    read = {name: interpreter.tensor(indices[name]) for name in names}
+    details = interpreter.get_tensor_details()
+    indices = {detail[by]: detail["index"] for detail in details for by in ("name", "index")}
+    try:
+        views = {name: interpreter.tensor(indices[name]) for name in names}
+    except KeyError as error:
+        raise ValueError(f"intermediate: the file has no tensor {error}.") from None
     for image in x:
         interpreter.set_tensor(source["index"], image[None])
         interpreter.invoke()
-        yield {name: view().copy() for name, view in read.items()}
+        yield {name: view().copy() for name, view in views.items()}
 
 
 def histograms(file, x):
     """Return how each activation of a `FloatFile` with its own grid spreads, from one pass."""
-    tensors = {name: file.names[name].index for name in file.own_grids}
-    found = {name: Histogram() for name in tensors}
-    for image in intermediate(file.tflite, x, tensors.values()):
-        for name, index in tensors.items():
-            found[name].add(image[index])
-    return found
+    found = {file.names[name].index: Histogram() for name in file.own_grids}
+    for image in intermediate(file.tflite, x, found):
+        for index, values in image.items():
+            found[index].add(values)
+    return dict(zip(file.own_grids, found.values(), strict=True))
 
 
 def to_grid(values, detail):

@@ -13,9 +13,7 @@ from qkit.interpreter.run import histograms
 from qkit.quantize.calibration import min_max
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
 from qkit.result import Result
-from qkit.tflite.edit import Layer, layers, opened, packed, put_weights
-from qkit.tflite.fake_quant import insert_grids
-from qkit.tflite.file import parsed
+from qkit.tflite.edit import Layer, layers, opened, with_weights
 
 __all__ = ["Bits", "Layer", "at_bits", "bits", "calibrated_ranges", "layers", "simulate"]
 
@@ -53,8 +51,7 @@ class Bits(Result):
         """Return the file that results."""
         weights, activations = {}, {}
         for layer in self.layers:
-            bits = self.weight_bits[layer.name]
-            if bits != _FLOAT_BITS:
+            if (bits := self.weight_bits[layer.name]) != _FLOAT_BITS:
                 by = self.granularity(layer.axis)
                 weights[layer.weights_name] = choose_qparams(
                     layer.weights, bits=bits, symmetric=True, granularity=by
@@ -63,20 +60,11 @@ class Bits(Result):
         owner = "input"
         for name, ends in self.ranges.items():
             owner = owners.get(name, owner)  # a sum or a mean goes with the layer before it
-            bits = self.activation_bits[owner]
-            if bits != _FLOAT_BITS:
+            if (bits := self.activation_bits[owner]) != _FLOAT_BITS:
                 # 16 bits are symmetric in TensorFlow Lite; below, the zero point may move
-                activations[name] = choose_qparams(
-                    np.float32(ends), bits=bits, symmetric=bits == 16
-                )
+                ends = np.float32(ends)
+                activations[name] = choose_qparams(ends, bits=bits, symmetric=bits == 16)
         return simulate(tflite, weights=weights, activations=activations)
-
-    def to_frame(self):
-        """Return a DataFrame with one row for the input and each layer."""
-        import pandas as pd
-
-        columns = {"activation_bits": self.activation_bits, "weight_bits": self.weight_bits}
-        return pd.DataFrame(columns, index=[*self.activation_bits], dtype="Int64")
 
     def summary(self):
         """Say in one line what the weights take."""
@@ -91,15 +79,12 @@ def bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxi
 
     Parameters
     ----------
-    tflite : bytes or FloatFile
-        From ``qk.convert(model, "float32")``.
-    ranges : mapping of str to (float, float)
-        From `calibrated_ranges`.
+    tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
+    ranges : mapping of str to (float, float), from `calibrated_ranges`
     weight_bits, activation_bits : int or mapping of str to int or None
         2 to 16; by layer name (and "input" for the input's grid), or one figure for all. None and
         32 stand for float, and so does a layer that is not named.
-    granularity : callable
-        From the axis of output channels to the granularity of the weights.
+    granularity : callable, from the axis of output channels to the granularity of the weights
 
     Returns
     -------
@@ -123,8 +108,7 @@ def at_bits(tflite, ranges, **options):
 
     Parameters
     ----------
-    tflite, ranges, **options
-        As for `bits`.
+    tflite, ranges, **options : as for `bits`
 
     Returns
     -------
@@ -147,17 +131,14 @@ def calibrated_ranges(tflite, x, observer=min_max):
 
     Parameters
     ----------
-    tflite : bytes or FloatFile
-        From ``qk.convert(model, "float32")``.
-    x : ndarray of shape (n, *image), float32
-        TensorFlow calls it the representative data set.
+    tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
+    x : ndarray of shape (n, *image), float32; TensorFlow calls it the representative data set
     observer : callable
         From a `Histogram` of the values to (low, high); one of `qk.calibration`.
 
     Returns
     -------
-    dict of str to (float, float)
-        By the tensor's name in the file, the input first.
+    dict of str to (float, float), by the tensor's name in the file, the input first
 
     Examples
     --------
@@ -178,8 +159,7 @@ def simulate(tflite, *, weights=None, activations=None):
 
     Parameters
     ----------
-    tflite : bytes or FloatFile
-        From ``qk.convert(model, "float32")``.
+    tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
     weights : mapping of str to QParams, optional
         By the tensor's name, as in `Layer.weights_name`. Others stay as they are.
     activations : mapping of str to QParams, optional
@@ -200,28 +180,22 @@ def simulate(tflite, *, weights=None, activations=None):
     """
     file, weights, activations = opened(tflite), weights or {}, activations or {}
     constants = file.constants
-    _require_names(weights, constants, what="weights")
-    _require_names(activations, file.names, what="activations")
+    both = ("weights", weights, constants), ("activations", activations, file.names)
+    for what, given, known in both:
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            raise ValueError(
+                f"simulate: {what} names {unknown[0]!r}, which is not in the file. It has "
+                f"{', '.join(map(repr, known))}."
+            )
     for name, qparams in activations.items():
         if qparams.scale.size != 1:
             raise ValueError(
                 f"simulate: the activation {name!r} must have one scale, got "
                 f"{qparams.scale.size}: kernels know no activations per channel."
             )
-    model = parsed(file.tflite)
-    put_weights(model, file, {n: fake_quantize(constants[n], q) for n, q in weights.items()})
-    if activations:
-        insert_grids(model, {file.names[n].index: q for n, q in activations.items()})
-    return packed(model)
-
-
-def _require_names(given, known, *, what):
-    for name in given:
-        if name not in known:
-            raise ValueError(
-                f"simulate: {what} names {name!r}, which is not in the file. It has "
-                f"{', '.join(map(repr, known))}."
-            )
+    on_grid = {name: fake_quantize(constants[name], q) for name, q in weights.items()}
+    return with_weights(file, on_grid, activations)
 
 
 def _by_name(bits, names):

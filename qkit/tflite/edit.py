@@ -1,5 +1,6 @@
-"""A float .tflite file: opened once, given other weights, and put together again."""
+"""A float .tflite file: opened once, given other weights and grids, and put together again."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +42,7 @@ class FloatFile:
     @property
     def constants(self):
         """Values of the float32 constants, by name."""
-        found = {name: t for name, t in self.names.items() if _is_float_constant(t)}
-        return {name: stored_values(tensor) for name, tensor in found.items()}
+        return {name: stored_values(t) for name, t in self.names.items() if _is_float_constant(t)}
 
 
 def opened(tflite):
@@ -56,17 +56,13 @@ def opened(tflite):
         )
     names = {}
     for tensor in file.tensors:
-        repeats = tensor.name in names
-        names[f"{tensor.name} #{tensor.index}" if repeats else tensor.name] = tensor
+        name = f"{tensor.name} #{tensor.index}" if tensor.name in names else tensor.name
+        names[name] = tensor
     name_of = {tensor.index: name for name, tensor in names.items()}
     made = [t for op in file.operators if op.name not in _SAME_GRID for t in op.outputs]
-    own = [*file.inputs, *(tensor for tensor in made if tensor.dtype == "float32")]
-    return FloatFile(
-        tflite=bytes(tflite),
-        names=names,
-        layers=tuple(_layers(file.operators, name_of)),
-        own_grids=tuple(name_of[tensor.index] for tensor in own),
-    )
+    own = (*file.inputs, *(tensor for tensor in made if tensor.dtype == "float32"))
+    own_grids = tuple(name_of[tensor.index] for tensor in own)
+    return FloatFile(bytes(tflite), names, tuple(_layers(file.operators, name_of)), own_grids)
 
 
 def layers(tflite):
@@ -74,8 +70,7 @@ def layers(tflite):
 
     Parameters
     ----------
-    tflite : bytes or FloatFile
-        From ``qk.convert(model, "float32")``.
+    tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
 
     Returns
     -------
@@ -97,16 +92,12 @@ def layers(tflite):
     return found
 
 
-def with_weights(tflite, weights):
-    """Return a float .tflite file with other float32 values in the place of constants, by name."""
+def with_weights(tflite, weights, grids=None):
+    """Return a float .tflite file with other values for constants, and activations on grids."""
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
+
     file = opened(tflite)
     model = parsed(file.tflite)
-    put_weights(model, file, weights)
-    return packed(model)
-
-
-def put_weights(model, file, weights):
-    """Put other values in the place of constants of a `FloatFile`, in its parsed model."""
     for name, values in weights.items():
         if name not in file.names or file.names[name].shape != values.shape:
             raise ValueError(
@@ -114,12 +105,8 @@ def put_weights(model, file, weights):
                 "another file. Make it from the one that it is applied to."
             )
         model.buffers[file.names[name].buffer].data = np.frombuffer(values.tobytes(), np.uint8)
-
-
-def packed(model):
-    """Return the bytes of a file from the schema's object of it."""
-    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
-
+    if grids:
+        _put_on_grids(model, {file.names[name].index: qparams for name, qparams in grids.items()})
     return bytes(convert_object_to_bytearray(model))
 
 
@@ -128,8 +115,7 @@ def _layers(operators, name_of):
     taken = set()
     for op in operators:
         if op.name in _CHANNEL_AXIS and _is_float_constant(op.inputs[1]):
-            weights = name_of[op.inputs[1].index]
-            activation = name_of[op.outputs[0].index]
+            weights, activation = (name_of[t.index] for t in (op.inputs[1], op.outputs[0]))
             name = next(n for n in (layer_name(weights), weights, activation) if n not in taken)
             taken.add(name)
             values = stored_values(op.inputs[1])
@@ -139,3 +125,38 @@ def _layers(operators, name_of):
 def _is_float_constant(tensor):
     # where zeros are not stored, other values could not take their place
     return tensor.constant and tensor.dtype == "float32" and tensor.sparsity is None
+
+
+def _put_on_grids(model, grids):
+    """Put a FAKE_QUANT behind each tensor of these numbers; whatever read it reads the copy."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph, code = model.subgraphs[0], schema.BuiltinOperator.FAKE_QUANT
+    # version 2 is the first that knows a narrow range
+    model.operatorCodes.append(schema.OperatorCodeT(code, version=2, builtinCode=code))
+    on_grid, behind = {}, {}
+    computed = [*graph.inputs, *(index for op in graph.operators for index in op.outputs)]
+    for index in (index for index in computed if index in grids):
+        on_grid[index] = len(graph.tensors)
+        tensor, qparams = copy(graph.tensors[index]), grids[index]
+        tensor.buffer, tensor.name = 0, tensor.name + b" on its grid"
+        graph.tensors.append(tensor)
+        # it runs with the full range only: a symmetric grid gets one more step below 0
+        below = 2**qparams.bits - 1 - qparams.qmax + qparams.zero_point[0]
+        low, high = -float(below * qparams.scale[0]), float(qparams.high[0])
+        behind[index] = schema.OperatorT(
+            opcodeIndex=len(model.operatorCodes) - 1,
+            inputs=[index],
+            outputs=[on_grid[index]],
+            builtinOptionsType=schema.BuiltinOptions.FakeQuantOptions,
+            builtinOptions=schema.FakeQuantOptionsT(low, high, qparams.bits),
+        )
+    operators = [behind[index] for index in graph.inputs if index in behind]
+    for op in graph.operators:
+        op.inputs = [on_grid.get(index, index) for index in op.inputs]
+        operators += [op, *(behind[index] for index in op.outputs if index in behind)]
+    graph.operators = operators
+    graph.outputs = [on_grid.get(index, index) for index in graph.outputs]
+    for signature in model.signatureDefs or ():
+        for output in signature.outputs:
+            output.tensorIndex = on_grid.get(output.tensorIndex, output.tensorIndex)

@@ -1,21 +1,15 @@
 """What stands in a .tflite file: its tensors with their grids, and its operators."""
 
-import contextlib
-import struct
 from dataclasses import dataclass
 
 import numpy as np
 
 from qkit.result import Result
 
-# Element sizes that NumPy has no dtype for; everything else is asked of NumPy.
 _VALUE_DTYPES = frozenset({"float32", "float16", "bfloat16", "int4", "int8", "uint8", "int16"})
-
+_FLOATS = {"float32", "float16"}
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
-
-# What reading raises where the tables of a file lead nowhere.
-_DAMAGE = (AttributeError, LookupError, TypeError, ValueError, OverflowError, struct.error)
 
 
 class TfliteError(ValueError):
@@ -92,9 +86,7 @@ class TfliteFile(Result):
     def float_operators(self):
         """The operators that compute in floating point, conversions from and to the grid apart."""
         computing = (op for op in self.operators if op.name not in ("QUANTIZE", "DEQUANTIZE"))
-        return tuple(
-            op for op in computing if any(t.dtype in ("float32", "float16") for t in op.outputs)
-        )
+        return tuple(op for op in computing if {t.dtype for t in op.outputs} & _FLOATS)
 
     def to_frame(self):
         """Return a DataFrame with one row per tensor; the scale is that of the first channel."""
@@ -141,34 +133,22 @@ def inspect(tflite):
     >>> file.operators[-1].name, max(tensor.size_bytes for tensor in file.tensors)
     ('FULLY_CONNECTED', 20280)
     """
-    from ai_edge_litert.tools.flatbuffer_utils import opcode_to_name
-
-    model = parsed(tflite)
-    with _damage_told():
-        tensors, operators = [], []
-        for graph in model.subgraphs:
-            own = [_tensor(i, t, model.buffers) for i, t in enumerate(graph.tensors)]
-            tensors += own
-            for op in graph.operators:
-                reads = tuple(own[i] for i in op.inputs if i >= 0)
-                name = opcode_to_name(model, op.opcodeIndex).upper()
-                operators.append(Operator(name, reads, tuple(own[i] for i in op.outputs)))
-        first = model.subgraphs[0]
-        ends = [tuple(tensors[i] for i in end) for end in (first.inputs, first.outputs)]
-    return TfliteFile(tuple(tensors), tuple(operators), *ends, graphs=len(model.subgraphs))
+    require_tflite(tflite)
+    try:
+        return _content(parsed(tflite))
+    except Exception as error:  # of whatever kind, where its tables lead nowhere
+        raise TfliteError(f"the .tflite file is damaged: {error}") from error
 
 
 def parsed(tflite):
     """Return the schema's own object of a file, which can be changed and packed again."""
     from ai_edge_litert.tools.flatbuffer_utils import convert_bytearray_to_object
 
-    require_tflite(tflite)
-    with _damage_told():
-        model = convert_bytearray_to_object(tflite)
-        for buffer in model.buffers:
-            if buffer.offset:  # large files keep their values behind the tables
-                buffer.data = np.frombuffer(tflite, np.uint8, buffer.size, buffer.offset)
-                buffer.offset = buffer.size = 0
+    model = convert_bytearray_to_object(tflite)
+    for buffer in model.buffers:
+        if buffer.offset:  # large files keep their values behind the tables
+            buffer.data = np.frombuffer(tflite, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
     return model
 
 
@@ -187,24 +167,27 @@ def require_tflite(tflite):
 
 
 def layer_name(tensor_name):
-    """Return the layer out of a name that the converter joined, without the wrappers of training.
-
-    >>> layer_name("net/conv_bn/FusedBatchNormV3;net/conv/Conv2D"), layer_name("arith.constant")
-    ('conv', 'arith.constant')
-    """
+    """Return the layer out of a name that the converter joined, without training's wrappers."""
     paths = [path.split("/") for path in tensor_name.split(";")]
     owns = [path[-2] for path in paths if len(path) > 1 and path[-1].startswith(_KERNELS)]
     name = owns[0] if owns else paths[0][-1]
     return next((name[len(w) :] for w in _WRAPPERS if name.startswith(w)), name)
 
 
-@contextlib.contextmanager
-def _damage_told():
-    """Tell as damage that the tables of a file lead nowhere."""
-    try:
-        yield
-    except _DAMAGE as error:
-        raise TfliteError(f"the .tflite file is damaged: {error}") from error
+def _content(model):
+    from ai_edge_litert.tools.flatbuffer_utils import opcode_to_name
+
+    tensors, operators = [], []
+    for graph in model.subgraphs:
+        own = [_tensor(i, t, model.buffers) for i, t in enumerate(graph.tensors)]
+        tensors += own
+        for op in graph.operators:
+            reads = tuple(own[i] for i in op.inputs if i >= 0)
+            name = opcode_to_name(model, op.opcodeIndex).upper()
+            operators.append(Operator(name, reads, tuple(own[i] for i in op.outputs)))
+    first = model.subgraphs[0]
+    ends = [tuple(tensors[i] for i in end) for end in (first.inputs, first.outputs)]
+    return TfliteFile(tuple(tensors), tuple(operators), *ends, graphs=len(model.subgraphs))
 
 
 def _tensor(index, table, buffers):

@@ -7,8 +7,8 @@ first run once by a helper, which serves every later file too, and is replaced w
 import atexit
 import contextlib
 import hashlib
-import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -50,16 +50,17 @@ def _ask(tflite):
     timer = threading.Timer(_TIME_LIMIT_S, helper.kill)
     timer.start()
     try:
-        helper.stdin.write(len(tflite).to_bytes(8, "little") + tflite)
+        pickle.dump(tflite, helper.stdin)
         helper.stdin.flush()
-        answer = helper.stdout.readline()
-    except BrokenPipeError:
-        answer = b""
+        return pickle.load(helper.stdout)
+    except (BrokenPipeError, EOFError):
+        code = helper.wait()
+    except KeyboardInterrupt:  # the next file must not get the answer to this one
+        helper.kill()
+        helper.wait()
+        raise
     finally:
         timer.cancel()
-    if answer:
-        return Probe(**json.loads(answer))
-    code = helper.wait()
     cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return Probe(f"running it ended the trial process ({cause})")
 
@@ -67,8 +68,9 @@ def _ask(tflite):
 def _running_helper():
     global _helper
     if _helper is None or _helper.poll() is not None:
+        # a process of `multiprocessing` would run the user's script again, and none starts within
+        # a worker of its Pool; -c and not -m: the package's own folder stays out of sys.path
         _helper = subprocess.Popen(
-            # -c and not -m: the package's own folder stays out of sys.path
             [sys.executable, "-c", "from qkit.tflite.probe import _serve; _serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -80,27 +82,21 @@ def _running_helper():
 
 
 def _serve():
-    """Answer with a line of JSON for each file that comes in; the helper's whole life."""
-    _limit_memory()
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what the interpreter prints must not mix with the answers
-    while header := sys.stdin.buffer.read(8):
-        tflite = sys.stdin.buffer.read(int.from_bytes(header, "little"))
-        answers.write(json.dumps(_trial(tflite)).encode() + b"\n")
-        answers.flush()
-
-
-def _limit_memory():
+    """Answer with a `Probe` for each file that comes in, until the kernel ends."""
     with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limits
         import resource
 
         available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         limit = int(_MEMORY_SHARE * available)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what the interpreter prints must not mix with the answers
+    with contextlib.suppress(EOFError):
+        while True:
+            pickle.dump(_trial(pickle.load(sys.stdin.buffer)), answers)
 
 
 def _trial(tflite):
-    """Return the fields of a `Probe`."""
     try:
         interpreter = _allocated(tflite)
         details = interpreter.get_input_details()
@@ -109,9 +105,9 @@ def _trial(tflite):
         _run(interpreter, inputs)
         slow = time.perf_counter() - started > _SLOW_S
     except (RuntimeError, ValueError, TypeError, MemoryError) as error:
-        return {"error": str(error).strip() or type(error).__name__}
+        return Probe(str(error).strip() or type(error).__name__)
     single = len(inputs) == 1 and inputs[0].ndim > 1 and len(inputs[0]) == 1
-    return {"batchable": single and not slow and _batchable(tflite, details[0])}
+    return Probe(batchable=single and not slow and _batchable(tflite, details[0]))
 
 
 def _batchable(tflite, detail):

@@ -12,13 +12,13 @@ def stored_values(tensor):
 
     Four-bit integers come as int8; zeros that EXPERIMENTAL_SPARSITY left out are there again.
     """
-    if tensor.dtype == "int4":
-        values = _nibbles(tensor.data)[: None if tensor.sparsity else math.prod(tensor.shape)]
-    else:
-        values = _view(tensor)
+    four_bits, size = tensor.dtype == "int4", math.prod(tensor.shape)
+    values = _nibbles(tensor.data) if four_bits else _view(tensor)
     if tensor.sparsity is not None:
         return _with_zeros(values, tensor)
-    if values.size != math.prod(tensor.shape):
+    if four_bits:
+        values = values[:size]  # where it is odd, half a byte is left over
+    if values.size != size:
         raise TfliteError(
             f"the tensor {tensor.name!r} has the shape {tensor.shape} and holds {values.size:,} "
             "values. Is the file damaged?"
@@ -31,9 +31,7 @@ def real_values(tensor):
     values = stored_values(tensor)
     if tensor.scale.size == 0:
         return values
-    shape = [1] * values.ndim
-    if tensor.per_channel:
-        shape[tensor.axis] = -1
+    shape = [-1 if axis == tensor.axis else 1 for axis in range(values.ndim)]
     from_zero = values - tensor.zero_point.reshape(shape)
     return from_zero.astype(np.float32) * tensor.scale.reshape(shape)
 
@@ -41,10 +39,8 @@ def real_values(tensor):
 def _view(tensor):
     import ml_dtypes
 
-    try:
-        # NumPy does not know bfloat16 by name
-        dtype = np.dtype(getattr(ml_dtypes, tensor.dtype, tensor.dtype))
-        return tensor.data.view(dtype)
+    try:  # NumPy does not know bfloat16 by name
+        return tensor.data.view(np.dtype(getattr(ml_dtypes, tensor.dtype, tensor.dtype)))
     except (TypeError, ValueError) as error:
         raise TfliteError(
             f"the tensor {tensor.name!r} holds {tensor.data.size:,} bytes of {tensor.dtype}, which "
@@ -65,30 +61,24 @@ def _with_zeros(values, tensor):
     lists in segments the indices that occur. Blocks are dimensions of their own behind the others.
     """
     layout, rank = tensor.sparsity, len(tensor.shape)
-    position, indices = np.zeros(1, np.int64), []  # of each node on the present level of the tree
-    sizes = {}
+    nodes, along, sizes = 1, {}, {}  # of the present level of the tree; by axis, their indices
     try:
-        for level, dimension in enumerate(layout.dimMetadata):
-            if dimension.format:  # by segments
-                ends = np.asarray(dimension.arraySegments.values, np.int64)
-                first, counts = ends[position], ends[position + 1] - ends[position]
-                parent = np.repeat(np.arange(position.size), counts)
-                within = np.arange(parent.size) - np.repeat(np.cumsum(counts) - counts, counts)
-                position = first[parent] + within
-                index = np.asarray(dimension.arrayIndices.values, np.int64)[position]
+        for axis, level in zip(map(int, layout.traversalOrder), layout.dimMetadata, strict=True):
+            if level.format:  # by segments
+                index = np.asarray(level.arrayIndices.values, np.int64)
+                children = np.diff(np.asarray(level.arraySegments.values, np.int64))
             else:
-                sizes[int(layout.traversalOrder[level])] = size = dimension.denseSize
-                if position.size * size > math.prod(tensor.shape):  # before memory is asked for
+                children = sizes[axis] = level.denseSize
+                if nodes * children > math.prod(tensor.shape):  # before memory is asked for
                     raise ValueError("more places than the shape has")
-                parent = np.repeat(np.arange(position.size), size)
-                index = np.tile(np.arange(size), position.size)
-                position = position[parent] * size + index
-            indices = [found[parent] for found in indices] + [index]
-        along = dict(zip(map(int, layout.traversalOrder), indices, strict=True))
+                index = np.tile(np.arange(children), nodes)
+            parent = np.repeat(np.arange(nodes), children)
+            along = {axis: of_nodes[parent] for axis, of_nodes in along.items()} | {axis: index}
+            nodes = index.size
         for block, axis in enumerate(() if layout.blockMap is None else layout.blockMap):
             along[int(axis)] = along[int(axis)] * sizes[rank + block] + along[rank + block]
         dense = np.zeros(tensor.shape, values.dtype)
-        dense[tuple(along[axis] for axis in range(rank))] = values[position]
+        dense[tuple(along[axis] for axis in range(rank))] = values[np.arange(nodes)]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise TfliteError(
             f"the tensor {tensor.name!r} is stored without its zeros, and the places of the others "

@@ -5,8 +5,8 @@ import pytest
 
 import qkit as qk
 from qkit.interpreter.run import scores
-from qkit.tflite.edit import layers, opened, packed, with_weights
-from qkit.tflite.file import TfliteError, parsed
+from qkit.tflite.edit import layers, opened, with_weights
+from qkit.tflite.file import TfliteError
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def nameless(float_file, edited):
 
 def test_taken_apart_and_put_together_it_is_the_same(tflite):
     for name in ("float32", "full_integer", "dynamic_range"):
-        assert packed(parsed(tflite(name))) == tflite(name)
+        assert with_weights(tflite(name), {}) == tflite(name)
 
 
 def test_what_is_open_is_taken_as_it_is(float_file):

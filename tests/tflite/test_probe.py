@@ -75,6 +75,17 @@ def test_a_file_that_takes_too_long_is_given_up(toy_tflite, monkeypatch):
     assert "ended the trial process" in probe.probe(varied(toy_tflite, 30)).error
 
 
+def test_after_an_interrupt_the_next_file_gets_its_own_answer(toy_tflite, monkeypatch):
+    def interrupted(file):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(probe.pickle, "load", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        probe.probe(b"\0\0\0\0TFL3 and nothing else, again")
+    monkeypatch.undo()
+    assert not probe.probe(varied(toy_tflite, 41)).error
+
+
 def test_a_file_that_wants_more_memory_than_there_is_is_refused(toy_tflite, edited):
     with pytest.raises(TfliteError, match="is it damaged"):
         qk.size(edited(toy_tflite, oversized))
