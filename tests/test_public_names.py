@@ -47,7 +47,7 @@ def test_no_module_takes_the_place_of_a_name_when_it_is_imported(run_python):
     ("typed", "name", "said"),
     [
         ("qk.conv", "convert", "model"),
-        ("qk.load_d", "load_data", "Load a data set, checked to be the genuine one."),
+        ("qk.load_d", "load_data", "Load a data set, held against its published MD5 sums."),
         ("qk.SCH", "SCHEMES", ""),
         ("qk.grid.choose", "choose_qparams", "scale"),
         ("qk.models.walk", "walkthrough_cnn", ""),
