@@ -174,7 +174,7 @@ def saved(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def converted_once(tflite, aware):
     """Let `qk.compare` take the files of `tflite`, in place of converting each time anew."""
-    from qkit.evaluate import candidates
+    from qkit.evaluate import comparison
 
     def convert(model, scheme, calibration):
         scheme = find_scheme(scheme)
@@ -185,7 +185,7 @@ def converted_once(tflite, aware):
     @contextlib.contextmanager
     def patched():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(candidates, "convert", convert)
+            patch.setattr(comparison, "convert", convert)
             yield
 
     return patched

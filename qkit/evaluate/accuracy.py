@@ -33,10 +33,6 @@ class Accuracy(Result):
         """Which predictions are right; ndarray of shape (n,), bool."""
         return self.predictions == self.labels
 
-    def first(self, n):
-        """Return the accuracy on the first `n` images alone."""
-        return accuracy_of(self.predictions[:n], self.labels[:n])
-
     @property
     def percent(self):
         """The accuracy and the ends of its interval."""
@@ -110,7 +106,7 @@ class Score(Result):
         return f"{self.metric.name} {value} (95 % interval {low} to {high}, n = {self.n:,})"
 
 
-def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follow=None):
+def accuracy(model, x, y=None, *, metric=None, follow=None):
     """Measure how well a .tflite file does, or the Keras model it came from.
 
     Parameters
@@ -125,10 +121,6 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
         Class numbers, or targets as the metric takes them; a folder has its own.
     metric : Metric, optional
         What to count instead of right classes.
-    batched : bool
-        Run many images at once where the file allows it; the predictions are the same.
-    threads : int or None
-        None takes one a core.
     follow : callable, optional
         Called with the number of images done after each batch of a folder.
 
@@ -150,18 +142,16 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
     >>> accuracy(tflite, digits.x_test, digits.y_test).n
     500
     """
-    running = {"batched": batched, "threads": threads}
-    from_folder = hasattr(x, "batches")
+    if hasattr(x, "batches"):
+        if metric is not None:
+            raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
+        return _streamed(model, x, follow)
     if metric is None:
-        if from_folder:
-            return _streamed(model, x, running, follow)
-        given = _computed(model, x, running)
+        given = _computed(model, x)
         y = validate.labels(y, count=len(given), classes=given.shape[1], what="accuracy: y")
         return accuracy_of(given.argmax(axis=1), y)
-    if from_folder:
-        raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
     y = validate.targets(y, count=len(x), what="accuracy: y")
-    return _scored(metric, metric.tallies(_computed(model, x, running, classes=False), y), len(x))
+    return _scored(metric, metric.tallies(_computed(model, x, classes=False), y), len(x))
 
 
 def accuracy_of(predictions, labels):
@@ -216,22 +206,22 @@ def percentile_interval(draws):
     return float(low), float(high)
 
 
-def _streamed(model, images, running, follow):
+def _streamed(model, images, follow):
     predictions, labels = [], []
     for x, y in images.batches(_BATCH_IMAGES):
-        given = _computed(model, x, running)
+        given = _computed(model, x)
         require_same_classes(images, given.shape[1])
         predictions.extend(given.argmax(axis=1))
         labels.extend(y)
         if follow is not None:
             follow(len(labels))
-    return accuracy_of(np.array(predictions), np.array(labels))
+    return accuracy_of(predictions, labels)
 
 
-def _computed(model, x, running, *, classes=True):
+def _computed(model, x, *, classes=True):
     """Return the class scores, or what else there is, of a file or a Keras model."""
     if not hasattr(model, "predict"):
-        return (scores if classes else outputs)(model, x, what="accuracy", **running)
+        return (scores if classes else outputs)(model, x, what="accuracy")
     shape, _ = network(model, what="accuracy").shapes(what="accuracy", classifier=classes)
     x = validate.images(x, shape, what="accuracy: x")
     return model.predict(x, batch_size=500, verbose=0)

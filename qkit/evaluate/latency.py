@@ -11,6 +11,11 @@ from qkit.interpreter.run import open_interpreter, single_shapes, to_grid
 from qkit.machine import environment
 from qkit.result import Result
 
+_COLUMNS = [
+    *("latency_us", "latency_low_us", "latency_high_us"),
+    *("latency_ratio", "latency_ratio_low", "latency_ratio_high"),
+    *("python_overhead_us", "delegate"),
+]
 _BLOCK_NS = 500_000  # a timed block lasts about half a millisecond: the clock itself costs nothing
 
 
@@ -33,25 +38,21 @@ class Latency(Result):
         import pandas as pd
 
         rows = {
-            name: {
-                "latency_us": self.median_us[name],
-                "latency_low_us": self.interval_us[name][0],
-                "latency_high_us": self.interval_us[name][1],
-                "latency_ratio": self.ratio[name],
-                "latency_ratio_low": self.ratio_interval[name][0],
-                "latency_ratio_high": self.ratio_interval[name][1],
-                "python_overhead_us": self.overhead_us[name],
-                "delegate": self.delegates[name],
-            }
+            name: (
+                *(self.median_us[name], *self.interval_us[name]),
+                *(self.ratio[name], *self.ratio_interval[name]),
+                *(self.overhead_us[name], self.delegates[name]),
+            )
             for name in self.samples_us
         }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=_COLUMNS)
+        return frame.rename_axis("model")
 
     def summary(self):
         """Say in one line how fast each model is beside the first."""
-        first = next(iter(self.median_us))
+        first, *others = self.median_us
         parts = [f"{first} {self.median_us[first]:.1f} µs"]
-        for name in list(self.median_us)[1:]:
+        for name in others:
             low, high = self.ratio_interval[name]
             parts.append(f"{name} {self.ratio[name]:.2f} times that ({low:.2f} to {high:.2f})")
         return f"{'; '.join(parts)} ({self.threads} thread{'s'[: self.threads != 1]}, {self.cpu})"
@@ -129,14 +130,12 @@ def merged(parts, names):
     Ratios stay those of the measurement: each has the same model first.
     """
     source = {name: next(part for part in parts if name in part.ratio) for name in names}
+
+    def joined(field):
+        return MappingProxyType({name: getattr(part, field)[name] for name, part in source.items()})
+
     mappings = [field.name for field in fields(Latency) if field.type is MappingProxyType]
-    return replace(
-        parts[0],
-        **{
-            field: MappingProxyType({k: getattr(part, field)[k] for k, part in source.items()})
-            for field in mappings
-        },
-    )
+    return replace(parts[0], **{field: joined(field) for field in mappings})
 
 
 class _Runner:

@@ -9,6 +9,14 @@ from qkit.evaluate.tradeoff import QUANTITIES
 from qkit.result import Result
 
 MET, MISSED, OPEN = "met", "missed", "open"
+_LIMITED = {
+    "size_bytes": (
+        "size ≤ {:,} bytes",
+        lambda compared, name: [compared.sizes[name].size_bytes] * 3,
+    ),
+    "drop_pp": ("drop ≤ {:g} points", QUANTITIES["drop against float32, points"].of),
+    "latency_us": ("latency ≤ {:g} µs", QUANTITIES["latency, µs"].of),
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,9 +50,8 @@ class Shortlist(Result):
 
     def summary(self):
         """Say in one line what is left, and what more data could add."""
-        text = "no scheme meets all requirements"
-        if self.chosen:
-            text = f"{', '.join(self.chosen)} meet{'s' * (len(self.chosen) == 1)} all requirements"
+        names = ", ".join(self.chosen) or "no scheme"
+        text = f"{names} meet{'s' * (len(self.chosen) < 2)} all requirements"
         if self.open:
             text += f"; open until more is measured: {', '.join(self.open)}"
         return text
@@ -81,21 +88,19 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     ('dynamic_range',)
     """
     limits = {"size_bytes": size_bytes, "drop_pp": drop_pp, "latency_us": latency_us}
-    if all(limit is None for limit in (*limits.values(), data)):
+    limits = {name: limit for name, limit in limits.items() if limit is not None}
+    if not limits and data is None:
         raise ValueError(
             "shortlist: name a requirement: size_bytes=, drop_pp=, latency_us= or data=."
         )
-    for name, limit in limits.items():
-        if limit is not None and not limit >= 0:
-            raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
     asked = {}  # by requirement: what is asked of a comparison and a scheme, and its limit
-    if size_bytes is not None:
-        asked[f"size ≤ {size_bytes:,} bytes"] = QUANTITIES["file size, KiB"].of, size_bytes / 1024
+    for name, limit in limits.items():
+        if not limit >= 0:
+            raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
+        said, of = _LIMITED[name]
+        asked[said.format(limit)] = of, limit
     if drop_pp is not None:
         comparison.require_accuracies("shortlist: drop_pp")
-        asked[f"drop ≤ {drop_pp:g} points"] = QUANTITIES["drop against float32, points"].of, drop_pp
-    if latency_us is not None:
-        asked[f"latency ≤ {latency_us:g} µs"] = QUANTITIES["latency, µs"].of, latency_us
     if data is not None:
         validate.choice(data, EFFORT, name="shortlist: data")
         asked[f"data: {data}"] = _needs, EFFORT.index(data)

@@ -8,8 +8,6 @@ from types import MappingProxyType
 from qkit import validate
 from qkit.result import Result
 
-_DIRECTIONS = ("smaller", "larger")
-
 
 @dataclass(frozen=True)
 class Quantity:
@@ -25,16 +23,11 @@ class Quantity:
         """The name without the unit."""
         return self.name.partition(",")[0]
 
-    @property
-    def unit(self):
-        """The unit alone."""
-        return self.name.rpartition(", ")[2]
-
     def said(self, value, low, high):
         """Return a value with its unit, and with its interval where it has one."""
         digits = ".2f" if self.of_accuracy else ".3g"
         interval = f" ({low:{digits}} to {high:{digits}})" if low != high else ""
-        return f"{value:{digits}}{interval} {self.unit}"
+        return f"{value:{digits}}{interval} {self.name.rpartition(', ')[2]}"
 
 
 def _accuracy(comparison, name):
@@ -59,18 +52,14 @@ def _latency(comparison, name):
     return comparison.latency.median_us[name], *comparison.latency.interval_us[name]
 
 
-QUANTITIES = MappingProxyType(
-    {
-        quantity.name: quantity
-        for quantity in (
-            Quantity("accuracy, %", "larger", _accuracy, of_accuracy=True),
-            Quantity("drop against float32, points", "smaller", _drop, of_accuracy=True),
-            Quantity("file size, KiB", "smaller", _kib("size_bytes")),
-            Quantity("deflated size, KiB", "smaller", _kib("deflated_bytes")),
-            Quantity("latency, µs", "smaller", _latency),
-        )
-    }
+_QUANTITIES = (
+    Quantity("accuracy, %", "larger", _accuracy, of_accuracy=True),
+    Quantity("drop against float32, points", "smaller", _drop, of_accuracy=True),
+    Quantity("file size, KiB", "smaller", _kib("size_bytes")),
+    Quantity("deflated size, KiB", "smaller", _kib("deflated_bytes")),
+    Quantity("latency, µs", "smaller", _latency),
 )
+QUANTITIES = MappingProxyType({quantity.name: quantity for quantity in _QUANTITIES})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,8 +74,7 @@ class Tradeoff(Result):
 
     def beaten_by(self, name):
         """Names of the schemes that are as good as `name` in both quantities, better in one."""
-        costs = _costs(_values(self.points), (self.x.better, self.y.better))
-        return tuple(other for other in costs if _dominates(costs[other], costs[name]))
+        return tuple(_beating(_costs(_values(self.points), (self.x.better, self.y.better)), name))
 
     def to_frame(self):
         """Return a DataFrame with one row per scheme; the units stand in the column names."""
@@ -99,10 +87,10 @@ class Tradeoff(Result):
 
     def summary(self):
         """Say which schemes are on the front, with their values and intervals."""
-        members = []
-        for name in self.front:
-            x, y = self.points[name]
-            members.append(f"{name} ({self.x.said(*x)}; {self.y.said(*y)})")
+        members = (
+            f"{name} ({self.x.said(*self.points[name][0])}; {self.y.said(*self.points[name][1])})"
+            for name in self.front
+        )
         return (
             f"no other of {len(self.points)} schemes beats these in {self.x.short} and "
             f"{self.y.short} at once: {', '.join(members)}"
@@ -152,14 +140,10 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
 def pareto_front(points, better=("smaller", "larger")):
     """Return the names of the points that no other one beats in both, from the best x on.
 
-    Of two points in the same place both stay. Intervals play no part: a front says what to look at
-    first.
+    Twins both stay. Intervals play no part: a front says what to look at first.
     """
-    for direction in better:
-        validate.choice(direction, _DIRECTIONS, name="pareto_front: better")
     costs = _costs(points, better)
-    front = [k for k, v in costs.items() if not any(_dominates(u, v) for u in costs.values())]
-    return sorted(front, key=costs.get)
+    return sorted((name for name in costs if not _beating(costs, name)), key=costs.get)
 
 
 def _values(points):
@@ -173,5 +157,7 @@ def _costs(points, better):
     return {name: (signs[0] * x, signs[1] * y) for name, (x, y) in points.items()}
 
 
-def _dominates(costs, than):
-    return costs != than and costs[0] <= than[0] and costs[1] <= than[1]
+def _beating(costs, name):
+    """Return the names of what costs no more in both quantities, and less in one."""
+    x, y = costs[name]
+    return [k for k, (u, v) in costs.items() if u <= x and v <= y and (u, v) != (x, y)]
