@@ -180,7 +180,7 @@ def accuracy_of(predictions, labels):
         )
     right = int(np.count_nonzero(predictions == labels))
     interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
-    return Accuracy(predictions, labels, right / len(labels), (interval.low, interval.high))
+    return Accuracy(predictions, labels, right / len(labels), tuple(interval))
 
 
 def ratio(tallies, weights):

@@ -324,7 +324,8 @@ def _timed(models, schemes, x, threads):
     int16 = [scheme.name for scheme in schemes if scheme.activations == "int16"]
     slow = {name: models[name] for name in int16 if name in models}
     quick = {name: tflite for name, tflite in models.items() if name not in slow}
-    parts = [latency(quick, x, threads=threads, **_LARGE)]
-    if slow:
-        parts.append(latency(reference | slow, x, threads=threads, **_LARGE_INT16))
-    return merged(parts, models)
+    times = latency(quick, x, threads=threads, **_LARGE)
+    if not slow:
+        return times
+    apart = latency(reference | slow, x, threads=threads, **_LARGE_INT16)
+    return merged(times, apart, models)

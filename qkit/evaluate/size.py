@@ -1,6 +1,7 @@
 """Where the bytes of a .tflite file go."""
 
 import contextlib
+import importlib
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -20,15 +21,12 @@ _ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int16": 2, "int32": 4
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Size(Result):
-    """The ledger of a .tflite file; `constants_bytes` and `metadata_bytes` add up to `size_bytes`.
-
-    What takes long for large files is computed when it is asked for.
-    """
+    """The ledger of a .tflite file; what takes long for large ones is computed when asked for."""
 
     size_bytes: int
     deflated_bytes: int  # of the file after zlib at level 9: its cost in a download or app package
     constants_bytes: MappingProxyType  # by dtype: weights, and int32 or int64 for biases and shapes
-    metadata_bytes: int  # all the rest: graph, names, scales, padding
+    metadata_bytes: int  # all the rest of the file: graph, names, scales, padding
     tflite: bytes | None = None  # the file itself, for what is computed later
 
     @cached_property
@@ -58,8 +56,7 @@ class Size(Result):
         """Return a DataFrame with one row per item of the ledger: bytes, and share of the file."""
         import pandas as pd
 
-        items = {
-            **{f"constants, {dtype}": n for dtype, n in self.constants_bytes.items()},
+        items = {f"constants, {dtype}": n for dtype, n in self.constants_bytes.items()} | {
             "metadata": self.metadata_bytes,
             "file": self.size_bytes,
             "file, deflated": self.deflated_bytes,
@@ -72,11 +69,9 @@ class Size(Result):
 
     def summary(self):
         """Say in one line how large it is, and of what."""
-        parts = [f"{n:,} {dtype}" for dtype, n in self.constants_bytes.items()]
-        text = (
-            f"{self.size_bytes:,} bytes ({', '.join(parts)}, {self.metadata_bytes:,} metadata), "
-            f"{self.deflated_bytes:,} deflated"
-        )
+        parts = {**self.constants_bytes, "metadata": self.metadata_bytes}
+        of = ", ".join(f"{n:,} {part}" for part, n in parts.items())
+        text = f"{self.size_bytes:,} bytes ({of}), {self.deflated_bytes:,} deflated"
         floor = self.entropy_coded_bytes
         return text if floor is None else f"{text}, {floor:,} entropy floor"
 
@@ -100,8 +95,7 @@ def size(tflite):
     True
     """
     open_interpreter(tflite)  # refuses damaged files before their tables are followed
-    tflite = bytes(tflite)
-    found = Counter()
+    tflite, found = bytes(tflite), Counter()
     for tensor in _constants(tflite):
         found[tensor.dtype] += tensor.size_bytes
     return Size(
@@ -124,9 +118,7 @@ def _constants(tflite):
 
 def _symbols(tensor):
     """Return the stored values as bit patterns; bytes where four bits are packed in pairs."""
-    size = _ITEM_BYTES.get(tensor.dtype, 1)
-    whole = tensor.data.size % size == 0  # or the file is damaged
-    return np.ascontiguousarray(tensor.data).view(f"u{size}" if whole else np.uint8)
+    return np.ascontiguousarray(tensor.data).view(f"u{_ITEM_BYTES.get(tensor.dtype, 1)}")
 
 
 def _without(tflite, tensors):
@@ -145,12 +137,7 @@ def _deflated(content):
 
 def _zstd(content):
     """Return the bytes after zstd, or None where Python has none."""
-    with contextlib.suppress(ImportError):
-        from compression.zstd import compress  # since Python 3.14
-
-        return len(compress(content, level=_ZSTD_LEVEL))
-    with contextlib.suppress(ImportError):
-        from zstandard import ZstdCompressor
-
-        return len(ZstdCompressor(level=_ZSTD_LEVEL).compress(content))
+    for package in ("compression.zstd", "zstandard"):  # the first since Python 3.14
+        with contextlib.suppress(ImportError):
+            return len(importlib.import_module(package).compress(content, level=_ZSTD_LEVEL))
     return None
