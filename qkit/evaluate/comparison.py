@@ -11,7 +11,7 @@ from qkit.cache import write_atomically
 from qkit.data import drawn, first_line
 from qkit.evaluate import report
 from qkit.evaluate.accuracy import Accuracy, accuracy, require_same_classes
-from qkit.evaluate.latency import Latency, latency, merged
+from qkit.evaluate.latency import Latency, latency
 from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
 from qkit.networks import network
@@ -35,10 +35,10 @@ _NO_CONTROL = (
 _UNTRAINED = (
     "not measured: the copy is not trained through the grid; pass trained={'qat': …}, one that is"
 )
-# Where a float32 inference takes milliseconds, fewer of them; int16 activations are then timed
-# apart: reference kernels, which they run in, are two orders slower, seconds an inference.
+# Where a float32 inference takes milliseconds, fewer are timed: the reference kernels, which int16
+# activations run in, are two orders slower, seconds an inference.
 _LARGE_US = 1000
-_LARGE, _LARGE_INT16 = {"instances": 8, "rounds": 5}, {"instances": 6, "rounds": 1}
+_FEWER = {"instances": 8, "rounds": 2}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -193,7 +193,10 @@ def compare(
             if name not in missing
         }
         show("latency, all models in turn …")
-        times = _timed(models, schemes, calibration if data is None else data.x_test, threads)
+        fed = calibration if data is None else data.x_test
+        trial = latency({REFERENCE: models[REFERENCE]}, fed, threads=threads, instances=2, rounds=1)
+        fewer = _FEWER if trial.median_us[REFERENCE] >= _LARGE_US else {}
+        times = latency(models, fed, threads=threads, **fewer)
         measured = f" on {len(x):,} test images of {data_name}" if accuracies else ""
         show(f"{len(models)} models measured{measured}")
     mappings = {
@@ -313,19 +316,3 @@ def _judged(name, tflite, x, y, metric, show):
 
     follow(0)
     return accuracy(tflite, x, y, metric=metric, follow=follow)
-
-
-def _timed(models, schemes, x, threads):
-    """Time all side by side; of large models those apart whose kernels are slow."""
-    reference = {REFERENCE: models[REFERENCE]}
-    trial = latency(reference, x, threads=threads, instances=2, rounds=1)
-    if trial.median_us[REFERENCE] < _LARGE_US:
-        return latency(models, x, threads=threads)
-    int16 = [scheme.name for scheme in schemes if scheme.activations == "int16"]
-    slow = {name: models[name] for name in int16 if name in models}
-    quick = {name: tflite for name, tflite in models.items() if name not in slow}
-    times = latency(quick, x, threads=threads, **_LARGE)
-    if not slow:
-        return times
-    apart = latency(reference | slow, x, threads=threads, **_LARGE_INT16)
-    return merged(times, apart, models)

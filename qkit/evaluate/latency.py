@@ -1,6 +1,6 @@
 """How long one inference takes: `invoke()` alone, interleaved between models, with intervals."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from timeit import timeit
 from types import MappingProxyType
 
@@ -123,20 +123,6 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
         ratio=by_name(np.median(ratios, axis=1).tolist()),
         ratio_interval=by_name(_intervals(ratios)),
     )
-
-
-def merged(first, second, names):
-    """Return two measurements as one: of a model in both what the first says, ratios as they are.
-
-    Both have the same model first.
-    """
-
-    def joined(field):
-        both = getattr(second, field) | getattr(first, field)
-        return MappingProxyType({name: both[name] for name in names})
-
-    mappings = [field.name for field in fields(Latency) if field.type is MappingProxyType]
-    return replace(first, **{field: joined(field) for field in mappings})
 
 
 class _Runner:

@@ -16,6 +16,7 @@ from qkit.result import Result
 from qkit.tflite.file import inspect
 
 _ZSTD_LEVEL = 19  # the highest that needs no leave of the one who unpacks
+# Of the dtypes whose values are coded as they are; of others, such as packed int4, byte by byte.
 _ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int16": 2, "int32": 4, "int64": 8}
 
 
@@ -44,7 +45,10 @@ class Size(Result):
         if self.tflite is None:
             return None
         stored = _constants(self.tflite)
-        coded = sum(entropy_coded_bytes(_symbols(tensor)) for tensor in stored)
+        coded = sum(
+            entropy_coded_bytes(tensor.data.view(f"u{_ITEM_BYTES.get(tensor.dtype, 1)}"))
+            for tensor in stored
+        )
         return round(coded + _deflated(_without(self.tflite, stored)))
 
     @property
@@ -114,11 +118,6 @@ def _constants(tflite):
         if tensor.constant:
             stored.setdefault(tensor.buffer, tensor)
     return sorted(stored.values(), key=lambda tensor: tensor.dtype)
-
-
-def _symbols(tensor):
-    """Return the stored values as bit patterns; bytes where four bits are packed in pairs."""
-    return np.ascontiguousarray(tensor.data).view(f"u{_ITEM_BYTES.get(tensor.dtype, 1)}")
 
 
 def _without(tflite, tensors):

@@ -74,16 +74,7 @@ class Tradeoff(Result):
 
     def beaten_by(self, name):
         """Names of the schemes that are as good as `name` in both quantities, better in one."""
-        return tuple(_beating(_costs(_values(self.points), (self.x.better, self.y.better)), name))
-
-    def to_frame(self):
-        """Return a DataFrame with one row per scheme; the units stand in the column names."""
-        import pandas as pd
-
-        ends = [f"{axis.name}{end}" for axis in (self.x, self.y) for end in ("", ", low", ", high")]
-        rows = {name: (name in self.front, *x, *y) for name, (x, y) in self.points.items()}
-        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["on_front", *ends])
-        return frame.rename_axis("scheme")
+        return tuple(_beating(_costs(self.points, self.x, self.y), name))
 
     def summary(self):
         """Say which schemes are on the front, with their values and intervals."""
@@ -133,28 +124,23 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
     if not chosen:
         raise ValueError("tradeoff: no scheme is left: schemes is empty.")
     points = {name: (x.of(comparison, name), y.of(comparison, name)) for name in chosen}
-    front = pareto_front(_values(points), (x.better, y.better))
-    return Tradeoff(x, y, MappingProxyType(points), tuple(front), measured)
+    front = tuple(pareto_front(points, x, y))
+    return Tradeoff(x, y, MappingProxyType(points), front, measured)
 
 
-def pareto_front(points, better=("smaller", "larger")):
-    """Return the names of the points that no other one beats in both, from the best x on.
+def pareto_front(points, x, y):
+    """Return the names of the points that no other one beats in both quantities, the best x first.
 
     Twins both stay. Intervals play no part: a front says what to look at first.
     """
-    costs = _costs(points, better)
+    costs = _costs(points, x, y)
     return sorted((name for name in costs if not _beating(costs, name)), key=costs.get)
 
 
-def _values(points):
-    """Return the points without the ends of their intervals."""
-    return {name: (x[0], y[0]) for name, (x, y) in points.items()}
-
-
-def _costs(points, better):
-    """Turn what is better large round, so that less is better throughout."""
-    signs = [1 if direction == "smaller" else -1 for direction in better]
-    return {name: (signs[0] * x, signs[1] * y) for name, (x, y) in points.items()}
+def _costs(points, *axes):
+    """Return the values alone, what is better large turned round: less is better throughout."""
+    signs = [1 if axis.better == "smaller" else -1 for axis in axes]
+    return {name: (signs[0] * x[0], signs[1] * y[0]) for name, (x, y) in points.items()}
 
 
 def _beating(costs, name):
