@@ -190,30 +190,21 @@ def html_page(comparison):
 
 def sentence(comparison, name):
     """Say what was measured of one scheme."""
-    size, times = comparison.sizes[name], comparison.latency
-    count = comparison.float_operators[name]
+    size, times, found = comparison.sizes[name], comparison.latency, comparison.paired[name]
     value, low, high = comparison.accuracies[name].percent
-    return (
-        f"{name}: {value:.2f} % right (95 % interval {low:.2f} to {high:.2f})"
-        f"{_held_against_reference(comparison, name)}, {size.size_kib:.1f} KiB "
-        f"({comparison.size_ratio(name):.2f} times smaller; deflated "
-        f"{size.deflated_bytes / 1024:.1f}), "
-        f"{times.median_us[name]:.1f} µs an inference ({times.ratio[name]:.2f} times the time), "
-        f"{count or 'no'} float operator{'s'[: count != 1]}; "
-        f"{NEEDED.get(comparison.needs[name], 'made elsewhere')}."
-    )
-
-
-def _held_against_reference(comparison, name):
-    if name == comparison.reference:
-        return ""
-    found = comparison.paired[name]
-    p = _p_value(found.p_value)
-    p = p if p.startswith("<") else f"= {p}"
-    return (
-        f", {found.difference_pp:+.2f} points against {comparison.reference} "
-        f"(p {p}: {found.verdict})"
-    )
+    said = [f"{value:.2f} % right (95 % interval {low:.2f} to {high:.2f})"]
+    if name != comparison.reference:
+        p = f"p = {_p_value(found.p_value)}".replace("= <", "<")
+        difference = f"{found.difference_pp:+.2f} points against {comparison.reference}"
+        said.append(f"{difference} ({p}: {found.verdict})")
+    count = comparison.float_operators[name]
+    said += [
+        f"{size.size_kib:.1f} KiB ({comparison.size_ratio(name):.2f} times smaller; deflated "
+        f"{size.deflated_bytes / 1024:.1f})",
+        f"{times.median_us[name]:.1f} µs an inference ({times.ratio[name]:.2f} times the time)",
+        f"{count or 'no'} float operator{'s'[: count != 1]}",
+    ]
+    return f"{name}: {', '.join(said)}; {NEEDED.get(comparison.needs[name], 'made elsewhere')}."
 
 
 def _between(text, value, low, high):
