@@ -62,11 +62,11 @@ class Metric:
         "" for a share in [0, 1], or "dB".
     higher_is_better : bool
     tallies : callable
-        From outputs of shape (n, *output), float32, and targets to an array with one row an item
-        (or, for a metric that ranks over all items, to anything that `score` understands).
+        From outputs of shape (n, *output), float32, and targets to an array with one row an item,
+        or to anything that `score` understands.
     score : callable
-        From tallies and the item weights of shape (n,) to the figure. An item of weight 2 counts as
-        if it were there twice: that is how a bootstrap draws.
+        From tallies and item weights of shape (n,) to the figure. An item of weight 2, as a
+        bootstrap may draw it, counts twice.
     """
 
     name: str
@@ -112,11 +112,9 @@ def accuracy(model, x, y=None, *, metric=None, follow=None):
     Parameters
     ----------
     model : bytes or tf.keras.Model
-        With one input, and class scores of shape (n, classes) as output; with a `metric`, any
-        output.
-    x : ndarray of shape (n, *input), float; or ImageFolder
-        On the scale the model was trained on. A file that takes integers gets them scaled, rounded
-        and clipped by the grid of its own input. The images of a folder are never all in memory.
+        With one input, and class scores of shape (n, classes) or, with a `metric`, any output.
+    x : ndarray of shape (n, *input), float; or ImageFolder, which is never all in memory
+        On the scale the model was trained on; a file that takes integers gets them on its own grid.
     y : ndarray of shape (n,), integer
         Class numbers, or targets as the metric takes them; a folder has its own.
     metric : Metric, optional
@@ -126,8 +124,8 @@ def accuracy(model, x, y=None, *, metric=None, follow=None):
 
     Returns
     -------
-    Accuracy or Score
-        A score with a metric. Its interval is percentiles of 2,000 bootstrap samples of the items.
+    Accuracy or, with a metric, Score
+        Whose interval is percentiles of 2,000 bootstrap samples of the items.
 
     References
     ----------

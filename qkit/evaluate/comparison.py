@@ -150,8 +150,7 @@ def compare(
         epochs that QAT got on top. What is asked for and not here is trained, or looked up where
         that was done before. Without data, an untrained copy of equal size and latency is "qat".
     calibration : ndarray, optional
-        Images for the schemes that need a sample, a few where only size and latency count; by
-        default 300 random training images, or 100 of `images`.
+        For the schemes that need a sample; by default 300 random training images, 100 of `images`.
     images : ImageFolder, optional
         Labelled images to measure the accuracies on, some at a time, in place of the test images.
     metric : Metric, optional

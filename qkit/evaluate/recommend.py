@@ -71,23 +71,23 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     >>> shortlist(comparison, size_bytes=30_000).chosen
     ('dynamic_range',)
     """
-    limits = {"size_bytes": size_bytes, "drop_pp": drop_pp, "latency_us": latency_us}
-    limits = {name: limit for name, limit in limits.items() if limit is not None}
-    if not limits and data is None:
-        raise ValueError(
-            "shortlist: name a requirement: size_bytes=, drop_pp=, latency_us= or data=."
-        )
-    asked = {}  # by requirement: what is asked of a comparison and a scheme, and its limit
-    for name, limit in limits.items():
-        if not limit >= 0:
-            raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
-        said, of, unit = _LIMITED[name]
-        asked[said.format(limit)] = of, limit / unit
     if drop_pp is not None:
         comparison.require_accuracies("shortlist: drop_pp")
+    limits = {"size_bytes": size_bytes, "drop_pp": drop_pp, "latency_us": latency_us}
+    asked = {}  # by requirement: what is asked of a comparison and a scheme, and its limit
+    for name, (said, of, unit) in _LIMITED.items():
+        limit = limits[name]
+        if limit is not None and not limit >= 0:
+            raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
+        if limit is not None:
+            asked[said.format(limit)] = of, limit / unit
     if data is not None:
         validate.choice(data, EFFORT, name="shortlist: data")
         asked[f"data: {data}"] = _needs, EFFORT.index(data)
+    if not asked:
+        raise ValueError(
+            "shortlist: name a requirement: size_bytes=, drop_pp=, latency_us= or data=."
+        )
     verdicts = {
         name: {k: _verdict(*of(comparison, name), limit) for k, (of, limit) in asked.items()}
         for name in comparison.models
