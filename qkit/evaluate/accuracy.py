@@ -106,7 +106,7 @@ class Score(Result):
         return f"{self.metric.name} {value} (95 % interval {low} to {high}, n = {self.n:,})"
 
 
-def accuracy(model, x, y=None, *, metric=None, follow=None):
+def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follow=None):
     """Measure how well a .tflite file does, or the Keras model it came from.
 
     Parameters
@@ -119,6 +119,8 @@ def accuracy(model, x, y=None, *, metric=None, follow=None):
         Class numbers, or targets as the metric takes them; a folder has its own.
     metric : Metric, optional
         What to count instead of right classes.
+    batched, threads
+        As for `qk.outputs`; the predictions are the same.
     follow : callable, optional
         Called with the number of images done after each batch of a folder.
 
@@ -140,16 +142,17 @@ def accuracy(model, x, y=None, *, metric=None, follow=None):
     >>> accuracy(tflite, digits.x_test, digits.y_test).n
     500
     """
+    running = {"batched": batched, "threads": threads}
     if hasattr(x, "batches"):
         if metric is not None:
             raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
-        return _streamed(model, x, follow)
+        return _streamed(model, x, running, follow)
     if metric is None:
-        given = _computed(model, x)
+        given = _computed(model, x, running)
         y = validate.labels(y, count=len(given), classes=given.shape[1], what="accuracy: y")
         return accuracy_of(given.argmax(axis=1), y)
     y = validate.targets(y, count=len(x), what="accuracy: y")
-    return _scored(metric, metric.tallies(_computed(model, x, classes=False), y), len(x))
+    return _scored(metric, metric.tallies(_computed(model, x, running, classes=False), y), len(x))
 
 
 def accuracy_of(predictions, labels):
@@ -204,10 +207,10 @@ def percentile_interval(draws):
     return float(low), float(high)
 
 
-def _streamed(model, images, follow):
+def _streamed(model, images, running, follow):
     predictions, labels = [], []
     for x, y in images.batches(_BATCH_IMAGES):
-        given = _computed(model, x)
+        given = _computed(model, x, running)
         require_same_classes(images, given.shape[1])
         predictions.extend(given.argmax(axis=1))
         labels.extend(y)
@@ -216,10 +219,10 @@ def _streamed(model, images, follow):
     return accuracy_of(predictions, labels)
 
 
-def _computed(model, x, *, classes=True):
+def _computed(model, x, running, *, classes=True):
     """Return the class scores, or what else there is, of a file or a Keras model."""
     if not hasattr(model, "predict"):
-        return (scores if classes else outputs)(model, x, what="accuracy")
+        return (scores if classes else outputs)(model, x, what="accuracy", **running)
     shape, _ = network(model, what="accuracy").shapes(what="accuracy", classifier=classes)
     x = validate.images(x, shape, what="accuracy: x")
     return model.predict(x, batch_size=500, verbose=0)
