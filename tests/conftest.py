@@ -174,7 +174,7 @@ def saved(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def converted_once(tflite, aware):
     """Let `qk.compare` take the files of `tflite`, in place of converting each time anew."""
-    from qkit.evaluate import candidates
+    from qkit.evaluate import comparison
 
     def convert(model, scheme, calibration):
         scheme = find_scheme(scheme)
@@ -185,7 +185,7 @@ def converted_once(tflite, aware):
     @contextlib.contextmanager
     def patched():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(candidates, "convert", convert)
+            patch.setattr(comparison, "convert", convert)
             yield
 
     return patched
@@ -306,6 +306,11 @@ def hand_made():
         times = {name: float(row[2]) for name, row in rows.items()}
         ratio = {name: us / next(iter(times.values())) for name, us in times.items()}
 
+        def ledger(kib):
+            found = Size(int(1024 * kib), int(800 * kib), MappingProxyType({}), 0, b"")
+            vars(found).update(entropy_coded_bytes=None)  # there is no file to compute it of
+            return found
+
         def around(values):
             return MappingProxyType({name: (0.9 * v, 1.1 * v) for name, v in values.items()})
 
@@ -314,10 +319,7 @@ def hand_made():
             "needs": {name: row[3] if len(row) > 3 else "nothing" for name, row in rows.items()},
             "accuracies": accuracies,
             "paired": {name: qk.paired(reference, found) for name, found in accuracies.items()},
-            "sizes": {
-                name: Size(int(1024 * row[1]), int(800 * row[1]), MappingProxyType({}), 0)
-                for name, row in rows.items()
-            },
+            "sizes": {name: ledger(row[1]) for name, row in rows.items()},
             "latency": Latency(
                 samples_us=MappingProxyType({k: np.full((2, 7), us) for k, us in times.items()}),
                 overhead_us=MappingProxyType(dict.fromkeys(times, 1.0)),

@@ -14,7 +14,7 @@ import pytest
 
 import qkit as qk
 from qkit.evaluate import latency as timing
-from qkit.evaluate.tradeoff import pareto_front
+from qkit.evaluate.tradeoff import QUANTITIES, pareto_front
 from qkit.quantize import coding
 from qkit.quantize.histogram import histogram
 from qkit.tflite import values
@@ -61,9 +61,11 @@ def test_mcnemar_is_exact_and_counts_both_sides():
 
 def test_front_keeps_what_nothing_beats_and_twins():
     points = {"best": (1, 9), "twin": (1, 9), "beaten": (2, 9), "also": (1, 8), "far": (3, 10)}
-    assert pareto_front(points) == ["best", "twin", "far"]
-    assert pareto_front(points, ("smaller", "smaller")) == ["also"]
-    assert pareto_front(points, ("larger", "larger")) == ["far"]
+    points = {name: ((x,), (y,)) for name, (x, y) in points.items()}
+    size, right = QUANTITIES["file size, KiB"], QUANTITIES["accuracy, %"]
+    assert pareto_front(points, size, right) == ["best", "twin", "far"]
+    assert pareto_front(points, size, size) == ["also"]
+    assert pareto_front(points, right, right) == ["far"]
 
 
 def test_bytes_by_zlib_at_the_level_that_is_named():
@@ -237,11 +239,11 @@ def test_models_are_timed_in_an_order_drawn_anew(monkeypatch):
         def __init__(self, tflite, x, threads):
             self.name = tflite
 
-        def time_invoke_ns(self):
+        def time_invoke_us(self):
             order.append(self.name)
-            return 1000.0
+            return 1.0
 
-        def time_overhead_ns(self):
+        def time_overhead_us(self):
             return 1.0
 
     monkeypatch.setattr(timing, "_Runner", Runner)
@@ -256,7 +258,7 @@ def test_interval_of_latency_is_of_95_percent_of_the_medians():
     values = np.arange(1.0, 21)
     draws = np.random.default_rng(1).choice(values, (20_000, 20))
     expected = np.percentile(np.median(draws, axis=1), [2.5, 97.5])
-    found = timing._intervals({"it": values})["it"]
+    found = timing._intervals(values[None])[0]
     assert found == pytest.approx(tuple(expected), abs=0.51)
 
 

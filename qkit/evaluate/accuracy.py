@@ -33,10 +33,6 @@ class Accuracy(Result):
         """Which predictions are right; ndarray of shape (n,), bool."""
         return self.predictions == self.labels
 
-    def first(self, n):
-        """Return the accuracy on the first `n` images alone."""
-        return accuracy_of(self.predictions[:n], self.labels[:n])
-
     @property
     def percent(self):
         """The accuracy and the ends of its interval."""
@@ -66,11 +62,11 @@ class Metric:
         "" for a share in [0, 1], or "dB".
     higher_is_better : bool
     tallies : callable
-        From outputs of shape (n, *output), float32, and targets to an array with one row an item
-        (or, for a metric that ranks over all items, to anything that `score` understands).
+        From outputs of shape (n, *output), float32, and targets to an array with one row an item,
+        or to anything that `score` understands.
     score : callable
-        From tallies and the item weights of shape (n,) to the figure. An item of weight 2 counts as
-        if it were there twice: that is how a bootstrap draws.
+        From tallies and item weights of shape (n,) to the figure. An item of weight 2, as a
+        bootstrap may draw it, counts twice.
     """
 
     name: str
@@ -116,26 +112,22 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
     Parameters
     ----------
     model : bytes or tf.keras.Model
-        With one input, and class scores of shape (n, classes) as output; with a `metric`, any
-        output.
-    x : ndarray of shape (n, *input), float; or ImageFolder
-        On the scale the model was trained on. A file that takes integers gets them scaled, rounded
-        and clipped by the grid of its own input. The images of a folder are never all in memory.
+        With one input, and class scores of shape (n, classes) or, with a `metric`, any output.
+    x : ndarray of shape (n, *input), float; or ImageFolder, which is never all in memory
+        On the scale the model was trained on; a file that takes integers gets them on its own grid.
     y : ndarray of shape (n,), integer
         Class numbers, or targets as the metric takes them; a folder has its own.
     metric : Metric, optional
         What to count instead of right classes.
-    batched : bool
-        Run many images at once where the file allows it; the predictions are the same.
-    threads : int or None
-        None takes one a core.
+    batched, threads
+        As for `qk.outputs`; the predictions are the same.
     follow : callable, optional
         Called with the number of images done after each batch of a folder.
 
     Returns
     -------
-    Accuracy or Score
-        A score with a metric. Its interval is percentiles of 2,000 bootstrap samples of the items.
+    Accuracy or, with a metric, Score
+        Whose interval is percentiles of 2,000 bootstrap samples of the items.
 
     References
     ----------
@@ -151,15 +143,14 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
     500
     """
     running = {"batched": batched, "threads": threads}
-    from_folder = hasattr(x, "batches")
+    if hasattr(x, "batches"):
+        if metric is not None:
+            raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
+        return _streamed(model, x, running, follow)
     if metric is None:
-        if from_folder:
-            return _streamed(model, x, running, follow)
         given = _computed(model, x, running)
         y = validate.labels(y, count=len(given), classes=given.shape[1], what="accuracy: y")
         return accuracy_of(given.argmax(axis=1), y)
-    if from_folder:
-        raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
     y = validate.targets(y, count=len(x), what="accuracy: y")
     return _scored(metric, metric.tallies(_computed(model, x, running, classes=False), y), len(x))
 
@@ -190,7 +181,7 @@ def accuracy_of(predictions, labels):
         )
     right = int(np.count_nonzero(predictions == labels))
     interval = binomtest(right, len(labels)).proportion_ci(0.95, method="wilson")
-    return Accuracy(predictions, labels, right / len(labels), (interval.low, interval.high))
+    return Accuracy(predictions, labels, right / len(labels), tuple(interval))
 
 
 def ratio(tallies, weights):
@@ -225,7 +216,7 @@ def _streamed(model, images, running, follow):
         labels.extend(y)
         if follow is not None:
             follow(len(labels))
-    return accuracy_of(np.array(predictions), np.array(labels))
+    return accuracy_of(predictions, labels)
 
 
 def _computed(model, x, running, *, classes=True):

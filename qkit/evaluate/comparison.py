@@ -1,29 +1,44 @@
 """All schemes of one model side by side, on the same test images."""
 
+import contextlib
+import gc
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from qkit import validate
 from qkit.cache import write_atomically
-from qkit.evaluate import candidates, report
-from qkit.evaluate.accuracy import Accuracy, accuracy
-from qkit.evaluate.candidates import REFERENCE
-from qkit.evaluate.latency import Latency, latency, merged
+from qkit.data import drawn, first_line
+from qkit.evaluate import report
+from qkit.evaluate.accuracy import Accuracy, accuracy, require_same_classes
+from qkit.evaluate.latency import Latency, latency
 from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
+from qkit.networks import network
 from qkit.progress import progress_line
 from qkit.result import Result
 from qkit.tflite.file import inspect
+from qkit.toolchain.aware import quantization_aware
+from qkit.toolchain.convert import checked_calibration, checked_source, convert
+from qkit.toolchain.schemes import SCHEMES, find_scheme
+from qkit.toolchain.techniques import TECHNIQUES, train_missing
 
+REFERENCE = "float32"
+CONTROL = "control"
+_LABELS = SCHEMES["qat"].needs
+_NOT_JUDGED = dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), float("nan"))
 _NO_LABELS = "not measured: pass data or images=…, labelled ones, for a model with trained weights"
+_NO_CONTROL = (
+    "not measured: pass trained={…, 'control': …}, a float model trained for the epochs that QAT "
+    "got on top"
+)
 _UNTRAINED = (
     "not measured: the copy is not trained through the grid; pass trained={'qat': …}, one that is"
 )
-# Where a float32 inference takes milliseconds, fewer of them; int16 activations are then timed
-# apart: reference kernels, which they run in, are two orders slower, seconds an inference.
+# Where a float32 inference takes milliseconds, fewer are timed: the reference kernels, which int16
+# activations run in, are two orders slower, seconds an inference.
 _LARGE_US = 1000
-_SMALL = {"instances": 20, "rounds": 7}
-_LARGE, _LARGE_INT16 = {"instances": 8, "rounds": 5}, {"instances": 6, "rounds": 1}
+_FEWER = {"instances": 8, "rounds": 2}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -74,10 +89,11 @@ class Comparison(Result):
         """
         import pandas as pd
 
+        judged = {k: found.row | self.paired[k].row for k, found in self.accuracies.items()}
         times = self.latency.to_frame().to_dict("index")
         rows = {
             name: {
-                **self._judged(name),
+                **judged.get(name, _NOT_JUDGED),
                 "size_bytes": self.sizes[name].size_bytes,
                 "deflated_bytes": self.sizes[name].deflated_bytes,
                 "size_ratio": self.size_ratio(name),
@@ -91,13 +107,8 @@ class Comparison(Result):
         }
         for name, reason in self.not_measured.items():
             rows.setdefault(name, {"status": reason, "accuracy_status": reason})
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scheme")
-
-    def _judged(self, name):
-        if name not in self.accuracies:
-            return dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), float("nan"))
-        figures = self.accuracies[name].row | self.paired[name].row
-        return {column: value for column, value in figures.items() if column != "n"}
+        frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("scheme")
+        return frame.drop(columns="n", errors="ignore")
 
     to_display = report.display_table
     notes = report.notes
@@ -109,10 +120,7 @@ class Comparison(Result):
         return f"{self.to_display().to_string()}\n" + "\n".join(self.notes())
 
     def to_html(self, path):
-        """Write the table, its notes and the environment to one self-contained HTML file.
-
-        A file that is there already is replaced, in one step. Returns the path.
-        """
+        """Write it, notes and environment to a self-contained HTML file; return the path."""
         write_atomically(path, report.html_page(self).encode())
         return Path(path)
 
@@ -139,12 +147,10 @@ def compare(
     trained : mapping of str to tf.keras.Model, optional
         What training made of the model, by technique: "qat", "pruned", "clustered",
         "pruned_clustered", "pqat", "cqat", "pcqat"; and "control", the float model trained for the
-        epochs that QAT got on top. What the schemes ask for and is not here is trained, or looked
-        up where that was done before. Without data to train on, an untrained copy stands for "qat":
-        its size and latency are the same.
+        epochs that QAT got on top. What is asked for and not here is trained, or looked up where
+        that was done before. Without data, an untrained copy of equal size and latency is "qat".
     calibration : ndarray, optional
-        Images for the schemes that need a sample, a few where only size and latency count; by
-        default 300 random training images, or 100 of `images`.
+        For the schemes that need a sample; by default 300 random training images, 100 of `images`.
     images : ImageFolder, optional
         Labelled images to measure the accuracies on, some at a time, in place of the test images.
     metric : Metric, optional
@@ -165,53 +171,142 @@ def compare(
     >>> list(compare(model, digits, ["dynamic_range"]).models)
     ['float32', 'dynamic_range']
     """
-    trained = candidates.checked(trained)
-    schemes = candidates.chosen(schemes, trained)
-    calibration = candidates.calibration_images(model, data, images, calibration, metric)
-    candidates.require_fit(schemes, trained, calibration)
-    missing = candidates.train(schemes, model, data, trained, calibration)
-    x, y, data_name = None, None, ""
-    if images is not None:
-        x, data_name = images, "a folder"
-    elif data is not None:
+    trained = dict(trained or {})
+    schemes = _chosen(schemes, trained)
+    calibration = _calibration_images(model, data, images, calibration, metric)
+    _require_fit(schemes, trained, calibration, data)
+    missing = _train(schemes, model, data, trained, calibration)
+    x, y, data_name = images, None, "" if images is None else "a folder"
+    if images is None and data is not None:
         x, y, data_name = data.x_test, data.y_test, data.name
     with progress_line() as show:
-        models, needs = candidates.converted(schemes, model, trained, calibration, missing, show)
+        models, needs = _converted(schemes, model, trained, calibration, missing, show)
         for name, tflite in (extra or {}).items():
             models[name], needs[name] = tflite, "–"
             missing.pop(name, None)
-        missing |= _unlabelled(models, schemes, trained, x)
+        if x is None:
+            missing |= dict.fromkeys(models, _NO_LABELS)
         accuracies = {
             name: _judged(name, tflite, x, y, metric, show)
             for name, tflite in models.items()
             if name not in missing
         }
         show("latency, all models in turn …")
-        times = _timed(models, schemes, calibration if data is None else data.x_test, threads)
+        fed = calibration if data is None else data.x_test
+        trial = latency({REFERENCE: models[REFERENCE]}, fed, threads=threads, instances=2, rounds=1)
+        fewer = _FEWER if trial.median_us[REFERENCE] >= _LARGE_US else {}
+        times = latency(models, fed, threads=threads, **fewer)
         measured = f" on {len(x):,} test images of {data_name}" if accuracies else ""
         show(f"{len(models)} models measured{measured}")
-    paired_ = {name: paired(accuracies[REFERENCE], found) for name, found in accuracies.items()}
-    return Comparison(
-        models=MappingProxyType(models),
-        needs=MappingProxyType(needs),
-        accuracies=MappingProxyType(accuracies),
-        paired=MappingProxyType(paired_),
-        sizes=MappingProxyType({name: size(tflite) for name, tflite in models.items()}),
-        latency=times,
-        float_operators=MappingProxyType(
-            {name: len(inspect(tflite).float_operators) for name, tflite in models.items()}
-        ),
-        not_measured=MappingProxyType(missing),
-        data_name=data_name,
-    )
+    mappings = {
+        "models": models,
+        "needs": needs,
+        "accuracies": accuracies,
+        "paired": {k: paired(accuracies[REFERENCE], found) for k, found in accuracies.items()},
+        "sizes": {name: size(tflite) for name, tflite in models.items()},
+        "float_operators": {k: len(inspect(file).float_operators) for k, file in models.items()},
+        "not_measured": missing,
+    }
+    frozen = {field: MappingProxyType(by_scheme) for field, by_scheme in mappings.items()}
+    return Comparison(latency=times, data_name=data_name, **frozen)
 
 
-def _unlabelled(models, schemes, trained, x):
-    """Return why files have no accuracy."""
-    if x is None:
-        return dict.fromkeys(models, _NO_LABELS)
-    untrained = [s.name for s in schemes if s.technique == "qat" and "qat" not in trained]
-    return {name: _UNTRAINED for name in untrained if name in models}
+def _chosen(schemes, trained):
+    """Return the schemes to convert under, the float32 reference first."""
+    if isinstance(schemes, str):
+        raise TypeError(f"compare: schemes must be a list: write [{schemes!r}], not {schemes!r}")
+    if schemes is None:
+        schemes = [s for s in SCHEMES.values() if not s.technique or s.technique in trained]
+    reference = SCHEMES[REFERENCE]
+    return [reference, *(s for s in map(find_scheme, schemes) if s != reference)]
+
+
+def _calibration_images(model, data, images, given, metric):
+    """Return the images that ranges are chosen from; refuse what does not fit the model."""
+    if given is None and images is None and data is None:
+        raise ValueError(
+            "compare: images to run and to choose ranges from are missing: pass data, "
+            "calibration=…, an array of a few, or images=…, a folder of labelled ones."
+        )
+    if images is not None and metric is not None:
+        raise ValueError("compare: images=… bear class numbers; a metric takes data, with arrays.")
+    shape = None
+    if hasattr(model, "layers"):
+        opened = network(model, what="compare")
+        shape, scores = opened.shapes(what="compare", classifier=metric is None)
+        if images is not None:
+            require_same_classes(images, scores[0])
+    if given is None:
+        # those of a folder are larger
+        given = images.sample(100) if data is None else drawn(data.x_train, 300)
+    return validate.images(given, shape, what="compare: calibration")
+
+
+def _require_fit(schemes, trained, calibration, data):
+    """Refuse what a user passes in and does not fit: that is a mistake to mend, and no row."""
+    for name, source in trained.items():
+        if name not in (*TECHNIQUES, CONTROL):
+            raise ValueError(
+                f"compare: trained has {name!r}, which is no technique. There are: "
+                f"{', '.join(TECHNIQUES)}; and {CONTROL!r}."
+            )
+        scheme = SCHEMES["full_integer" if name == CONTROL else name]
+        opened = checked_source(source, scheme, calibration)
+        if hasattr(opened, "inputs"):
+            shape, _ = opened.shapes(what=f"compare: trained[{name!r}]", classifier=False)
+            what = f"compare: trained[{name!r}] is of another model: its images"
+            validate.images(calibration[:1], shape, what=what)
+    for scheme in schemes:
+        if scheme.calibrated:
+            checked_calibration(calibration, scheme)
+        if data is None and scheme.technique not in ("", "qat", *trained):
+            raise ValueError(
+                f"compare: {scheme.name!r} wants a model that training made: pass data to train "
+                f"on, or trained={{{scheme.technique!r}: …}}."
+            )
+
+
+def _train(schemes, model, data, trained, calibration):
+    """Add what the schemes ask for to `trained`; return why what cannot be trained cannot."""
+    missing = {}
+    for scheme in schemes if data is not None else ():
+        with _refusals(missing, scheme.name):
+            trained |= train_missing([scheme.technique], model, data, trained, calibration)
+    return missing
+
+
+def _converted(schemes, model, trained, calibration, missing, show):
+    """Return the files and what each needs; add to `missing` what is refused."""
+    rows = {s.name: (s, s.technique) for s in schemes if s.name not in missing}
+    controls = report.CONTROLS if "qat" in trained else {}
+    if CONTROL in trained:
+        rows |= {row: (SCHEMES[name], CONTROL) for name, row in controls.items()}
+    models, needs = {}, {}
+    for row, (scheme, technique) in rows.items():
+        show(f"converting: {row} …")
+        with _refusals(missing, row):
+            source = trained.get(technique, model)
+            if technique and technique not in trained:
+                source = quantization_aware(model, calibration=calibration)
+                missing[row] = _UNTRAINED
+            models[row] = convert(source, scheme, calibration)
+            needs[row] = _LABELS if technique else scheme.needs
+        source = None
+        gc.collect()  # Keras models refer to themselves, and keep their weights until then
+    if CONTROL not in trained:
+        missing |= dict.fromkeys(controls.values(), _NO_CONTROL)
+    return models, needs
+
+
+@contextlib.contextmanager
+def _refusals(missing, name):
+    """Turn what the tool chain says against a row into its reason, in one sentence."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:  # the converter raises either
+        if name == REFERENCE:  # nothing to hold the others against
+            raise
+        missing[name] = f"not possible: {first_line(error).partition('. ')[0].rstrip('.')}"
 
 
 def _judged(name, tflite, x, y, metric, show):
@@ -220,18 +315,3 @@ def _judged(name, tflite, x, y, metric, show):
 
     follow(0)
     return accuracy(tflite, x, y, metric=metric, follow=follow)
-
-
-def _timed(models, schemes, x, threads):
-    """Time all side by side; of large models those apart whose kernels are slow."""
-    reference = {REFERENCE: models[REFERENCE]}
-    trial = latency(reference, x, threads=threads, instances=2, rounds=1)
-    if trial.median_us[REFERENCE] < _LARGE_US:
-        return latency(models, x, threads=threads, **_SMALL)
-    int16 = [scheme.name for scheme in schemes if scheme.activations == "int16"]
-    slow = {name: tflite for name, tflite in models.items() if name in int16}
-    quick = {name: tflite for name, tflite in models.items() if name not in int16}
-    parts = [latency(quick, x, threads=threads, **_LARGE)]
-    if slow:
-        parts.append(latency(reference | slow, x, threads=threads, **_LARGE_INT16))
-    return merged(parts, models)

@@ -1,6 +1,6 @@
 """How long one inference takes: `invoke()` alone, interleaved between models, with intervals."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from timeit import timeit
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ from qkit.interpreter.run import open_interpreter, single_shapes, to_grid
 from qkit.machine import environment
 from qkit.result import Result
 
-_BLOCK_NS = 500_000  # a timed block lasts about half a millisecond: the clock itself costs nothing
+_BLOCK_US = 500  # that a timed block lasts about: the clock itself costs nothing
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,15 +43,15 @@ class Latency(Result):
                 "python_overhead_us": self.overhead_us[name],
                 "delegate": self.delegates[name],
             }
-            for name in self.samples_us
+            for name in self.median_us
         }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
     def summary(self):
         """Say in one line how fast each model is beside the first."""
-        first = next(iter(self.median_us))
+        first, *others = self.median_us
         parts = [f"{first} {self.median_us[first]:.1f} µs"]
-        for name in list(self.median_us)[1:]:
+        for name in others:
             low, high = self.ratio_interval[name]
             parts.append(f"{name} {self.ratio[name]:.2f} times that ({low:.2f} to {high:.2f})")
         return f"{'; '.join(parts)} ({self.threads} thread{'s'[: self.threads != 1]}, {self.cpu})"
@@ -99,43 +99,29 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
     validate.whole(instances, name="latency: instances", least=2)
     validate.whole(rounds, name="latency: rounds")
     rng = np.random.default_rng(0)
-    samples = {name: np.empty((instances, rounds)) for name in models}
-    overhead = {name: np.empty((instances, rounds)) for name in models}
+    invoke, overhead = np.empty((2, len(models), instances, rounds))
     for i in range(instances):
-        runners = {name: _Runner(tflite, x, threads) for name, tflite in models.items()}
+        runners = [_Runner(tflite, x, threads) for tflite in models.values()]
         for j in range(rounds):
-            for name in rng.permutation(list(models)):
-                samples[name][i, j] = runners[name].time_invoke_ns() / 1e3
-                overhead[name][i, j] = runners[name].time_overhead_ns() / 1e3
-    times = {name: np.median(values, axis=1) for name, values in samples.items()}
-    first = next(iter(times.values()))
-    ratios = {name: values / first for name, values in times.items()}
+            for k in rng.permutation(len(models)):
+                invoke[k, i, j] = runners[k].time_invoke_us()
+                overhead[k, i, j] = runners[k].time_overhead_us()
+    times = np.median(invoke, axis=2)
+    ratios = times / times[0]
+
+    def by_name(values):
+        return MappingProxyType(dict(zip(models, values, strict=True)))
+
     return Latency(
-        samples_us=MappingProxyType(samples),
-        overhead_us=_medians(overhead),
+        samples_us=by_name(invoke),
+        overhead_us=by_name(np.median(overhead, axis=(1, 2)).tolist()),
         threads=threads,
         cpu=environment().cpu,
-        delegates=MappingProxyType({name: r.delegate for name, r in runners.items()}),
-        median_us=_medians(times),
-        interval_us=_intervals(times),
-        ratio=_medians(ratios),
-        ratio_interval=_intervals(ratios),
-    )
-
-
-def merged(parts, names):
-    """Return several measurements as one: of each model what the first part with it says.
-
-    Ratios stay those of the measurement: each has the same model first.
-    """
-    source = {name: next(part for part in parts if name in part.ratio) for name in names}
-    mappings = [field.name for field in fields(Latency) if field.type is MappingProxyType]
-    return replace(
-        parts[0],
-        **{
-            field: MappingProxyType({k: getattr(part, field)[k] for k, part in source.items()})
-            for field in mappings
-        },
+        delegates=by_name(runner.delegate for runner in runners),
+        median_us=by_name(np.median(times, axis=1).tolist()),
+        interval_us=by_name(_intervals(times)),
+        ratio=by_name(np.median(ratios, axis=1).tolist()),
+        ratio_interval=by_name(_intervals(ratios)),
     )
 
 
@@ -149,46 +135,35 @@ class _Runner:
         self._target = self._interpreter.get_output_details()[0]
         self._image = to_grid(validate.images(x[:1], shape, what="latency: x"), self._source)
         self._interpreter.set_tensor(self._source["index"], self._image)
-        self._repeats = max(1, int(_BLOCK_NS / self._warm_up_ns()))
-
-    @property
-    def delegate(self):
+        self._repeats = max(1, int(_BLOCK_US / self._warm_up_us()))
         names = {op["op_name"] for op in self._interpreter._get_ops_details()}
-        return "XNNPACK" if "DELEGATE" in names else "built-in kernels"
+        self.delegate = "XNNPACK" if "DELEGATE" in names else "built-in kernels"
 
-    def time_invoke_ns(self):
-        return _time_ns(self._interpreter.invoke, self._repeats)
+    def time_invoke_us(self):
+        return _time_us(self._interpreter.invoke, self._repeats)
 
-    def time_overhead_ns(self):
-        return _time_ns(self._hand_over_and_fetch, min(self._repeats, 20))
+    def time_overhead_us(self):
+        return _time_us(self._hand_over_and_fetch, min(self._repeats, 20))
 
     def _hand_over_and_fetch(self):
         self._interpreter.set_tensor(self._source["index"], self._image)
         self._interpreter.get_tensor(self._target["index"])
 
-    def _warm_up_ns(self):
+    def _warm_up_us(self):
         """Run until a block's time has passed, which fills the caches; return the fastest."""
         times = []
-        while len(times) < 2 or sum(times) < _BLOCK_NS:
-            times.append(_time_ns(self._interpreter.invoke, 1))
+        while len(times) < 2 or sum(times) < _BLOCK_US:
+            times.append(_time_us(self._interpreter.invoke, 1))
         return min(times)
 
 
-def _time_ns(call, repeats):
-    return 1e9 * timeit(call, number=repeats) / repeats  # with Python's garbage collector held off
+def _time_us(call, repeats):
+    return 1e6 * timeit(call, number=repeats) / repeats  # with Python's garbage collector held off
 
 
-def _medians(samples):
-    return MappingProxyType({name: float(np.median(values)) for name, values in samples.items()})
-
-
-def _intervals(samples):
+def _intervals(values):
+    """Return the 95 % bootstrap interval of the median of each row."""
     from scipy.stats import bootstrap
 
-    def interval(values):
-        if np.ptp(values) == 0:
-            return float(values[0]), float(values[0])
-        found = bootstrap((values,), np.median, method="percentile", rng=0, n_resamples=2000)
-        return float(found.confidence_interval.low), float(found.confidence_interval.high)
-
-    return MappingProxyType({name: interval(values) for name, values in samples.items()})
+    found = bootstrap((values,), np.median, method="percentile", rng=0, n_resamples=2000, axis=1)
+    return list(map(tuple, np.transpose(found.confidence_interval).tolist()))

@@ -9,42 +9,33 @@ from qkit.evaluate.tradeoff import QUANTITIES
 from qkit.result import Result
 
 MET, MISSED, OPEN = "met", "missed", "open"
+_LIMITED = {  # by argument: how the requirement is called, what has the limit, and its unit
+    "size_bytes": ("size ≤ {:,} bytes", QUANTITIES["file size, KiB"].of, 1024),
+    "drop_pp": ("drop ≤ {:g} points", QUANTITIES["drop against float32, points"].of, 1),
+    "latency_us": ("latency ≤ {:g} µs", QUANTITIES["latency, µs"].of, 1),
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Shortlist(Result):
-    """Which schemes meet which requirements."""
+    """Which schemes meet which requirements; names are in order of latency, the fastest first."""
 
     verdicts: MappingProxyType  # by scheme and requirement: "met", "missed" or, unsure, "open"
-    latency_us: MappingProxyType  # by scheme; what the ones that meet all are ranked by
-
-    @property
-    def chosen(self):
-        """Names of the schemes that meet every requirement, the fastest first."""
-        return self._ranked({MET})
-
-    @property
-    def open(self):
-        """Names of the schemes that miss none, but are not shown to meet all; the fastest first."""
-        return self._ranked({OPEN}, {MET, OPEN})
-
-    def _ranked(self, *allowed):
-        names = [name for name, found in self.verdicts.items() if {*found.values()} in allowed]
-        return tuple(sorted(names, key=self.latency_us.get))
+    latency_us: MappingProxyType  # by scheme
+    chosen: tuple  # names of the schemes that meet every requirement
+    open: tuple  # and of those that miss none, but are not shown to meet all
 
     def to_frame(self):
         """Return a DataFrame of verdicts with one row per scheme, one column per requirement."""
         import pandas as pd
 
-        frame = pd.DataFrame({name: dict(v) for name, v in self.verdicts.items()}).T
-        frame["latency_us"] = pd.Series(dict(self.latency_us))
-        return frame.rename_axis("scheme")
+        frame = pd.DataFrame(dict(self.verdicts)).T.rename_axis("scheme")
+        return frame.assign(latency_us=pd.Series(dict(self.latency_us)))
 
     def summary(self):
         """Say in one line what is left, and what more data could add."""
-        text = "no scheme meets all requirements"
-        if self.chosen:
-            text = f"{', '.join(self.chosen)} meet{'s' * (len(self.chosen) == 1)} all requirements"
+        names = ", ".join(self.chosen) or "no scheme"
+        text = f"{names} meet{'s' * (len(self.chosen) < 2)} all requirements"
         if self.open:
             text += f"; open until more is measured: {', '.join(self.open)}"
         return text
@@ -80,36 +71,38 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     >>> shortlist(comparison, size_bytes=30_000).chosen
     ('dynamic_range',)
     """
-    limits = {"size_bytes": size_bytes, "drop_pp": drop_pp, "latency_us": latency_us}
-    if all(limit is None for limit in (*limits.values(), data)):
-        raise ValueError(
-            "shortlist: name a requirement: size_bytes=, drop_pp=, latency_us= or data=."
-        )
-    for name, limit in limits.items():
-        if limit is not None and not limit >= 0:
-            raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
-    asked = {}  # by requirement: what is asked of a comparison and a scheme, and its limit
-    if size_bytes is not None:
-        asked[f"size ≤ {size_bytes:,} bytes"] = QUANTITIES["file size, KiB"].of, size_bytes / 1024
     if drop_pp is not None:
         comparison.require_accuracies("shortlist: drop_pp")
-        asked[f"drop ≤ {drop_pp:g} points"] = QUANTITIES["drop against float32, points"].of, drop_pp
-    if latency_us is not None:
-        asked[f"latency ≤ {latency_us:g} µs"] = QUANTITIES["latency, µs"].of, latency_us
+    limits = {"size_bytes": size_bytes, "drop_pp": drop_pp, "latency_us": latency_us}
+    asked = {}  # by requirement: what is asked of a comparison and a scheme, and its limit
+    for name, (said, of, unit) in _LIMITED.items():
+        limit = limits[name]
+        if limit is not None and not limit >= 0:
+            raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
+        if limit is not None:
+            asked[said.format(limit)] = of, limit / unit
     if data is not None:
         validate.choice(data, EFFORT, name="shortlist: data")
         asked[f"data: {data}"] = _needs, EFFORT.index(data)
+    if not asked:
+        raise ValueError(
+            "shortlist: name a requirement: size_bytes=, drop_pp=, latency_us= or data=."
+        )
     verdicts = {
         name: {k: _verdict(*of(comparison, name), limit) for k, (of, limit) in asked.items()}
         for name in comparison.models
     }
-    return Shortlist(MappingProxyType(verdicts), comparison.latency.median_us)
+    times = comparison.latency.median_us
+    found = {name: {*verdicts[name].values()} for name in sorted(verdicts, key=times.get)}
+    chosen = tuple(name for name, kinds in found.items() if kinds == {MET})
+    unsure = tuple(name for name, kinds in found.items() if kinds in ({OPEN}, {MET, OPEN}))
+    return Shortlist(MappingProxyType(verdicts), times, chosen, unsure)
 
 
 def _needs(comparison, name):
+    """Return the effort, as its own interval; a file from elsewhere asks for nothing."""
     needs = comparison.needs[name]
-    effort = EFFORT.index(needs) if needs in EFFORT else 0  # a file from elsewhere asks for nothing
-    return effort, effort, effort
+    return (EFFORT.index(needs) if needs in EFFORT else 0,) * 3
 
 
 def _verdict(_, low, high, limit):

@@ -4,10 +4,11 @@ import html
 from functools import partial
 
 from qkit.evaluate.accuracy import Score
-from qkit.evaluate.candidates import CONTROLS
 from qkit.evaluate.significance import paired
 from qkit.machine import environment
 
+# By scheme, the row of the float model that was trained as long as QAT, converted under it.
+CONTROLS = {"float32": "control_float32", "full_integer": "control_full_integer"}
 CONTROL_ROW = CONTROLS["full_integer"]  # the row that shows what QAT's epochs alone give
 NEEDED = {
     "nothing": "needs no data",
@@ -17,8 +18,11 @@ NEEDED = {
 EFFORT = tuple(NEEDED)  # from little to much, each with what is before it
 _WITH_INTERVAL = "(95 %)"
 _NEEDS = "needs beside the model"
+_BY_ACCURACY = "p from McNemar's exact test against {}, not corrected for the number of rows"
+_BY_METRIC = "intervals from a bootstrap over them, of differences from {} on the same samples"
 # What the narrow page of a README leaves out; the frame and HTML have it.
 _WIDE_ONLY = ["deflated, bytes", "float ops"]
+_BELOW = r"<br><small style='white-space:nowrap'>\1</small>"  # an interval, below its value
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color:#222}"
     "table{border-collapse:collapse}td,th{padding:.3rem .7rem;text-align:right;"
@@ -30,23 +34,26 @@ def display_table(comparison):
     """Return a comparison's rows as text, rounded, with intervals; a dash for what is not there."""
     import pandas as pd
 
-    rows = {}
-    for name, row in comparison.to_frame().iterrows():
-        if name not in comparison.models:
-            rows[name] = {_NEEDS: row["status"]}
-            continue
-        ends = row["latency_low_us"], row["latency_high_us"]
-        rows[name] = {
-            **_judged(comparison, name),
-            "file, bytes": f"{row['size_bytes']:,.0f}",
-            "times smaller": f"{row['size_ratio']:.2f}",
-            "deflated, bytes": f"{row['deflated_bytes']:,.0f}",
-            f"invoke, µs {_WITH_INTERVAL}": _between("{:.1f}".format, row["latency_us"], *ends),
-            f"time, × {comparison.reference}": f"{row['latency_ratio']:.2f}",
-            "float ops": f"{row['float_operators']:.0f}",
-            _NEEDS: row["needs"],
-        }
+    rows = {name: _cells(comparison, name) for name in comparison.models}
+    for name, reason in comparison.not_measured.items():
+        rows.setdefault(name, {_NEEDS: reason})
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–").rename_axis("scheme")
+
+
+def _cells(comparison, name):
+    size, times = comparison.sizes[name], comparison.latency
+    return {
+        **_judged(comparison, name),
+        "file, bytes": f"{size.size_bytes:,}",
+        "times smaller": f"{comparison.size_ratio(name):.2f}",
+        "deflated, bytes": f"{size.deflated_bytes:,}",
+        f"invoke, µs {_WITH_INTERVAL}": _between(
+            "{:.1f}".format, times.median_us[name], *times.interval_us[name]
+        ),
+        f"time, × {comparison.reference}": f"{times.ratio[name]:.2f}",
+        "float ops": f"{comparison.float_operators[name]}",
+        _NEEDS: comparison.needs[name],
+    }
 
 
 def _judged(comparison, name):
@@ -76,19 +83,13 @@ def _judged(comparison, name):
 def notes(comparison):
     """Return what a comparison was measured with and what it does not show, a sentence each."""
     reference, times, missing = comparison.reference, comparison.latency, comparison.not_measured
-    if not comparison.accuracies:
+    if comparison.accuracies:
+        found = comparison.accuracies[reference]
+        how = _BY_METRIC if isinstance(found, Score) else _BY_ACCURACY
+        first = f"{found.n:,} test images of {comparison.data_name}; {how.format(reference)}."
+    else:
         first = f"Accuracy {missing[reference]}."
         missing = {name: said for name, said in missing.items() if name not in comparison.models}
-    else:
-        found = comparison.accuracies[reference]
-        how = (
-            f"intervals from a bootstrap over them, of differences from {reference} on the same "
-            "samples."
-            if isinstance(found, Score)
-            else f"p from McNemar's exact test against {reference}, not corrected for the number "
-            "of rows."
-        )
-        first = f"{found.n:,} test images of {comparison.data_name}; {how}"
     return [
         first,
         f"Latency of invoke() alone, {times.threads} thread(s) of {times.cpu}; "
@@ -101,9 +102,7 @@ def summary(comparison):
     """Say in a few sentences what the schemes save, at what price, and what QAT adds."""
     text = _qualities(comparison) if comparison.accuracies else _savings(comparison)
     refused = [k for k, why in comparison.not_measured.items() if why.startswith("not possible")]
-    if refused:
-        text += f" Not possible: {', '.join(refused)}."
-    return text
+    return f"{text} Not possible: {', '.join(refused)}." if refused else text
 
 
 def _savings(comparison):
@@ -112,10 +111,10 @@ def _savings(comparison):
     kib = comparison.sizes[first].size_kib
     parts = [f"{first} {kib:,.1f} KiB, {times.median_us[first]:,.1f} µs"]
     for name in others:
-        ratio = _between("{:.2f}".format, times.ratio[name], *times.ratio_interval[name])
+        low, high = times.ratio_interval[name]
         parts.append(
             f"{name} {comparison.size_ratio(name):.2f} times smaller, "
-            f"{ratio.replace(' (', ' times the time (')}"
+            f"{times.ratio[name]:.2f} times the time ({low:.2f} to {high:.2f})"
         )
     return f"{'; '.join(parts)}."
 
@@ -140,15 +139,14 @@ def _qualities(comparison):
 
 def _best(comparison, names):
     """Say which is the smallest, also deflated, and which the fastest."""
-    sizes, ratios = comparison.sizes, comparison.latency.ratio
-    small = min(names, key=lambda name: sizes[name].size_bytes)
-    packed = min(names, key=lambda name: sizes[name].deflated_bytes)
-    fast = min(names, key=comparison.latency.median_us.get)
-    deflated = sizes[comparison.reference].deflated_bytes / sizes[packed].deflated_bytes
+    times, deflated = comparison.latency, {k: s.deflated_bytes for k, s in comparison.sizes.items()}
+    small = max(names, key=comparison.size_ratio)
+    packed = min(names, key=deflated.get)
+    fast = min(names, key=times.median_us.get)
     return (
         f"{small} is the smallest file ({comparison.size_ratio(small):.2f} times smaller), "
-        f"{packed} the smallest deflated ({deflated:.2f} times) and {fast} the fastest "
-        f"({ratios[fast]:.2f} times the time)"
+        f"{packed} the smallest deflated ({deflated[comparison.reference] / deflated[packed]:.2f} "
+        f"times) and {fast} the fastest ({times.ratio[fast]:.2f} times the time)"
     )
 
 
@@ -165,18 +163,16 @@ def _on_training(accuracies):
 def markdown_table(comparison):
     """Return a comparison as a Markdown table that fits a page."""
     table = display_table(comparison).drop(columns=_WIDE_ONLY).reset_index()
-    rows = [[text.replace("|", r"\|") for text in row] for row in table.to_numpy().tolist()]
-    lines = [list(table.columns), ["---"] * len(table.columns), *rows]
+    rows = table.replace(r"\|", r"\\|", regex=True).to_numpy()
+    lines = [table.columns, ["---"] * len(table.columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def html_table(comparison):
     """Return a comparison as an HTML table with its notes."""
-    table = display_table(comparison).reset_index()
-    for column in table:
-        table[column] = table[column].map(html.escape)
-        if column.endswith(_WITH_INTERVAL):
-            table[column] = table[column].map(_two_lines)
+    table = display_table(comparison).reset_index().map(html.escape)
+    ranged = [column for column in table if column.endswith(_WITH_INTERVAL)]
+    table[ranged] = table[ranged].replace(r" (\(.*)", _BELOW, regex=True)
     items = "".join(f"<li>{html.escape(note)}</li>" for note in notes(comparison))
     body = f"{table.to_html(index=False, escape=False)}<ul>{items}</ul>"
     return f"<div style='font-size:0.88em'>{body}</div>"  # as wide as a notebook's cell
@@ -194,34 +190,21 @@ def html_page(comparison):
 
 def sentence(comparison, name):
     """Say what was measured of one scheme."""
-    size, times = comparison.sizes[name], comparison.latency
+    size, times, found = comparison.sizes[name], comparison.latency, comparison.paired[name]
+    value, low, high = comparison.accuracies[name].percent
+    said = [f"{value:.2f} % right (95 % interval {low:.2f} to {high:.2f})"]
+    if name != comparison.reference:
+        p = f"p = {_p_value(found.p_value)}".replace("= <", "<")
+        difference = f"{found.difference_pp:+.2f} points against {comparison.reference}"
+        said.append(f"{difference} ({p}: {found.verdict})")
     count = comparison.float_operators[name]
-    return (
-        f"{name}: {_quality(comparison, name)}, {size.size_kib:.1f} KiB "
-        f"({comparison.size_ratio(name):.2f} times smaller; deflated "
-        f"{size.deflated_bytes / 1024:.1f}), "
-        f"{times.median_us[name]:.1f} µs an inference ({times.ratio[name]:.2f} times the time), "
-        f"{count or 'no'} float operator{'s'[: count != 1]}; "
-        f"{NEEDED.get(comparison.needs[name], 'made elsewhere')}."
-    )
-
-
-def _quality(comparison, name):
-    found, against = comparison.accuracies[name], comparison.paired[name]
-    right = _between("{:.2f}".format, *found.percent).replace(" (", " % right (95 % interval ")
-    if name == comparison.reference:
-        return right
-    p_value = _p_value(against.p_value)
-    return (
-        f"{right}, {against.difference_pp:+.2f} points against {comparison.reference} "
-        f"(p {p_value if p_value.startswith('<') else f'= {p_value}'}: {against.verdict})"
-    )
-
-
-def _two_lines(text):
-    """Put a value's interval below it."""
-    value, bracket, interval = text.partition(" (")
-    return f"{value}<br><small style='white-space:nowrap'>({interval}</small>" if bracket else value
+    said += [
+        f"{size.size_kib:.1f} KiB ({comparison.size_ratio(name):.2f} times smaller; deflated "
+        f"{size.deflated_bytes / 1024:.1f})",
+        f"{times.median_us[name]:.1f} µs an inference ({times.ratio[name]:.2f} times the time)",
+        f"{count or 'no'} float operator{'s'[: count != 1]}",
+    ]
+    return f"{name}: {', '.join(said)}; {NEEDED.get(comparison.needs[name], 'made elsewhere')}."
 
 
 def _between(text, value, low, high):

@@ -1,6 +1,7 @@
 """Where the bytes of a .tflite file go."""
 
 import contextlib
+import importlib
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -15,26 +16,28 @@ from qkit.result import Result
 from qkit.tflite.file import inspect
 
 _ZSTD_LEVEL = 19  # the highest that needs no leave of the one who unpacks
+# Of the dtypes whose values are coded as they are; of others, such as packed int4, byte by byte.
 _ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int16": 2, "int32": 4, "int64": 8}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Size(Result):
-    """The ledger of a .tflite file; `constants_bytes` and `metadata_bytes` add up to `size_bytes`.
-
-    What takes long for large files is computed when it is asked for.
-    """
+    """The ledger of a .tflite file; what takes long for large ones is computed when asked for."""
 
     size_bytes: int
     deflated_bytes: int  # of the file after zlib at level 9: its cost in a download or app package
     constants_bytes: MappingProxyType  # by dtype: weights, and int32 or int64 for biases and shapes
-    metadata_bytes: int  # all the rest: graph, names, scales, padding
-    tflite: bytes | None = None  # the file itself, for what is computed later
+    metadata_bytes: int  # all the rest of the file: graph, names, scales, padding
+    tflite: bytes  # the file itself, for what is computed later
 
     @cached_property
     def zstd_bytes(self):
         """Of the file after zstd at level 19; None without Python 3.14 or the package zstandard."""
-        return None if self.tflite is None else _zstd(self.tflite)
+        for package in ("compression.zstd", "zstandard"):
+            with contextlib.suppress(ImportError):
+                zstd = importlib.import_module(package)
+                return len(zstd.compress(self.tflite, level=_ZSTD_LEVEL))
+        return None
 
     @cached_property
     def entropy_coded_bytes(self):
@@ -43,11 +46,13 @@ class Size(Result):
         The floor for codes that take one value after the other, not for those that see patterns:
         where whole rows or blocks of weights are zero or alike, deflate goes below it.
         """
-        if self.tflite is None:
-            return None
-        stored = _constants(self.tflite)
-        coded = sum(entropy_coded_bytes(_symbols(tensor)) for tensor in stored)
-        return round(coded + _deflated(_without(self.tflite, stored)))
+        content = np.frombuffer(self.tflite, np.uint8)
+        rest, coded = np.ones(content.size, bool), 0
+        for tensor in _constants(self.tflite):  # their data are views of the file
+            start = tensor.data.ctypes.data - content.ctypes.data
+            rest[start : start + tensor.size_bytes] = False
+            coded += entropy_coded_bytes(tensor.data.view(f"u{_ITEM_BYTES.get(tensor.dtype, 1)}"))
+        return round(coded + _deflated(content[rest].tobytes()))
 
     @property
     def size_kib(self):
@@ -58,27 +63,23 @@ class Size(Result):
         """Return a DataFrame with one row per item of the ledger: bytes, and share of the file."""
         import pandas as pd
 
-        items = {
-            **{f"constants, {dtype}": n for dtype, n in self.constants_bytes.items()},
-            "metadata": self.metadata_bytes,
-            "file": self.size_bytes,
-            "file, deflated": self.deflated_bytes,
-            "file, zstd": self.zstd_bytes,
-            "file, entropy floor": self.entropy_coded_bytes,
-        }
-        frame = pd.DataFrame({"size_bytes": {k: n for k, n in items.items() if n is not None}})
-        frame["share"] = frame["size_bytes"] / self.size_bytes
-        return frame.rename_axis("item")
+        items = {f"constants, {dtype}": n for dtype, n in self.constants_bytes.items()}
+        items |= {"metadata": self.metadata_bytes, "file": self.size_bytes}
+        items["file, deflated"] = self.deflated_bytes
+        if self.zstd_bytes is not None:
+            items["file, zstd"] = self.zstd_bytes
+        items["file, entropy floor"] = self.entropy_coded_bytes
+        frame = pd.DataFrame({"size_bytes": items}).rename_axis("item")
+        return frame.assign(share=frame["size_bytes"] / self.size_bytes)
 
     def summary(self):
         """Say in one line how large it is, and of what."""
-        parts = [f"{n:,} {dtype}" for dtype, n in self.constants_bytes.items()]
-        text = (
-            f"{self.size_bytes:,} bytes ({', '.join(parts)}, {self.metadata_bytes:,} metadata), "
-            f"{self.deflated_bytes:,} deflated"
+        parts = {**self.constants_bytes, "metadata": self.metadata_bytes}
+        of = ", ".join(f"{n:,} {part}" for part, n in parts.items())
+        return (
+            f"{self.size_bytes:,} bytes ({of}), {self.deflated_bytes:,} deflated, "
+            f"{self.entropy_coded_bytes:,} entropy floor"
         )
-        floor = self.entropy_coded_bytes
-        return text if floor is None else f"{text}, {floor:,} entropy floor"
 
 
 def size(tflite):
@@ -100,8 +101,7 @@ def size(tflite):
     True
     """
     open_interpreter(tflite)  # refuses damaged files before their tables are followed
-    tflite = bytes(tflite)
-    found = Counter()
+    tflite, found = bytes(tflite), Counter()
     for tensor in _constants(tflite):
         found[tensor.dtype] += tensor.size_bytes
     return Size(
@@ -122,35 +122,5 @@ def _constants(tflite):
     return sorted(stored.values(), key=lambda tensor: tensor.dtype)
 
 
-def _symbols(tensor):
-    """Return the stored values as bit patterns; bytes where four bits are packed in pairs."""
-    size = _ITEM_BYTES.get(tensor.dtype, 1)
-    whole = tensor.data.size % size == 0  # or the file is damaged
-    return np.ascontiguousarray(tensor.data).view(f"u{size}" if whole else np.uint8)
-
-
-def _without(tflite, tensors):
-    """Return the bytes of a file that are no constants."""
-    content = np.frombuffer(tflite, np.uint8)
-    rest = np.ones(content.size, bool)
-    for tensor in tensors:  # their data are views of the file
-        start = tensor.data.ctypes.data - content.ctypes.data
-        rest[start : start + tensor.size_bytes] = False
-    return content[rest].tobytes()
-
-
 def _deflated(content):
     return len(zlib.compress(content, 9))
-
-
-def _zstd(content):
-    """Return the bytes after zstd, or None where Python has none."""
-    with contextlib.suppress(ImportError):
-        from compression.zstd import compress  # since Python 3.14
-
-        return len(compress(content, level=_ZSTD_LEVEL))
-    with contextlib.suppress(ImportError):
-        from zstandard import ZstdCompressor
-
-        return len(ZstdCompressor(level=_ZSTD_LEVEL).compress(content))
-    return None

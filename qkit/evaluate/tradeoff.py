@@ -8,8 +8,6 @@ from types import MappingProxyType
 from qkit import validate
 from qkit.result import Result
 
-_DIRECTIONS = ("smaller", "larger")
-
 
 @dataclass(frozen=True)
 class Quantity:
@@ -25,16 +23,11 @@ class Quantity:
         """The name without the unit."""
         return self.name.partition(",")[0]
 
-    @property
-    def unit(self):
-        """The unit alone."""
-        return self.name.rpartition(", ")[2]
-
     def said(self, value, low, high):
         """Return a value with its unit, and with its interval where it has one."""
         digits = ".2f" if self.of_accuracy else ".3g"
         interval = f" ({low:{digits}} to {high:{digits}})" if low != high else ""
-        return f"{value:{digits}}{interval} {self.unit}"
+        return f"{value:{digits}}{interval} {self.name.rpartition(', ')[2]}"
 
 
 def _accuracy(comparison, name):
@@ -59,18 +52,14 @@ def _latency(comparison, name):
     return comparison.latency.median_us[name], *comparison.latency.interval_us[name]
 
 
-QUANTITIES = MappingProxyType(
-    {
-        quantity.name: quantity
-        for quantity in (
-            Quantity("accuracy, %", "larger", _accuracy, of_accuracy=True),
-            Quantity("drop against float32, points", "smaller", _drop, of_accuracy=True),
-            Quantity("file size, KiB", "smaller", _kib("size_bytes")),
-            Quantity("deflated size, KiB", "smaller", _kib("deflated_bytes")),
-            Quantity("latency, µs", "smaller", _latency),
-        )
-    }
+_QUANTITIES = (
+    Quantity("accuracy, %", "larger", _accuracy, of_accuracy=True),
+    Quantity("drop against float32, points", "smaller", _drop, of_accuracy=True),
+    Quantity("file size, KiB", "smaller", _kib("size_bytes")),
+    Quantity("deflated size, KiB", "smaller", _kib("deflated_bytes")),
+    Quantity("latency, µs", "smaller", _latency),
 )
+QUANTITIES = MappingProxyType({quantity.name: quantity for quantity in _QUANTITIES})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,24 +74,14 @@ class Tradeoff(Result):
 
     def beaten_by(self, name):
         """Names of the schemes that are as good as `name` in both quantities, better in one."""
-        costs = _costs(_values(self.points), (self.x.better, self.y.better))
-        return tuple(other for other in costs if _dominates(costs[other], costs[name]))
-
-    def to_frame(self):
-        """Return a DataFrame with one row per scheme; the units stand in the column names."""
-        import pandas as pd
-
-        ends = [f"{axis.name}{end}" for axis in (self.x, self.y) for end in ("", ", low", ", high")]
-        rows = {name: (name in self.front, *x, *y) for name, (x, y) in self.points.items()}
-        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["on_front", *ends])
-        return frame.rename_axis("scheme")
+        return tuple(_beating(_costs(self.points, self.x, self.y), name))
 
     def summary(self):
         """Say which schemes are on the front, with their values and intervals."""
-        members = []
-        for name in self.front:
-            x, y = self.points[name]
-            members.append(f"{name} ({self.x.said(*x)}; {self.y.said(*y)})")
+        members = (
+            f"{name} ({self.x.said(*self.points[name][0])}; {self.y.said(*self.points[name][1])})"
+            for name in self.front
+        )
         return (
             f"no other of {len(self.points)} schemes beats these in {self.x.short} and "
             f"{self.y.short} at once: {', '.join(members)}"
@@ -145,33 +124,26 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
     if not chosen:
         raise ValueError("tradeoff: no scheme is left: schemes is empty.")
     points = {name: (x.of(comparison, name), y.of(comparison, name)) for name in chosen}
-    front = pareto_front(_values(points), (x.better, y.better))
-    return Tradeoff(x, y, MappingProxyType(points), tuple(front), measured)
+    front = tuple(pareto_front(points, x, y))
+    return Tradeoff(x, y, MappingProxyType(points), front, measured)
 
 
-def pareto_front(points, better=("smaller", "larger")):
-    """Return the names of the points that no other one beats in both, from the best x on.
+def pareto_front(points, x, y):
+    """Return the names of the points that no other one beats in both quantities, the best x first.
 
-    Of two points in the same place both stay. Intervals play no part: a front says what to look at
-    first.
+    Twins both stay. Intervals play no part: a front says what to look at first.
     """
-    for direction in better:
-        validate.choice(direction, _DIRECTIONS, name="pareto_front: better")
-    costs = _costs(points, better)
-    front = [k for k, v in costs.items() if not any(_dominates(u, v) for u in costs.values())]
-    return sorted(front, key=costs.get)
+    costs = _costs(points, x, y)
+    return sorted((name for name in costs if not _beating(costs, name)), key=costs.get)
 
 
-def _values(points):
-    """Return the points without the ends of their intervals."""
-    return {name: (x[0], y[0]) for name, (x, y) in points.items()}
+def _costs(points, *axes):
+    """Return the values alone, what is better large turned round: less is better throughout."""
+    signs = [1 if axis.better == "smaller" else -1 for axis in axes]
+    return {name: (signs[0] * x[0], signs[1] * y[0]) for name, (x, y) in points.items()}
 
 
-def _costs(points, better):
-    """Turn what is better large round, so that less is better throughout."""
-    signs = [1 if direction == "smaller" else -1 for direction in better]
-    return {name: (signs[0] * x, signs[1] * y) for name, (x, y) in points.items()}
-
-
-def _dominates(costs, than):
-    return costs != than and costs[0] <= than[0] and costs[1] <= than[1]
+def _beating(costs, name):
+    """Return the names of what costs no more in both quantities, and less in one."""
+    x, y = costs[name]
+    return [k for k, (u, v) in costs.items() if u <= x and v <= y and (u, v) != (x, y)]

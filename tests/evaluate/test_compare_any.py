@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 import qkit as qk
-from qkit.evaluate import candidates
 from qkit.evaluate import comparison as module
 from qkit.evaluate.accuracy import accuracy_of, ratio
 
@@ -20,8 +19,7 @@ def patient(monkeypatch):
 
 def impatient(patch):
     patch.setattr(module, "_LARGE_US", 0)
-    patch.setattr(module, "_LARGE", {"instances": 3, "rounds": 2})
-    patch.setattr(module, "_LARGE_INT16", {"instances": 2, "rounds": 1})
+    patch.setattr(module, "_FEWER", {"instances": 3, "rounds": 1})
 
 
 @pytest.fixture(scope="module")
@@ -89,26 +87,20 @@ def test_numbers_are_those_of_the_parts(measured, coloured):
     assert frame.loc["float32", "p_value"] == 1
 
 
-def test_slow_kernels_of_a_large_network_are_timed_apart(tf, coloured, monkeypatch):
+def test_a_large_network_is_timed_less_often(tf, coloured, monkeypatch):
     asked = []
 
     def latency(models, x, **options):
-        asked.append((list(models), options["instances"]))
+        asked.append((list(models), options.get("instances")))
         return qk.latency(models, x, **options)
 
     monkeypatch.setattr(module, "latency", latency)
-    found = qk.compare(small(tf), schemes=["int16_activations", "float16"], images=coloured)
-    trial, *groups = asked
-    assert trial[0] == ["float32"]
-    assert groups == [(["float32", "float16"], 3), (["float32", "int16_activations"], 2)]
-    assert list(found.latency.samples_us) == ["float32", "int16_activations", "float16"]
-    assert found.latency.ratio["float32"] == 1
-    assert found.latency.samples_us["float32"].shape == (3, 2)
-    assert found.latency.samples_us["int16_activations"].shape == (2, 1)
+    qk.compare(small(tf), schemes=["int16_activations"], images=coloured)
+    assert asked == [(["float32"], 2), (["float32", "int16_activations"], 3)]
     asked.clear()
     monkeypatch.setattr(module, "_LARGE_US", 1e9)
     qk.compare(small(tf), schemes=["int16_activations"], images=coloured)
-    assert asked[1:] == [(["float32", "int16_activations"], 20)]
+    assert asked[1:] == [(["float32", "int16_activations"], None)]
 
 
 def test_copy_that_is_not_trained_has_no_accuracy(measured):
@@ -165,7 +157,7 @@ def test_without_images_only_the_accuracies_are_missing(toy_model, toy_data, tmp
 
 
 def test_what_cannot_be_measured_is_refused_before_work(toy_model, toy_data, coloured, monkeypatch):
-    monkeypatch.setattr(candidates, "convert", lambda *a: pytest.fail("work has begun"))
+    monkeypatch.setattr(module, "convert", lambda *a: pytest.fail("work has begun"))
     model, x = toy_model(), toy_data.x_train
     with pytest.raises(ValueError, match=r"are missing: pass data, calibration=…"):
         qk.compare(model)
@@ -196,13 +188,13 @@ def test_what_cannot_be_measured_is_refused_before_work(toy_model, toy_data, col
 def test_trained_models_that_do_not_fit_are_mistakes_and_no_rows(
     wrong, error, message, tf, toy_model, toy_data, monkeypatch
 ):
-    monkeypatch.setattr(candidates, "convert", lambda *a: pytest.fail("work has begun"))
+    monkeypatch.setattr(module, "convert", lambda *a: pytest.fail("work has begun"))
     with pytest.raises(error, match=message):
         qk.compare(toy_model(), toy_data, ["qat"], trained={"qat": wrong(tf)})
 
 
 def test_constant_calibration_is_a_mistake_and_no_row(toy_model, toy_data, monkeypatch):
-    monkeypatch.setattr(candidates, "convert", lambda *a: pytest.fail("work has begun"))
+    monkeypatch.setattr(module, "convert", lambda *a: pytest.fail("work has begun"))
     same = np.full_like(toy_data.x_train, 0.5)
     with pytest.raises(ValueError, match="calibration for 'full_integer' is constant"):
         qk.compare(toy_model(), toy_data, ["full_integer"], calibration=same)
@@ -237,7 +229,7 @@ def test_float32_that_is_refused_is_an_error(toy_model, toy_data, monkeypatch):
     def refuse(*args):
         raise ValueError("no such thing")
 
-    monkeypatch.setattr(candidates, "convert", refuse)
+    monkeypatch.setattr(module, "convert", refuse)
     with pytest.raises(ValueError, match="no such thing"):
         qk.compare(toy_model(), calibration=toy_data.x_train)
 
@@ -246,18 +238,27 @@ def test_control_that_is_refused_is_a_row_too(monkeypatch):
     def refuse(model, scheme, calibration):
         raise RuntimeError("Quantization not yet supported for op: 'FLOOR_MOD'. Ask for it.")
 
-    monkeypatch.setattr(candidates, "convert", refuse)
+    monkeypatch.setattr(module, "convert", refuse)
     missing, trained = {}, {"qat": object(), "control": object()}
-    found = candidates.converted([], None, trained, None, missing, show=None)
+    found = module._converted([], None, trained, None, missing, show=str)
     assert found == ({}, {})
     reason = "not possible: Quantization not yet supported for op: 'FLOOR_MOD'"
     assert missing == {"control_float32": reason, "control_full_integer": reason}
 
 
-def test_first_sentence_is_one_line():
-    error = ValueError("convert: fails in kernel.cc:3 (12.5 %).. Use another.\nMore")
-    assert candidates._first_sentence(error) == "convert: fails in kernel.cc:3 (12.5 %)"
-    assert candidates._first_sentence(ValueError("short.")) == "short"
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("convert: fails in kernel.cc:3 (12.5 %).. Use another.\nMore",
+         "convert: fails in kernel.cc:3 (12.5 %)"),
+        ("short.", "short"),
+    ],
+)  # fmt: skip
+def test_reason_is_the_first_sentence(said, reason):
+    missing = {}
+    with module._refusals(missing, "qat"):
+        raise ValueError(said)
+    assert missing == {"qat": f"not possible: {reason}"}
 
 
 @pytest.mark.slow

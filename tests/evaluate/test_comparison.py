@@ -8,6 +8,7 @@ import pytest
 
 import qkit as qk
 from qkit import cache
+from qkit.evaluate import comparison
 
 COLUMNS = [
     "accuracy",
@@ -222,19 +223,17 @@ def test_html_that_cannot_be_written_leaves_the_old_one(compared, tmp_path, monk
 
 
 def test_all_schemes_that_need_no_training_are_the_default(toy_data, toy_model, monkeypatch):
-    from qkit.evaluate import candidates
-
     asked = []
 
     def convert(model, scheme, calibration):
         asked.append((scheme.name, len(calibration)))
         raise ValueError("that will do")
 
-    monkeypatch.setattr(candidates, "convert", convert)
-    chosen = candidates.chosen(None, {})
+    monkeypatch.setattr(comparison, "convert", convert)
+    chosen = comparison._chosen(None, {})
     plain = [name for name, scheme in qk.SCHEMES.items() if not scheme.technique]
     assert [s.name for s in chosen] == plain
-    assert [s.name for s in candidates.chosen(None, {"pqat": toy_model()})] == [*plain, "pqat"]
+    assert [s.name for s in comparison._chosen(None, {"pqat": toy_model()})] == [*plain, "pqat"]
     with pytest.raises(ValueError, match="that will do"):
         qk.compare(toy_model(), toy_data)
     assert asked == [("float32", 100)], "calibration is drawn from the training images"

@@ -124,7 +124,7 @@ def legend(ax):
 @pytest.fixture
 def sizes():
     def ledger(n, zstd):
-        found = Size(n * 1024, n * 512, MappingProxyType({"int8": n * 900}), n * 124)
+        found = Size(n * 1024, n * 512, MappingProxyType({"int8": n * 900}), n * 124, b"")
         vars(found).update(zstd_bytes=zstd, entropy_coded_bytes=n * 256)  # as if they were computed
         return found
 
@@ -144,7 +144,8 @@ def test_stages_are_in_kib(sizes):
 
 
 def test_stages_that_not_all_have_are_left_out(sizes, hand_made):
-    plain = Size(1024, 512, MappingProxyType({}), 0)
+    plain = Size(1024, 512, MappingProxyType({}), 0, b"")
+    vars(plain).update(zstd_bytes=None, entropy_coded_bytes=None)
     assert legend(qk.plot_bytes_by_stage({**sizes, "plain": plain})) == ["file", "deflated"]
     comparison = hand_made({"float32": (range(10), 80, 7), "int8": (range(12), 20, 7)})
     assert len(qk.plot_bytes_by_stage(comparison).texts) == 2
