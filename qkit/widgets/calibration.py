@@ -7,13 +7,12 @@ from qkit import validate
 from qkit.evaluate.calibration_effect import (
     IMAGES,
     OBSERVERS,
-    CalibrationEffect,
     activation_histograms,
     calibration_effect,
     calibration_sample,
 )
 from qkit.plots.calibration import plot_calibration_effect
-from qkit.widgets.changes import subject
+from qkit.widgets.effects import subject
 from qkit.widgets.explorer import Explorer, choice
 
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -35,8 +34,7 @@ def explore_calibration(model, data, *, test_images=1000):
     -------
     Explorer
     """
-    looked_at = subject(model, data, test_images, what="explore_calibration")
-    file, x, reference = looked_at.file, looked_at.x, looked_at.reference
+    file, x, _, reference = subject(model, data, test_images, what="explore_calibration")
     seen = activation_histograms(file, x)
     train = validate.images(data.x_train, x.shape[1:], what="explore_calibration: data.x_train")
     of_class = Counter(sorted(data.y_train.tolist()))
@@ -58,11 +56,9 @@ def explore_calibration(model, data, *, test_images=1000):
         return activation_histograms(file, sample)
 
     def answer(images, one_class, sample_size, observer, bits):
-        words, size = IMAGES[images], sample_size
-        if images == "one class":
-            words, size = f"training images of class {one_class}", min(size, of_class[one_class])
-        else:
-            one_class = None  # which is not asked for
+        one_class = one_class if images == "one class" else None
+        size = min(sample_size, of_class.get(one_class, sample_size))
+        words = IMAGES[images].replace("one class", f"class {one_class}")
         if size == 1:
             words = words.replace("images", "image", 1)
         fewer = " (all there are)" if size < sample_size else ""
@@ -81,7 +77,4 @@ def explore_calibration(model, data, *, test_images=1000):
         )  # fmt: skip
 
     alt = "Chosen ranges against what the test images span; wrong answers by sample size."
-    return Explorer(
-        controls, figure, answer, alt=alt, compute=compute, draw=update,
-        say=CalibrationEffect.summary,
-    )  # fmt: skip
+    return Explorer(controls, figure, answer, alt=alt, compute=compute, draw=update)

@@ -42,7 +42,8 @@ def explore_decision_tree(comparison=None):
     @cache  # the tests of significance take longer than the picture
     def told(**answers):
         decision = follow(answers)
-        return decision, " ".join([str(decision), *_measured(decision, comparison)])
+        measured = [_measured(decision, comparison)] if comparison else []
+        return decision, " ".join([str(decision), *measured])
 
     def answer(**answers):
         decision, words = told(**answers)
@@ -56,14 +57,12 @@ def explore_decision_tree(comparison=None):
 
 
 def _measured(decision, comparison):
-    """Return sentences on what was measured of the scheme, and where the tree disagrees."""
+    """Say what was measured of the scheme, and where the tree disagrees."""
     scheme = decision.scheme
-    if comparison is None:
-        return []
     if scheme not in comparison.accuracies:
         reason = comparison.not_measured.get(scheme, "not measured: the comparison has no such row")
-        return [f"{scheme} {reason}."]
+        return f"{scheme} {reason}."
     found = disagreements(decision, comparison)
     count = f"Measurement disagrees in {len(found)} point{'s'[: len(found) != 1]}."
     words = [count, *found] if found else ["Nothing measured here disagrees with the tree."]
-    return [f"Measured: {sentence(comparison, scheme)}", *words]
+    return " ".join([f"Measured: {sentence(comparison, scheme)}", *words])

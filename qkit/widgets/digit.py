@@ -1,7 +1,6 @@
 """Explorer of one digit: drawn by hand or taken from the test images, answered side by side."""
 
 import ipywidgets as ipw
-import numpy as np
 
 from qkit import validate
 from qkit.evaluate.digit import open_classifiers
@@ -41,16 +40,16 @@ def explore_digit(models, x):
     ask = open_classifiers(models)
     names = list(models)
     first = [name for name in names if name in _FIRST or not set(names) >= _FIRST]
-    rows = min(len(names), 6)
+    look = {"rows": min(len(names), 6), "description": "model"}
     controls = {
-        "models": ipw.SelectMultiple(options=names, value=first, rows=rows, description="model"),
+        "models": ipw.SelectMultiple(options=names, value=first, **look),
         **_sources(len(x)),
         "right": ipw.IntSlider(0, -10, 10, description="shift right, pixels"),
         "down": ipw.IntSlider(0, -10, 10, description="shift down, pixels"),
         "turn": ipw.IntSlider(0, -180, 180, description="turn, degrees"),
         "noise": ipw.FloatSlider(0, min=0, max=0.6, step=0.02, description="noise, SD"),
     }
-    classes = len(next(iter(ask(np.zeros_like(x[0])).probabilities.values())))
+    classes = ask(x[0]).probabilities[names[0]].size
     figure, update = plot_digit_answers.live(names=names, classes=classes, shape=(SIDE, SIDE))
 
     def answer(models, image, source=_TEST, drawing=None, centred=False, **disturbed):

@@ -4,6 +4,8 @@ import base64
 import html
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from operator import methodcaller
 from types import MappingProxyType
 
 import ipywidgets as ipw
@@ -29,18 +31,9 @@ class Explorer(ipw.VBox):
     """
 
     def __init__(
-        self,
-        controls,
-        figure,
-        answer,
-        *,
-        alt,
-        compute=None,
-        draw=None,
-        say=None,
-        leads=None,
-        extras=(),
-    ):
+        self, controls, figure, answer, *, alt, compute=None, draw=None,
+        say=methodcaller("summary"), leads=None, extras=(),
+    ):  # fmt: skip
         self.controls = MappingProxyType(dict(controls))
         self._live = LiveFigure(figure)
         self._answer = answer if compute else lambda **values: (answer(**values), None)
@@ -54,7 +47,7 @@ class Explorer(ipw.VBox):
         self._refresh()
         self.wait()
         for name, control in self.controls.items():
-            control.observe(lambda change, name=name: self._changed(name, change), names="value")
+            control.observe(partial(self._changed, name), names="value")
             control.description = control.description or name
             if not control.style.description_width:
                 control.style.description_width = "initial"  # else long words are cut off
@@ -92,15 +85,12 @@ class Explorer(ipw.VBox):
         if self._following:
             return
         self._following = True
-        try:
-            for follower in self._leads.get(name, ()):
-                self.controls[follower].value = change["new"]
-        finally:
-            self._following = False
+        for follower in self._leads.get(name, ()):
+            self.controls[follower].value = change["new"]
+        self._following = False
         control = self.controls[name]
-        labels = _labels(control)
-        old, new = (labels.get(change[key], change[key]) for key in ("old", "new"))
-        self._change = f"{control.description}: {_said_change(old, new)}."
+        said = _said_change(_labels(control), change["old"], change["new"])
+        self._change = f"{control.description}: {said}."
         self._refresh()
 
     def _refresh(self):
@@ -111,12 +101,10 @@ class Explorer(ipw.VBox):
             self._future = None
             if self._asked is None:
                 self._slow = ""
-            elif self._asked in self._kept:
-                self._settle()
-            else:
+            elif self._asked not in self._kept:
                 self._draw(None)
                 self._future = _WORKER.submit(self._catch_up, self._asked)
-            self._show()
+            self._settle(self._asked)
 
     def _catch_up(self, asked):
         """Compute what was asked, unless something else is by now; what fails is told."""
@@ -125,21 +113,21 @@ class Explorer(ipw.VBox):
         try:
             self._kept[asked] = self._compute(asked)
         except Exception as error:
-            with self._lock:
-                if asked == self._asked:  # else a newer question waits for its own answer
-                    self._slow, self._asked = f"{type(error).__name__}: {error}", None
-                    self._show()
+            self._settle(asked, f"{type(error).__name__}: {error}")
             raise
-        with self._lock:
-            if asked == self._asked:
-                self._settle()
-                self._show()
+        self._settle(asked)
 
-    def _settle(self):
-        """Draw what was asked and is computed, and say it."""
-        result = self._kept[self._asked]
-        self._draw(result)
-        self._slow, self._asked = self._say(result), None
+    def _settle(self, asked, failure=None):
+        """Show what is asked, with its result or failure where that is there by now."""
+        with self._lock:
+            if asked != self._asked:
+                return  # a newer question waits for its own answer
+            if failure:
+                self._slow, self._asked = failure, None
+            elif asked in self._kept:
+                self._draw(self._kept[asked])
+                self._slow, self._asked = self._say(self._kept[asked]), None
+            self._show()
 
     def _show(self):
         picture = base64.b64encode(self._live.png()).decode()
@@ -196,12 +184,12 @@ def _labels(control):
     return {value: label for label, value in pairs}
 
 
-def _said_change(old, new):
+def _said_change(labels, old, new):
     if isinstance(old, tuple):  # of many chosen, what came and went
         gone = [f"without {value}" for value in old if value not in new]
         come = [f"with {value}" for value in new if value not in old]
         return ", ".join(gone + come)
-    return f"{_said(old)} → {_said(new)}"
+    return " → ".join(_said(labels.get(value, value)) for value in (old, new))
 
 
 def _said(value):

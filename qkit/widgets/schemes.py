@@ -33,9 +33,14 @@ def explore_schemes(comparison, *, x=None):
     Explorer
     """
     require_accuracies(comparison, what="explore_schemes")
-    x = None if x is None else np.asarray(x)
-    _require_images(comparison, x)
     names = list(comparison.accuracies)
+    n, shape = comparison.accuracies[names[0]].n, np.shape(x)
+    if x is not None and (len(shape) not in (3, 4) or shape[0] != n):
+        raise ValueError(
+            f"explore_schemes: the schemes were measured on {n:,} images; x has shape {shape}. "
+            f"Pass the same images in the same order, shape ({n}, height, width), such as "
+            "x=data.x_test."
+        )
     schemes = ipw.SelectMultiple(options=names, value=names, rows=min(len(names), 6))
     chosen = tradeoff(comparison)
     first = next((name for name in (*chosen.front, *names) if name != names[0]), names[0])
@@ -46,7 +51,7 @@ def explore_schemes(comparison, *, x=None):
         "x": choice(QUANTITIES, value=chosen.x.name),
         "y": choice(QUANTITIES, value=chosen.y.name),
     }
-    figure, update = plot_tradeoff.live(schemes=names, x=x)
+    figure, update = plot_tradeoff.live(schemes=names, x=None if x is None else np.asarray(x))
     by, facts = (cache(partial(of, comparison)) for of in (tradeoff, sentence))
     held = cache(lambda *two: paired(*(comparison.accuracies[name] for name in two)))
 
@@ -84,16 +89,6 @@ def require_accuracies(comparison, *, what):
             "qk.compare(model, data) returns."
         )
     comparison.require_accuracies(what)
-
-
-def _require_images(comparison, x):
-    n, shape = comparison.accuracies[comparison.reference].n, np.shape(x)
-    if x is not None and (len(shape) not in (3, 4) or shape[0] != n):
-        raise ValueError(
-            f"explore_schemes: the schemes were measured on {n:,} images; x has shape {shape}. "
-            f"Pass the same images in the same order, shape ({n}, height, width), such as "
-            "x=data.x_test."
-        )
 
 
 def _front(found):
