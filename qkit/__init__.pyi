@@ -75,7 +75,7 @@ from qkit.interpreter.one_shot import cluster_once as cluster_once
 from qkit.widgets.effects import explore_clusters as explore_clusters
 
 # 07 Combining
-from qkit.widgets.schemes import explore_schemes as explore_schemes
+from qkit.widgets.comparison import explore_schemes as explore_schemes
 from qkit.networks import network as network
 from qkit.plots.rows import plot_scheme_rows as plot_scheme_rows
 from qkit.evaluate.recommend import shortlist as shortlist
@@ -87,7 +87,7 @@ from qkit.evaluate.calibration_effect import calibration_effect as calibration_e
 from qkit.evaluate import decision_tree as decision_tree
 from qkit.evaluate.decision_tree import disagreements as disagreements
 from qkit.widgets.calibration import explore_calibration as explore_calibration
-from qkit.widgets.decision_tree import explore_decision_tree as explore_decision_tree
+from qkit.widgets.comparison import explore_decision_tree as explore_decision_tree
 from qkit.widgets.mistakes import explore_mistakes as explore_mistakes
 from qkit.evaluate import mistakes as mistakes
 from qkit.plots.calibration import plot_calibration_effect as plot_calibration_effect

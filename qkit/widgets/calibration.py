@@ -4,13 +4,7 @@ from collections import Counter
 from functools import lru_cache
 
 from qkit import validate
-from qkit.evaluate.calibration_effect import (
-    IMAGES,
-    OBSERVERS,
-    activation_histograms,
-    calibration_effect,
-    calibration_sample,
-)
+from qkit.evaluate import calibration_effect as effect
 from qkit.plots.calibration import plot_calibration_effect
 from qkit.widgets.effects import subject
 from qkit.widgets.explorer import Explorer, choice
@@ -35,15 +29,15 @@ def explore_calibration(model, data, *, test_images=1000):
     Explorer
     """
     file, x, _, reference = subject(model, data, test_images, what="explore_calibration")
-    seen = activation_histograms(file, x)
+    seen = effect.activation_histograms(file, x)
     train = validate.images(data.x_train, x.shape[1:], what="explore_calibration: data.x_train")
     of_class = Counter(sorted(data.y_train.tolist()))
     sizes = [(f"{n:,}", n) for n in _SIZES if n <= len(train)]
     controls = {
-        "images": choice(IMAGES),
+        "images": choice(effect.IMAGES),
         "one_class": choice(of_class, description="class"),
         "sample_size": choice(sizes, value=min(100, sizes[-1][1]), description="sample size"),
-        "observer": choice(OBSERVERS),
+        "observer": choice(effect.OBSERVERS),
         "bits": choice((4, 6, 8, 10, 12, 16), value=8, description="activation bits"),
     }
     test_ranges = {name: (min(h.low, 0.0), max(h.high, 0.0)) for name, h in seen.items()}
@@ -52,13 +46,13 @@ def explore_calibration(model, data, *, test_images=1000):
     @lru_cache(maxsize=64)
     def sampled(images, one_class, size):
         """Run the network once for a sample; observers and bits look at its histograms."""
-        sample = calibration_sample(data, images=images, one_class=one_class, size=size)
-        return activation_histograms(file, sample)
+        sample = effect.calibration_sample(data, images=images, one_class=one_class, size=size)
+        return effect.activation_histograms(file, sample)
 
     def answer(images, one_class, sample_size, observer, bits):
         one_class = one_class if images == "one class" else None
         size = min(sample_size, of_class.get(one_class, sample_size))
-        words = IMAGES[images].replace("one class", f"class {one_class}")
+        words = effect.IMAGES[images].replace("one class", f"class {one_class}")
         if size == 1:
             words = words.replace("images", "image", 1)
         fewer = " (all there are)" if size < sample_size else ""
@@ -70,7 +64,7 @@ def explore_calibration(model, data, *, test_images=1000):
 
     def compute(asked):
         images, one_class, size, observer, bits = asked
-        return calibration_effect(
+        return effect.calibration_effect(
             file, data, images=images, one_class=one_class, sample_size=size, observer=observer,
             bits=bits, test_images=test_images, reference=reference, seen=seen,
             sampled=sampled(images, one_class, size),

@@ -65,12 +65,13 @@ def explore_digit(models, x):
         return f"{blankness}{found.summary()}"
 
     alt = "The image; bars of each model's probability for each class; differences between them."
-    if "drawing" not in controls:
-        return Explorer(controls, figure, answer, alt=alt, extras=[ipw.HTML(_NO_CANVAS)])
     explorer = Explorer(controls, figure, answer, alt=alt)
-    # the sheet is as tall as all others together
-    others = [control for name, control in controls.items() if name != "drawing"]
-    explorer.children[0].children = [controls["drawing"], ipw.VBox(others)]
+    if "drawing" in controls:
+        # the sheet is as tall as all others together
+        others = [control for name, control in controls.items() if name != "drawing"]
+        explorer.children[0].children = [controls["drawing"], ipw.VBox(others)]
+    else:
+        explorer.children += (ipw.HTML(_NO_CANVAS),)
     return explorer
 
 

@@ -1,8 +1,7 @@
 """Explorers of what changes a network without training: fewer bits, zeros, shared values."""
 
 import re
-from collections import namedtuple
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import ipywidgets as ipw
 
@@ -25,16 +24,14 @@ _CALIBRATION_IMAGES = 100
 _PATTERNS = {"each weight": None, "2:4": "2:4", "blocks of 1 × 4": (1, 4)}
 _FOLDED = re.compile("FusedBatchNorm|/batchnorm/")  # in the names of what it was folded into
 
-Subject = namedtuple("Subject", "file x y reference")
-
 
 def subject(model, data, images, *, what):
-    """Return a Keras model's or file's FloatFile, so many test images, and its Accuracy on them."""
+    """Return a model's FloatFile, so many test images, their labels, and its Accuracy on them."""
     images = validate.whole(images, name=f"{what}: the number of test images")
     tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
     x, y = data.x_test[:images], data.y_test[:images]
     reference = accuracy(tflite, x, y)  # which refuses damaged files
-    return Subject(opened(tflite), x, y, reference)
+    return opened(tflite), x, y, reference
 
 
 def explore_bits(model, data, *, images=1000, calibration=None):
@@ -54,17 +51,17 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     -------
     Explorer
     """
-    looked_at = subject(model, data, images, what="explore_bits")
+    file, *measured = subject(model, data, images, what="explore_bits")
     if calibration is None:
         calibration = drawn(data.x_train, _CALIBRATION_IMAGES)
-    ranges = calibrated_ranges(looked_at.file, calibration)
-    names = [layer.name for layer in layers(looked_at.file)]
+    ranges = calibrated_ranges(file, calibration)
+    names = [layer.name for layer in layers(file)]
 
     def change(**values):
         return bits(
-            looked_at.file,
+            file,
             ranges,
-            weight_bits={name: values[f"weight bits, {name}"] for name in names},
+            weight_bits={n: values[f"weight bits, {n}"] for n in names},
             activation_bits={n: values[f"activation bits, {n}"] for n in ("input", *names)},
         )
 
@@ -74,9 +71,11 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     controls = {label: ipw.SelectionSlider(options=_BITS, value=8) for label in labels}
     leads = {f"{kind}, all": [x for x in labels[2:] if x.startswith(kind)] for kind in kinds}
     alt = "Bits of each layer; share of wrong answers against size; images that flip."
-    return _explorer(
-        looked_at, controls, change, lambda change, layer: f"{change.summary()}.", alt, leads
-    )
+
+    def said(change, layer):
+        return f"{change}."
+
+    return _explorer(file, measured, controls, change, said, alt, leads)
 
 
 def explore_sparsity(model, data, *, images=1000):
@@ -93,8 +92,7 @@ def explore_sparsity(model, data, *, images=1000):
     -------
     Explorer
     """
-    looked_at = subject(model, data, images, what="explore_sparsity")
-    file = looked_at.file
+    file, *measured = subject(model, data, images, what="explore_sparsity")
 
     def fits(words):
         left_whole = prune_once(file, 0, pattern=_PATTERNS[words]).left_whole
@@ -111,7 +109,7 @@ def explore_sparsity(model, data, *, images=1000):
         "layer": _layer_shown(prune_once(file, 0)),
     }
     alt = "A kernel with its zeros; histogram of its weights; bytes; wrong answers by sparsity."
-    return _explorer(looked_at, controls, change, _said_of_pruned, alt)
+    return _explorer(file, measured, controls, change, _said_of_pruned, alt)
 
 
 def explore_clusters(model, data, *, images=1000):
@@ -128,28 +126,26 @@ def explore_clusters(model, data, *, images=1000):
     -------
     Explorer
     """
-    looked_at = subject(model, data, images, what="explore_clusters")
-
-    def change(clusters, init, steps):
-        return cluster_once(looked_at.file, clusters, init=init, steps=steps)
-
+    file, *measured = subject(model, data, images, what="explore_clusters")
     controls = {
         "clusters": ipw.IntSlider(16, 2, MOST_CLUSTERS),
         "init": choice(INITS, value="linear", description="start"),
         "steps": ipw.IntSlider(0, 0, MOST_STEPS, description="steps of k-means"),
-        "layer": _layer_shown(change(2, "linear", 0)),
+        "layer": _layer_shown(cluster_once(file, 2)),
     }
     alt = "Centroids among a layer's weights, and how they move; bytes; wrong answers."
-    return _explorer(looked_at, controls, change, _said_of_clustered, alt)
+    change = partial(cluster_once, file)
+    return _explorer(file, measured, controls, change, _said_of_clustered, alt)
 
 
-def _explorer(subject, controls, change, said, alt, leads=None):
+def _explorer(file, measured, controls, change, said, alt, leads=None):
     """Return an explorer that draws a change at once, and its accuracy as soon as it is there.
 
     ``change(**values)`` makes it of the controls but that of the layer, ``said(change, layer)``
     says in words what is known at once.
     """
-    file, x, y, reference = subject
+    x, y, reference = measured
+    measure = partial(effect, file, x=x, y=y, reference=reference)
     changed = lru_cache(maxsize=256)(change)
     first = changed(**{name: c.value for name, c in controls.items() if name != "layer"})
     figure, update_change, update_effect = live_effect(first, reference, x)
@@ -159,20 +155,16 @@ def _explorer(subject, controls, change, said, alt, leads=None):
         update_change(found, layer)
         return said(found, layer), found
 
+    def say(effect):
+        return f"{effect.paired.against(effect.change.reference_name)}."
+
     return Explorer(
-        controls,
-        figure,
-        answer,
-        alt=alt,
-        compute=lambda change: effect(file, change, x, y, reference=reference),
-        draw=update_effect,
-        say=lambda effect: f"{effect.paired.against(effect.change.reference_name)}.",
-        leads=leads,
+        controls, figure, answer, alt=alt, compute=measure, draw=update_effect, say=say, leads=leads
     )
 
 
 def _layer_shown(changed):
-    """Return the control of the layer that is shown, first the largest of those that change."""
+    # at first the largest of those that change
     sizes = {x.name: (x.name not in changed.left_whole, x.weights.size) for x in changed.layers}
     return choice(sizes, value=max(sizes, key=sizes.get), description="layer shown")
 

@@ -5,8 +5,6 @@ import html
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from operator import methodcaller
-from types import MappingProxyType
 
 import ipywidgets as ipw
 
@@ -20,21 +18,18 @@ _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
 class Explorer(ipw.VBox):
     """Controls, a readout in words and a picture that follow each other.
 
-    ``answer(**values)`` draws in the figure, within a frame or two, and returns the readout: the
-    takeaway in a sentence or two, with numbers. Where something takes longer, it returns beside
-    the readout what is asked of ``compute(asked)``, hashable, or None for nothing. That runs in
-    another thread and is kept; ``draw(result)`` draws it, or a veil for None while it is not
-    there, and ``say(result)`` is the readout's second half. `leads` names controls that take
-    others along; `extras` stand below.
-
-    What changes in the figure is ``animated``; `alt` is for readers who do not see it.
+    ``answer(**values)`` draws in the figure, of which all that changes is ``animated``, within a
+    frame or two, and returns the readout: the takeaway in a sentence or two, with numbers. Where
+    something takes longer, it returns beside the readout what is asked of ``compute(asked)``,
+    hashable, or None for nothing. That runs in another thread and is kept; ``draw(result)`` draws
+    it, or a veil for None while it is not there, and ``say(result)`` is the readout's second half.
+    `alt` is for readers who do not see the picture; `leads` names controls that take others along.
     """
 
     def __init__(
-        self, controls, figure, answer, *, alt, compute=None, draw=None,
-        say=methodcaller("summary"), leads=None, extras=(),
-    ):  # fmt: skip
-        self.controls = MappingProxyType(dict(controls))
+        self, controls, figure, answer, *, alt, compute=None, draw=None, say=str, leads=None
+    ):
+        self.controls = controls
         self._live = LiveFigure(figure)
         self._answer = answer if compute else lambda **values: (answer(**values), None)
         self._compute, self._draw, self._say = compute, draw, say
@@ -46,14 +41,14 @@ class Explorer(ipw.VBox):
         self._words, self._picture = ipw.HTML(), ipw.HTML()
         self._refresh()
         self.wait()
-        for name, control in self.controls.items():
+        for name, control in controls.items():
             control.observe(partial(self._changed, name), names="value")
             control.description = control.description or name
             if not control.style.description_width:
                 control.style.description_width = "initial"  # else long words are cut off
-        row = ipw.Layout(flex_flow="row wrap", grid_gap="0 1.5em")
-        shown = [_with_whole_readout(control) for control in self.controls.values()]
-        super().__init__([ipw.Box(shown, layout=row), self._words, self._picture, *extras])
+        row = {"flex_flow": "row wrap", "grid_gap": "0 1.5em"}
+        shown = ipw.Box([*map(_with_whole_readout, controls.values())], layout=row)
+        super().__init__([shown, self._words, self._picture])
 
     @property
     def readout(self):
@@ -136,7 +131,7 @@ class Explorer(ipw.VBox):
             slow = f'<span style="color:#767676">{slow} (being measured anew …)</span>'
         words = f"<b>{html.escape(self._change)}</b> {html.escape(self._fast)} {slow}"
         self._words.value = f'<div role="status" aria-live="polite">{words}</div>'
-        alt = html.escape(f"{self._alt} {self.readout}", quote=True)
+        alt = html.escape(f"{self._alt} {self.readout}")
         self._picture.value = (
             f'<img alt="{alt}" src="data:image/png;base64,{picture}" style="max-width:100%">'
         )
@@ -172,13 +167,13 @@ def _with_whole_readout(control):
     if longest <= _LONGEST_READOUT or not isinstance(control, ipw.SelectionSlider):
         return control
     control.readout = False
-    whole = ipw.Label(layout=ipw.Layout(width=f"{longest}ch"))  # so that nothing moves in a drag
+    whole = ipw.Label(layout={"width": f"{longest}ch"})  # so that nothing moves in a drag
     ipw.dlink((control, "index"), (whole, "value"), words.__getitem__)
     return ipw.HBox([control, whole])
 
 
 def _labels(control):
-    """Return the words that a choice shows, by value."""
+    # the words that a choice shows, by value
     options = getattr(control, "options", ())
     pairs = (option if isinstance(option, tuple) else (str(option), option) for option in options)
     return {value: label for label, value in pairs}

@@ -62,14 +62,12 @@ def explore_grid(tensors, *, axis=None):
     @lru_cache(maxsize=512)
     def fit(asked):
         tensor, bits, symmetric, granularity, range = asked
-        values, axis = tensors[tensor]
+        x, axis = tensors[tensor]
         by, choose = granularities[granularity](axis), _RANGES[range]
         if choose is mse:
             choose = partial(mse, bits=bits, symmetric=symmetric)
-        chosen = choose_qparams(
-            values, bits=bits, symmetric=symmetric, granularity=by, range=choose
-        )
-        return grid_fit(values, chosen)
+        chosen = choose_qparams(x, bits=bits, symmetric=symmetric, granularity=by, range=choose)
+        return grid_fit(x, chosen)
 
     def answer(**values):
         asked = tuple(values.values())

@@ -1,4 +1,4 @@
-"""Explorer of a comparison: which schemes, by which two quantities, one held against another."""
+"""Explorers of a comparison: schemes by two quantities, and the official decision tree."""
 
 from functools import cache, partial
 from pathlib import Path
@@ -8,11 +8,15 @@ import numpy as np
 
 from qkit.cache import write_atomically
 from qkit.evaluate.comparison import Comparison
+from qkit.evaluate.decision_tree import TREE, disagreements, follow
 from qkit.evaluate.report import sentence
 from qkit.evaluate.significance import paired
 from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
+from qkit.plots.decision_tree import plot_decision_tree
 from qkit.plots.tradeoffs import plot_tradeoff
 from qkit.widgets.explorer import Explorer, choice
+
+_NO_AT_FIRST = ("retrain", "accuracy")  # so that the tree's way ends at full integer
 
 
 def explore_schemes(comparison, *, x=None):
@@ -32,7 +36,7 @@ def explore_schemes(comparison, *, x=None):
     -------
     Explorer
     """
-    require_accuracies(comparison, what="explore_schemes")
+    _require_accuracies(comparison, what="explore_schemes")
     names = list(comparison.accuracies)
     n, shape = comparison.accuracies[names[0]].n, np.shape(x)
     if x is not None and (len(shape) not in (3, 4) or shape[0] != n):
@@ -61,11 +65,11 @@ def explore_schemes(comparison, *, x=None):
         said = _standing(found, scheme), _flips(flips, scheme, against)
         return " ".join((_front(found), facts(scheme), *said))
 
+    alt = "Schemes by two quantities, with 95 % intervals and the Pareto front."
+    explorer = Explorer(controls, figure, answer, alt=alt)
     folder = ipw.Text(".", description="folder")
     buttons = [ipw.Button(description=f"save {kind}") for kind in ("CSV", "HTML")]
-    alt = "Schemes by two quantities, with 95 % intervals and the Pareto front."
-    extras = [ipw.HBox([folder, *buttons])]
-    explorer = Explorer(controls, figure, answer, alt=alt, extras=extras)
+    explorer.children += (ipw.HBox([folder, *buttons]),)
 
     def keep_one(change):
         if not change["new"]:
@@ -81,7 +85,50 @@ def explore_schemes(comparison, *, x=None):
     return explorer
 
 
-def require_accuracies(comparison, *, what):
+def explore_decision_tree(comparison=None):
+    """Answer the official guide's questions, see which scheme it names and what was measured.
+
+    Questions that the answers given leave out are switched off.
+
+    Parameters
+    ----------
+    comparison : Comparison, optional
+        Of your own model, with accuracies: what in it disagrees with the tree, the readout says.
+
+    Returns
+    -------
+    Explorer
+    """
+    if comparison is not None:
+        _require_accuracies(comparison, what="explore_decision_tree")
+    look = {
+        "options": [("no", False), ("yes", True)],
+        "style": {"description_width": "15em", "button_width": "4em"},
+    }
+    controls = {
+        name: ipw.ToggleButtons(value=name not in _NO_AT_FIRST, description=question.text, **look)
+        for name, question in TREE.items()
+    }
+    figure, update = plot_decision_tree.live(comparison=comparison)
+
+    @cache  # the tests of significance take longer than the picture
+    def told(**answers):
+        decision = follow(answers)
+        measured = [_measured(decision, comparison)] if comparison else []
+        return decision, " ".join([str(decision), *measured])
+
+    def answer(**answers):
+        decision, words = told(**answers)
+        for name, control in controls.items():
+            control.disabled = name not in decision.path
+        update(decision)
+        return words
+
+    alt = "The official decision tree, with one path through it lit."
+    return Explorer(controls, figure, answer, alt=alt)
+
+
+def _require_accuracies(comparison, *, what):
     """Refuse what is no Comparison, and one that has no accuracies to explore."""
     if not isinstance(comparison, Comparison):
         raise TypeError(
@@ -139,3 +186,15 @@ def _saved(comparison, folder, kind):
     except OSError as error:
         return f"Nothing written: {path.parent} cannot be written to ({error.strerror})."
     return f"Written: {path}, {len(comparison.models)} schemes, {path.stat().st_size:,} bytes."
+
+
+def _measured(decision, comparison):
+    """Say what was measured of the scheme, and where the tree disagrees."""
+    scheme = decision.scheme
+    if scheme not in comparison.accuracies:
+        reason = comparison.not_measured.get(scheme, "not measured: the comparison has no such row")
+        return f"{scheme} {reason}."
+    found = disagreements(decision, comparison)
+    count = f"Measurement disagrees in {len(found)} point{'s'[: len(found) != 1]}."
+    words = [count, *found] if found else ["Nothing measured here disagrees with the tree."]
+    return " ".join([f"Measured: {sentence(comparison, scheme)}", *words])
