@@ -45,11 +45,10 @@ def explore_schemes(comparison, *, x=None):
             f"Pass the same images in the same order, shape ({n}, height, width), such as "
             "x=data.x_test."
         )
-    schemes = ipw.SelectMultiple(options=names, value=names, rows=min(len(names), 6))
     chosen = tradeoff(comparison)
     first = next((name for name in (*chosen.front, *names) if name != names[0]), names[0])
     controls = {
-        "schemes": schemes,
+        "schemes": ipw.SelectMultiple(options=names, value=names, rows=min(len(names), 6)),
         "scheme": choice(names, value=first),
         "against": choice(names, value=names[0]),
         "x": choice(QUANTITIES, value=chosen.x.name),
@@ -60,26 +59,23 @@ def explore_schemes(comparison, *, x=None):
     held = cache(lambda *two: paired(*(comparison.accuracies[name] for name in two)))
 
     def answer(schemes, scheme, against, x, y):
-        found, flips = by(x, y, schemes=schemes or (scheme,)), held(against, scheme)
+        found, flips = by(x, y, schemes=schemes), held(against, scheme)
         update(found, scheme, against, flips)
         said = _standing(found, scheme), _flips(flips, scheme, against)
         return " ".join((_front(found), facts(scheme), *said))
 
+    def unless_one(new, old):
+        return "" if new else "at least one must stay shown; the last choice is back."
+
     alt = "Schemes by two quantities, with 95 % intervals and the Pareto front."
-    explorer = Explorer(controls, figure, answer, alt=alt)
+    explorer = Explorer(controls, figure, answer, alt=alt, refusals={"schemes": unless_one})
     folder = ipw.Text(".", description="folder")
     buttons = [ipw.Button(description=f"save {kind}") for kind in ("CSV", "HTML")]
     explorer.children += (ipw.HBox([folder, *buttons]),)
 
-    def keep_one(change):
-        if not change["new"]:
-            schemes.value = change["old"]
-            explorer.tell("schemes: at least one must stay shown; the last choice is back.")
-
     def save(button):
         explorer.tell(_saved(comparison, folder.value, button.description.split()[1].lower()))
 
-    schemes.observe(keep_one, names="value")
     for button in buttons:
         button.on_click(save)
     return explorer

@@ -41,9 +41,13 @@ def explore_digit(models, x):
     names = list(models)
     first = [name for name in names if name in _FIRST or not set(names) >= _FIRST]
     look = {"rows": min(len(names), 6), "description": "model"}
+    canvas = drawing_canvas()
     controls = {
         "models": ipw.SelectMultiple(options=names, value=first, **look),
-        **_sources(len(x)),
+        "source": choice([_TEST, _DRAWN]),
+        "image": ipw.IntSlider(0, 0, len(x) - 1, description=_TEST),
+        "drawing": canvas,
+        "centred": ipw.Checkbox(True, description="drawing scaled and centred as in MNIST"),
         "right": ipw.IntSlider(0, -10, 10, description="shift right, pixels"),
         "down": ipw.IntSlider(0, -10, 10, description="shift down, pixels"),
         "turn": ipw.IntSlider(0, -180, 180, description="turn, degrees"),
@@ -65,26 +69,18 @@ def explore_digit(models, x):
         return f"{blankness}{found.summary()}"
 
     alt = "The image; bars of each model's probability for each class; differences between them."
-    explorer = Explorer(controls, figure, answer, alt=alt)
-    if "drawing" in controls:
-        # the sheet is as tall as all others together
-        others = [control for name, control in controls.items() if name != "drawing"]
-        explorer.children[0].children = [controls["drawing"], ipw.VBox(others)]
-    else:
+    if canvas is None:
+        left = {k: v for k, v in controls.items() if k not in ("source", "drawing", "centred")}
+        explorer = Explorer(left, figure, answer, alt=alt)
         explorer.children += (ipw.HTML(_NO_CANVAS),)
+        return explorer
+    # what is touched last is what is shown
+    leads = {
+        "image": lambda image: {"source": _TEST},
+        "drawing": lambda drawing: {"source": _DRAWN},
+    }
+    explorer = Explorer(controls, figure, answer, alt=alt, leads=leads)
+    # the sheet is as tall as all others together
+    others = [control for control in controls.values() if control is not canvas]
+    explorer.children[0].children = [canvas, ipw.VBox(others)]
     return explorer
-
-
-def _sources(count):
-    """Return the controls that choose an image; what is touched last is what is shown."""
-    image = ipw.IntSlider(0, 0, count - 1, description=_TEST)
-    try:
-        canvas = drawing_canvas()
-    except ImportError:
-        return {"image": image}
-    source = choice([_TEST, _DRAWN])
-    for control, name in ((image, _TEST), (canvas, _DRAWN)):
-        # before the explorer's own observers, so that it answers to the new source
-        control.observe(lambda change, name=name: source.set_trait("value", name), names="value")
-    box = ipw.Checkbox(True, description="drawing scaled and centred as in MNIST")
-    return {"source": source, "image": image, "drawing": canvas, "centred": box}

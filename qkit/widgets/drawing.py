@@ -33,8 +33,11 @@ class Drawing:
 
 
 def drawing_canvas():
-    """Return a sheet to draw on, whose `value` is a Drawing; it needs the package anywidget."""
-    import anywidget
+    """Return a sheet to draw on, whose `value` is a Drawing; None without the package anywidget."""
+    try:
+        import anywidget
+    except ImportError:
+        return None
 
     class Canvas(anywidget.AnyWidget):
         _esm = Path(__file__).with_name("canvas.js")

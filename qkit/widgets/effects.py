@@ -69,13 +69,12 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     labels = [f"{kind}, {name}" for name in ("all", *names) for kind in kinds]
     labels.append("activation bits, input")  # which has no weights
     controls = {label: ipw.SelectionSlider(options=_BITS, value=8) for label in labels}
-    leads = {f"{kind}, all": [x for x in labels[2:] if x.startswith(kind)] for kind in kinds}
+    leads = {
+        f"{kind}, all": partial(dict.fromkeys, [x for x in labels[2:] if x.startswith(kind)])
+        for kind in kinds
+    }
     alt = "Bits of each layer; share of wrong answers against size; images that flip."
-
-    def said(change, layer):
-        return f"{change}."
-
-    return _explorer(file, measured, controls, change, said, alt, leads)
+    return _explorer(file, measured, controls, change, "{}.".format, alt, leads)
 
 
 def explore_sparsity(model, data, *, images=1000):

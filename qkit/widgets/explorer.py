@@ -23,12 +23,17 @@ class Explorer(ipw.VBox):
     something takes longer, it returns beside the readout what is asked of ``compute(asked)``,
     hashable, or None for nothing. That runs in another thread and is kept; ``draw(result)`` draws
     it, or a veil for None while it is not there, and ``say(result)`` is the readout's second half.
-    `alt` is for readers who do not see the picture; `leads` names controls that take others along.
+    `alt` is for readers who do not see the picture.
+
+    By a control's name, ``leads[name](new)`` gives the values of others that it takes along, and
+    ``refusals[name](new, old)`` the words with which a value is refused, or none; the last one
+    stays.
     """
 
     def __init__(
-        self, controls, figure, answer, *, alt, compute=None, draw=None, say=str, leads=None
-    ):
+        self, controls, figure, answer, *, alt,
+        compute=None, draw=None, say=str, leads=None, refusals=None,
+    ):  # fmt: skip
         self.controls = controls
         self._live = LiveFigure(figure)
         self._answer = answer if compute else lambda **values: (answer(**values), None)
@@ -36,7 +41,7 @@ class Explorer(ipw.VBox):
         self._alt = alt
         self._lock = threading.RLock()  # the worker draws too
         self._kept, self._asked, self._future = {}, None, None
-        self._leads, self._following = leads or {}, False
+        self._leads, self._refusals, self._following = leads or {}, refusals or {}, False
         self._change, self._fast, self._slow = "", "", ""
         self._words, self._picture = ipw.HTML(), ipw.HTML()
         self._refresh()
@@ -79,14 +84,18 @@ class Explorer(ipw.VBox):
     def _changed(self, name, change):
         if self._following:
             return
+        control, old, new = change["owner"], change["old"], change["new"]
+        refused = self._refusals.get(name, lambda new, old: "")(new, old)
+        along = {name: old} if refused else self._leads.get(name, lambda new: {})(new)
         self._following = True
-        for follower in self._leads.get(name, ()):
-            self.controls[follower].value = change["new"]
+        for other, value in along.items():
+            self.controls[other].value = value
         self._following = False
-        control = self.controls[name]
-        said = _said_change(_labels(control), change["old"], change["new"])
-        self._change = f"{control.description}: {said}."
-        self._refresh()
+        if refused:
+            self.tell(f"{control.description}: {refused}")
+        else:
+            self._change = f"{control.description}: {_said_change(_labels(control), old, new)}."
+            self._refresh()
 
     def _refresh(self):
         """Answer the controls' present values: now what is quick, as soon as it can the rest."""

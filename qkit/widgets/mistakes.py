@@ -31,14 +31,10 @@ def explore_mistakes(model, data, *, images=1000):
     """
     network(model, what="explore_mistakes")
     look = lru_cache(partial(examine, model, data, images=images))
-    patients = ipw.ToggleButtons(options=list(PATIENTS), style={"button_width": "auto"})
-    repair = ipw.ToggleButton(False, description="repair", icon="wrench")
-    # each patient comes in as found
-    patients.observe(lambda change: repair.set_trait("value", False), names="value")
     controls = {
-        "patient": patients,
+        "patient": ipw.ToggleButtons(options=list(PATIENTS), style={"button_width": "auto"}),
         "diagnosis": ipw.RadioButtons(options=list(DIAGNOSES), layout={"width": "max-content"}),
-        "repair": repair,
+        "repair": ipw.ToggleButton(False, description="repair", icon="wrench"),
     }
     figure, update = plot_mistake.live(shape=data.x_test.shape[1:3])
 
@@ -53,6 +49,7 @@ def explore_mistakes(model, data, *, images=1000):
         "grid of the logits.",
         compute=lambda recipes: [recipe and look(recipe) for recipe in recipes],
         draw=lambda looks: update(*(looks or [None])), say=lambda looks: _said(*looks),
+        leads={"patient": lambda patient: {"repair": False}},  # each comes in as found
     )  # fmt: skip
 
 
