@@ -17,10 +17,8 @@ def explore_calibration(model, data, *, test_images=1000):
 
     Parameters
     ----------
-    model : tf.keras.Model or bytes
-        A trained Keras 2 classifier, or its float .tflite file.
-    data : Dataset
-        Its training images are drawn from, by a fixed seed.
+    model, data
+        As for `explore_bits`; training images are drawn from the data by a fixed seed.
     test_images : int
         How many of its first test images clipping and accuracy are measured on.
 

@@ -55,14 +55,14 @@ def explore_schemes(comparison, *, x=None):
         "y": choice(QUANTITIES, value=chosen.y.name),
     }
     figure, update = plot_tradeoff.live(schemes=names, x=None if x is None else np.asarray(x))
-    by, facts = (cache(partial(of, comparison)) for of in (tradeoff, sentence))
+    by = cache(partial(tradeoff, comparison))
     held = cache(lambda *two: paired(*(comparison.accuracies[name] for name in two)))
 
     def answer(schemes, scheme, against, x, y):
         found, flips = by(x, y, schemes=schemes), held(against, scheme)
         update(found, scheme, against, flips)
-        said = _standing(found, scheme), _flips(flips, scheme, against)
-        return " ".join((_front(found), facts(scheme), *said))
+        said = _front(found), sentence(comparison, scheme), _standing(found, scheme)
+        return " ".join((*said, _flips(flips, scheme, against)))
 
     def unless_one(new, old):
         return "" if new else "at least one must stay shown; the last choice is back."

@@ -75,10 +75,7 @@ def explore_digit(models, x):
         explorer.children += (ipw.HTML(_NO_CANVAS),)
         return explorer
     # what is touched last is what is shown
-    leads = {
-        "image": lambda image: {"source": _TEST},
-        "drawing": lambda drawing: {"source": _DRAWN},
-    }
+    leads = {"image": lambda new: {"source": _TEST}, "drawing": lambda new: {"source": _DRAWN}}
     explorer = Explorer(controls, figure, answer, alt=alt, leads=leads)
     # the sheet is as tall as all others together
     others = [control for control in controls.values() if control is not canvas]

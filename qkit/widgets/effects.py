@@ -19,7 +19,6 @@ from qkit.toolchain.convert import convert
 from qkit.widgets.explorer import Explorer, choice
 
 _BITS = [*((str(bits), bits) for bits in (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)), ("float", 32)]
-_CALIBRATION_IMAGES = 100
 # TensorFlow Lite has a kernel for blocks of this size
 _PATTERNS = {"each weight": None, "2:4": "2:4", "blocks of 1 × 4": (1, 4)}
 _FOLDED = re.compile("FusedBatchNorm|/batchnorm/")  # in the names of what it was folded into
@@ -53,17 +52,14 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     """
     file, *measured = subject(model, data, images, what="explore_bits")
     if calibration is None:
-        calibration = drawn(data.x_train, _CALIBRATION_IMAGES)
+        calibration = drawn(data.x_train, 100)
     ranges = calibrated_ranges(file, calibration)
     names = [layer.name for layer in layers(file)]
 
     def change(**values):
-        return bits(
-            file,
-            ranges,
-            weight_bits={n: values[f"weight bits, {n}"] for n in names},
-            activation_bits={n: values[f"activation bits, {n}"] for n in ("input", *names)},
-        )
+        of_weights = {name: values[f"weight bits, {name}"] for name in names}
+        of_activations = {name: values[f"activation bits, {name}"] for name in ("input", *names)}
+        return bits(file, ranges, weight_bits=of_weights, activation_bits=of_activations)
 
     kinds = "weight bits", "activation bits"
     labels = [f"{kind}, {name}" for name in ("all", *names) for kind in kinds]

@@ -26,8 +26,7 @@ class Explorer(ipw.VBox):
     `alt` is for readers who do not see the picture.
 
     By a control's name, ``leads[name](new)`` gives the values of others that it takes along, and
-    ``refusals[name](new, old)`` the words with which a value is refused, or none; the last one
-    stays.
+    ``refusals[name](new, old)`` why a value is refused, so that the old one stays, or "".
     """
 
     def __init__(
@@ -182,7 +181,6 @@ def _with_whole_readout(control):
 
 
 def _labels(control):
-    # the words that a choice shows, by value
     options = getattr(control, "options", ())
     pairs = (option if isinstance(option, tuple) else (str(option), option) for option in options)
     return {value: label for label, value in pairs}
