@@ -87,9 +87,11 @@ class Explorer(ipw.VBox):
         refused = self._refusals.get(name, lambda new, old: "")(new, old)
         along = {name: old} if refused else self._leads.get(name, lambda new: {})(new)
         self._following = True
-        for other, value in along.items():
-            self.controls[other].value = value
-        self._following = False
+        try:
+            for other, value in along.items():
+                self.controls[other].value = value
+        finally:
+            self._following = False
         if refused:
             self.tell(f"{control.description}: {refused}")
         else:
