@@ -18,7 +18,7 @@ from qkit.notebook import setup_notebook as setup_notebook
 from qkit.evaluate.accuracy import accuracy as accuracy
 from qkit.quantize import calibration as calibration
 from qkit.toolchain.convert import convert as convert
-from qkit.widgets.bits import explore_bits as explore_bits
+from qkit.widgets.effects import explore_bits as explore_bits
 from qkit.widgets.grid import explore_grid as explore_grid
 from qkit.widgets.number import explore_number as explore_number
 from qkit.quantize import grid as grid
@@ -58,7 +58,7 @@ from qkit.plots.digit import plot_digit_answers as plot_digit_answers
 
 # 05 Pruning
 from qkit.evaluate.effect import effect as effect
-from qkit.widgets.compress import explore_sparsity as explore_sparsity
+from qkit.widgets.effects import explore_sparsity as explore_sparsity
 from qkit.quantize.magnitude import magnitude_mask as magnitude_mask
 from qkit.plots.rows import plot_bytes_by_stage as plot_bytes_by_stage
 from qkit.plots.effects import plot_effect as plot_effect
@@ -72,10 +72,10 @@ from qkit.evaluate.census import weight_census as weight_census
 # 06 Clustering
 from qkit.toolchain.compress import cluster as cluster
 from qkit.interpreter.one_shot import cluster_once as cluster_once
-from qkit.widgets.compress import explore_clusters as explore_clusters
+from qkit.widgets.effects import explore_clusters as explore_clusters
 
 # 07 Combining
-from qkit.widgets.schemes import explore_schemes as explore_schemes
+from qkit.widgets.comparison import explore_schemes as explore_schemes
 from qkit.networks import network as network
 from qkit.plots.rows import plot_scheme_rows as plot_scheme_rows
 from qkit.evaluate.recommend import shortlist as shortlist
@@ -87,7 +87,7 @@ from qkit.evaluate.calibration_effect import calibration_effect as calibration_e
 from qkit.evaluate import decision_tree as decision_tree
 from qkit.evaluate.decision_tree import disagreements as disagreements
 from qkit.widgets.calibration import explore_calibration as explore_calibration
-from qkit.widgets.decision_tree import explore_decision_tree as explore_decision_tree
+from qkit.widgets.comparison import explore_decision_tree as explore_decision_tree
 from qkit.widgets.mistakes import explore_mistakes as explore_mistakes
 from qkit.evaluate import mistakes as mistakes
 from qkit.plots.calibration import plot_calibration_effect as plot_calibration_effect

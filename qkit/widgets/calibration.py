@@ -4,16 +4,9 @@ from collections import Counter
 from functools import lru_cache
 
 from qkit import validate
-from qkit.evaluate.calibration_effect import (
-    IMAGES,
-    OBSERVERS,
-    CalibrationEffect,
-    activation_histograms,
-    calibration_effect,
-    calibration_sample,
-)
+from qkit.evaluate import calibration_effect as effect
 from qkit.plots.calibration import plot_calibration_effect
-from qkit.widgets.changes import subject
+from qkit.widgets.effects import subject
 from qkit.widgets.explorer import Explorer, choice
 
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -24,10 +17,8 @@ def explore_calibration(model, data, *, test_images=1000):
 
     Parameters
     ----------
-    model : tf.keras.Model or bytes
-        A trained Keras 2 classifier, or its float .tflite file.
-    data : Dataset
-        Its training images are drawn from, by a fixed seed.
+    model, data
+        As for `explore_bits`; training images are drawn from the data by a fixed seed.
     test_images : int
         How many of its first test images clipping and accuracy are measured on.
 
@@ -35,17 +26,16 @@ def explore_calibration(model, data, *, test_images=1000):
     -------
     Explorer
     """
-    looked_at = subject(model, data, test_images, what="explore_calibration")
-    file, x, reference = looked_at.file, looked_at.x, looked_at.reference
-    seen = activation_histograms(file, x)
+    file, x, _, reference = subject(model, data, test_images, what="explore_calibration")
+    seen = effect.activation_histograms(file, x)
     train = validate.images(data.x_train, x.shape[1:], what="explore_calibration: data.x_train")
     of_class = Counter(sorted(data.y_train.tolist()))
     sizes = [(f"{n:,}", n) for n in _SIZES if n <= len(train)]
     controls = {
-        "images": choice(IMAGES),
+        "images": choice(effect.IMAGES),
         "one_class": choice(of_class, description="class"),
         "sample_size": choice(sizes, value=min(100, sizes[-1][1]), description="sample size"),
-        "observer": choice(OBSERVERS),
+        "observer": choice(effect.OBSERVERS),
         "bits": choice((4, 6, 8, 10, 12, 16), value=8, description="activation bits"),
     }
     test_ranges = {name: (min(h.low, 0.0), max(h.high, 0.0)) for name, h in seen.items()}
@@ -54,15 +44,13 @@ def explore_calibration(model, data, *, test_images=1000):
     @lru_cache(maxsize=64)
     def sampled(images, one_class, size):
         """Run the network once for a sample; observers and bits look at its histograms."""
-        sample = calibration_sample(data, images=images, one_class=one_class, size=size)
-        return activation_histograms(file, sample)
+        sample = effect.calibration_sample(data, images=images, one_class=one_class, size=size)
+        return effect.activation_histograms(file, sample)
 
     def answer(images, one_class, sample_size, observer, bits):
-        words, size = IMAGES[images], sample_size
-        if images == "one class":
-            words, size = f"training images of class {one_class}", min(size, of_class[one_class])
-        else:
-            one_class = None  # which is not asked for
+        one_class = one_class if images == "one class" else None
+        size = min(sample_size, of_class.get(one_class, sample_size))
+        words = effect.IMAGES[images].replace("one class", f"class {one_class}")
         if size == 1:
             words = words.replace("images", "image", 1)
         fewer = " (all there are)" if size < sample_size else ""
@@ -74,14 +62,11 @@ def explore_calibration(model, data, *, test_images=1000):
 
     def compute(asked):
         images, one_class, size, observer, bits = asked
-        return calibration_effect(
+        return effect.calibration_effect(
             file, data, images=images, one_class=one_class, sample_size=size, observer=observer,
             bits=bits, test_images=test_images, reference=reference, seen=seen,
             sampled=sampled(images, one_class, size),
         )  # fmt: skip
 
     alt = "Chosen ranges against what the test images span; wrong answers by sample size."
-    return Explorer(
-        controls, figure, answer, alt=alt, compute=compute, draw=update,
-        say=CalibrationEffect.summary,
-    )  # fmt: skip
+    return Explorer(controls, figure, answer, alt=alt, compute=compute, draw=update)

@@ -1,7 +1,6 @@
 """Explorer of one digit: drawn by hand or taken from the test images, answered side by side."""
 
 import ipywidgets as ipw
-import numpy as np
 
 from qkit import validate
 from qkit.evaluate.digit import open_classifiers
@@ -41,16 +40,20 @@ def explore_digit(models, x):
     ask = open_classifiers(models)
     names = list(models)
     first = [name for name in names if name in _FIRST or not set(names) >= _FIRST]
-    rows = min(len(names), 6)
+    look = {"rows": min(len(names), 6), "description": "model"}
+    canvas = drawing_canvas()
     controls = {
-        "models": ipw.SelectMultiple(options=names, value=first, rows=rows, description="model"),
-        **_sources(len(x)),
+        "models": ipw.SelectMultiple(options=names, value=first, **look),
+        "source": choice([_TEST, _DRAWN]),
+        "image": ipw.IntSlider(0, 0, len(x) - 1, description=_TEST),
+        "drawing": canvas,
+        "centred": ipw.Checkbox(True, description="drawing scaled and centred as in MNIST"),
         "right": ipw.IntSlider(0, -10, 10, description="shift right, pixels"),
         "down": ipw.IntSlider(0, -10, 10, description="shift down, pixels"),
         "turn": ipw.IntSlider(0, -180, 180, description="turn, degrees"),
         "noise": ipw.FloatSlider(0, min=0, max=0.6, step=0.02, description="noise, SD"),
     }
-    classes = len(next(iter(ask(np.zeros_like(x[0])).probabilities.values())))
+    classes = ask(x[0]).probabilities[names[0]].size
     figure, update = plot_digit_answers.live(names=names, classes=classes, shape=(SIDE, SIDE))
 
     def answer(models, image, source=_TEST, drawing=None, centred=False, **disturbed):
@@ -66,25 +69,15 @@ def explore_digit(models, x):
         return f"{blankness}{found.summary()}"
 
     alt = "The image; bars of each model's probability for each class; differences between them."
-    if "drawing" not in controls:
-        return Explorer(controls, figure, answer, alt=alt, extras=[ipw.HTML(_NO_CANVAS)])
-    explorer = Explorer(controls, figure, answer, alt=alt)
+    if canvas is None:
+        left = {k: v for k, v in controls.items() if k not in ("source", "drawing", "centred")}
+        explorer = Explorer(left, figure, answer, alt=alt)
+        explorer.children += (ipw.HTML(_NO_CANVAS),)
+        return explorer
+    # what is touched last is what is shown
+    leads = {"image": lambda new: {"source": _TEST}, "drawing": lambda new: {"source": _DRAWN}}
+    explorer = Explorer(controls, figure, answer, alt=alt, leads=leads)
     # the sheet is as tall as all others together
-    others = [control for name, control in controls.items() if name != "drawing"]
-    explorer.children[0].children = [controls["drawing"], ipw.VBox(others)]
+    others = [control for control in controls.values() if control is not canvas]
+    explorer.children[0].children = [canvas, ipw.VBox(others)]
     return explorer
-
-
-def _sources(count):
-    """Return the controls that choose an image; what is touched last is what is shown."""
-    image = ipw.IntSlider(0, 0, count - 1, description=_TEST)
-    try:
-        canvas = drawing_canvas()
-    except ImportError:
-        return {"image": image}
-    source = choice([_TEST, _DRAWN])
-    for control, name in ((image, _TEST), (canvas, _DRAWN)):
-        # before the explorer's own observers, so that it answers to the new source
-        control.observe(lambda change, name=name: source.set_trait("value", name), names="value")
-    box = ipw.Checkbox(True, description="drawing scaled and centred as in MNIST")
-    return {"source": source, "image": image, "drawing": canvas, "centred": box}

@@ -25,15 +25,19 @@ class Drawing:
     strokes: tuple = ()
 
     def __str__(self):
-        n = len(self.strokes)
+        if not self.strokes:
+            return "nothing"
         steps = (math.dist(*step) for stroke in self.strokes for step in itertools.pairwise(stroke))
-        pixels = sum(steps) * SIDE / SHEET
-        return f"{n} stroke{'s' * (n > 1)}, {pixels:.0f} pixels long" if n else "nothing"
+        several = "s" * (len(self.strokes) > 1)
+        return f"{len(self.strokes)} stroke{several}, {sum(steps) * SIDE / SHEET:.0f} pixels long"
 
 
 def drawing_canvas():
-    """Return a sheet to draw on, whose `value` is a Drawing; it needs the package anywidget."""
-    import anywidget
+    """Return a sheet to draw on, whose `value` is a Drawing; None without the package anywidget."""
+    try:
+        import anywidget
+    except ImportError:
+        return None
 
     class Canvas(anywidget.AnyWidget):
         _esm = Path(__file__).with_name("canvas.js")
@@ -55,17 +59,17 @@ def rasterise(strokes):
     sheet = Image.new("1", (SHEET, SHEET))
     pen, radius = ImageDraw.Draw(sheet), (BRUSH - 1) / 2
     for stroke in strokes:
-        points = [(float(x), float(y)) for x, y in stroke]
+        points = [*map(tuple, stroke)]
         pen.line(points, fill=1, width=BRUSH)
         for x, y in points:  # round ends and joints
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
     return np.asarray(sheet, np.float32)
 
 
-def shrink(ink, side=SIDE):
-    """Return square ink as an image of so many pixels a side, each the mean of its part."""
+def shrink(ink):
+    """Return square ink as an image of 28×28, each pixel the mean of its part."""
     sheet = Image.fromarray(np.asarray(ink, np.float32))
-    return np.array(sheet.resize((side, side), Image.Resampling.BOX))
+    return np.array(sheet.resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
 def like_mnist(ink):
@@ -76,11 +80,11 @@ def like_mnist(ink):
     image = np.zeros((SIDE, SIDE), np.float32)
     if not ink.any():
         return image
-    (top, left), (bottom, right) = (end(np.argwhere(ink), axis=0) for end in (np.min, np.max))
-    digit = ink[top : bottom + 1, left : right + 1]
-    square = np.zeros([max(digit.shape)] * 2, np.float32)
-    square[: digit.shape[0], : digit.shape[1]] = digit
-    image[:BOX, :BOX] = shrink(square, BOX)
+    sheet = Image.fromarray(ink)
+    left, top, right, bottom = sheet.getbbox()
+    side = max(right - left, bottom - top)
+    square = sheet.crop((left, top, left + side, top + side))  # beyond the sheet there is no ink
+    image[:BOX, :BOX] = square.resize((BOX, BOX), Image.Resampling.BOX)
     extent = np.argwhere(image).max(axis=0) + 1
     # by whole pixels, it stays sharp
     move = np.rint(_MIDDLE - 0.5 - np.array(center_of_mass(image)))

@@ -4,7 +4,7 @@ import base64
 import html
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from types import MappingProxyType
+from functools import partial
 
 import ipywidgets as ipw
 
@@ -18,49 +18,41 @@ _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
 class Explorer(ipw.VBox):
     """Controls, a readout in words and a picture that follow each other.
 
-    ``answer(**values)`` draws in the figure, within a frame or two, and returns the readout: the
-    takeaway in a sentence or two, with numbers. Where something takes longer, it returns beside
-    the readout what is asked of ``compute(asked)``, hashable, or None for nothing. That runs in
-    another thread and is kept; ``draw(result)`` draws it, or a veil for None while it is not
-    there, and ``say(result)`` is the readout's second half. `leads` names controls that take
-    others along; `extras` stand below.
+    ``answer(**values)`` draws in the figure, of which all that changes is ``animated``, within a
+    frame or two, and returns the readout: the takeaway in a sentence or two, with numbers. Where
+    something takes longer, it returns beside the readout what is asked of ``compute(asked)``,
+    hashable, or None for nothing. That runs in another thread and is kept; ``draw(result)`` draws
+    it, or a veil for None while it is not there, and ``say(result)`` is the readout's second half.
+    `alt` is for readers who do not see the picture.
 
-    What changes in the figure is ``animated``; `alt` is for readers who do not see it.
+    By a control's name, ``leads[name](new)`` gives the values of others that it takes along, and
+    ``refusals[name](new, old)`` why a value is refused, so that the old one stays, or "".
     """
 
     def __init__(
-        self,
-        controls,
-        figure,
-        answer,
-        *,
-        alt,
-        compute=None,
-        draw=None,
-        say=None,
-        leads=None,
-        extras=(),
-    ):
-        self.controls = MappingProxyType(dict(controls))
+        self, controls, figure, answer, *, alt,
+        compute=None, draw=None, say=str, leads=None, refusals=None,
+    ):  # fmt: skip
+        self.controls = controls
         self._live = LiveFigure(figure)
         self._answer = answer if compute else lambda **values: (answer(**values), None)
         self._compute, self._draw, self._say = compute, draw, say
         self._alt = alt
         self._lock = threading.RLock()  # the worker draws too
         self._kept, self._asked, self._future = {}, None, None
-        self._leads, self._following = leads or {}, False
+        self._leads, self._refusals, self._following = leads or {}, refusals or {}, False
         self._change, self._fast, self._slow = "", "", ""
         self._words, self._picture = ipw.HTML(), ipw.HTML()
         self._refresh()
         self.wait()
-        for name, control in self.controls.items():
-            control.observe(lambda change, name=name: self._changed(name, change), names="value")
+        for name, control in controls.items():
+            control.observe(partial(self._changed, name), names="value")
             control.description = control.description or name
             if not control.style.description_width:
                 control.style.description_width = "initial"  # else long words are cut off
-        row = ipw.Layout(flex_flow="row wrap", grid_gap="0 1.5em")
-        shown = [_with_whole_readout(control) for control in self.controls.values()]
-        super().__init__([ipw.Box(shown, layout=row), self._words, self._picture, *extras])
+        row = {"flex_flow": "row wrap", "grid_gap": "0 1.5em"}
+        shown = ipw.Box([*map(_with_whole_readout, controls.values())], layout=row)
+        super().__init__([shown, self._words, self._picture])
 
     @property
     def readout(self):
@@ -91,17 +83,20 @@ class Explorer(ipw.VBox):
     def _changed(self, name, change):
         if self._following:
             return
+        control, old, new = change["owner"], change["old"], change["new"]
+        refused = self._refusals.get(name, lambda new, old: "")(new, old)
+        along = {name: old} if refused else self._leads.get(name, lambda new: {})(new)
         self._following = True
         try:
-            for follower in self._leads.get(name, ()):
-                self.controls[follower].value = change["new"]
+            for other, value in along.items():
+                self.controls[other].value = value
         finally:
             self._following = False
-        control = self.controls[name]
-        labels = _labels(control)
-        old, new = (labels.get(change[key], change[key]) for key in ("old", "new"))
-        self._change = f"{control.description}: {_said_change(old, new)}."
-        self._refresh()
+        if refused:
+            self.tell(f"{control.description}: {refused}")
+        else:
+            self._change = f"{control.description}: {_said_change(_labels(control), old, new)}."
+            self._refresh()
 
     def _refresh(self):
         """Answer the controls' present values: now what is quick, as soon as it can the rest."""
@@ -111,12 +106,10 @@ class Explorer(ipw.VBox):
             self._future = None
             if self._asked is None:
                 self._slow = ""
-            elif self._asked in self._kept:
-                self._settle()
-            else:
+            elif self._asked not in self._kept:
                 self._draw(None)
                 self._future = _WORKER.submit(self._catch_up, self._asked)
-            self._show()
+            self._settle(self._asked)
 
     def _catch_up(self, asked):
         """Compute what was asked, unless something else is by now; what fails is told."""
@@ -125,21 +118,21 @@ class Explorer(ipw.VBox):
         try:
             self._kept[asked] = self._compute(asked)
         except Exception as error:
-            with self._lock:
-                if asked == self._asked:  # else a newer question waits for its own answer
-                    self._slow, self._asked = f"{type(error).__name__}: {error}", None
-                    self._show()
+            self._settle(asked, f"{type(error).__name__}: {error}")
             raise
-        with self._lock:
-            if asked == self._asked:
-                self._settle()
-                self._show()
+        self._settle(asked)
 
-    def _settle(self):
-        """Draw what was asked and is computed, and say it."""
-        result = self._kept[self._asked]
-        self._draw(result)
-        self._slow, self._asked = self._say(result), None
+    def _settle(self, asked, failure=None):
+        """Show what is asked, with its result or failure where that is there by now."""
+        with self._lock:
+            if asked != self._asked:
+                return  # a newer question waits for its own answer
+            if failure:
+                self._slow, self._asked = failure, None
+            elif asked in self._kept:
+                self._draw(self._kept[asked])
+                self._slow, self._asked = self._say(self._kept[asked]), None
+            self._show()
 
     def _show(self):
         picture = base64.b64encode(self._live.png()).decode()
@@ -148,7 +141,7 @@ class Explorer(ipw.VBox):
             slow = f'<span style="color:#767676">{slow} (being measured anew …)</span>'
         words = f"<b>{html.escape(self._change)}</b> {html.escape(self._fast)} {slow}"
         self._words.value = f'<div role="status" aria-live="polite">{words}</div>'
-        alt = html.escape(f"{self._alt} {self.readout}", quote=True)
+        alt = html.escape(f"{self._alt} {self.readout}")
         self._picture.value = (
             f'<img alt="{alt}" src="data:image/png;base64,{picture}" style="max-width:100%">'
         )
@@ -184,24 +177,23 @@ def _with_whole_readout(control):
     if longest <= _LONGEST_READOUT or not isinstance(control, ipw.SelectionSlider):
         return control
     control.readout = False
-    whole = ipw.Label(layout=ipw.Layout(width=f"{longest}ch"))  # so that nothing moves in a drag
+    whole = ipw.Label(layout={"width": f"{longest}ch"})  # so that nothing moves in a drag
     ipw.dlink((control, "index"), (whole, "value"), words.__getitem__)
     return ipw.HBox([control, whole])
 
 
 def _labels(control):
-    """Return the words that a choice shows, by value."""
     options = getattr(control, "options", ())
     pairs = (option if isinstance(option, tuple) else (str(option), option) for option in options)
     return {value: label for label, value in pairs}
 
 
-def _said_change(old, new):
+def _said_change(labels, old, new):
     if isinstance(old, tuple):  # of many chosen, what came and went
         gone = [f"without {value}" for value in old if value not in new]
         come = [f"with {value}" for value in new if value not in old]
         return ", ".join(gone + come)
-    return f"{_said(old)} → {_said(new)}"
+    return " → ".join(_said(labels.get(value, value)) for value in (old, new))
 
 
 def _said(value):

@@ -10,7 +10,7 @@ from qkit import validate
 from qkit.interpreter.simulation import layers
 from qkit.plots.grid_fit import plot_grid_fit
 from qkit.quantize.calibration import mse, percentile
-from qkit.quantize.errors import GridFit, grid_fit
+from qkit.quantize.errors import grid_fit
 from qkit.quantize.grid import PerAxis, PerGroup, PerTensor, choose_qparams
 from qkit.widgets.explorer import Explorer, choice
 
@@ -44,8 +44,12 @@ def explore_grid(tensors, *, axis=None):
     >>> explorer.readout.startswith("bits: 8 → 4. 4 bits, integers -7 to 7")
     True
     """
-    tensors = _with_axes(tensors, axis)
-    granularities = _granularities(tensors)
+    tensors = _with_axes(tensors, axis or 0)
+    granularities = {"per tensor": lambda axis: PerTensor(), "per channel": PerAxis}
+    for size in _GROUP_SIZES:
+        if not any(x.shape[-1] % size for x, _ in tensors.values()):
+            granularities[f"per group of {size}"] = lambda axis, size=size: PerGroup(size)
+            break
     controls = {
         "tensor": choice(tensors),
         "bits": ipw.IntSlider(8, 2, 16),
@@ -58,14 +62,12 @@ def explore_grid(tensors, *, axis=None):
     @lru_cache(maxsize=512)
     def fit(asked):
         tensor, bits, symmetric, granularity, range = asked
-        values, axis = tensors[tensor]
+        x, axis = tensors[tensor]
         by, choose = granularities[granularity](axis), _RANGES[range]
         if choose is mse:
             choose = partial(mse, bits=bits, symmetric=symmetric)
-        chosen = choose_qparams(
-            values, bits=bits, symmetric=symmetric, granularity=by, range=choose
-        )
-        return grid_fit(values, chosen)
+        chosen = choose_qparams(x, bits=bits, symmetric=symmetric, granularity=by, range=choose)
+        return grid_fit(x, chosen)
 
     def answer(**values):
         asked = tuple(values.values())
@@ -75,9 +77,7 @@ def explore_grid(tensors, *, axis=None):
         return fit(asked).summary(), None
 
     alt = "Histogram of the tensor's values above the grid, and of the error in steps."
-    return Explorer(
-        controls, figure, answer, alt=alt, compute=fit, draw=update, say=GridFit.summary
-    )
+    return Explorer(controls, figure, answer, alt=alt, compute=fit, draw=update)
 
 
 def _with_axes(tensors, axis):
@@ -91,14 +91,6 @@ def _with_axes(tensors, axis):
     checked = {}
     for name, values in tensors.items():
         x = np.atleast_1d(validate.values(values, what=f"explore_grid: {name}"))
-        PerAxis(axis or 0).blocks(x.shape)  # refuses an axis that is not there
-        checked[name] = x, axis or 0
+        PerAxis(axis).blocks(x.shape)  # refuses an axis that is not there
+        checked[name] = x, axis
     return checked
-
-
-def _granularities(tensors):
-    """Return functions from the channels' axis to a granularity, for what fits all tensors."""
-    found = {"per tensor": lambda axis: PerTensor(), "per channel": PerAxis}
-    lengths = [x.shape[-1] for x, _ in tensors.values()]
-    size = next((n for n in _GROUP_SIZES if not any(length % n for length in lengths)), None)
-    return found | ({f"per group of {size}": lambda axis: PerGroup(size)} if size else {})

@@ -26,7 +26,7 @@ class LiveFigure:
         self._draw_fixed()
 
     def _draw_fixed(self):
-        visible = [artist.get_visible() for artist in self._moving]
+        visible = {artist: artist.get_visible() for artist in self._moving}
         for artist in self._moving:
             artist.set_visible(False)  # animated images would be drawn into the background
         parts = self._figure.subfigs
@@ -41,7 +41,7 @@ class LiveFigure:
         else:
             self._canvas.draw()
         self._background = self._canvas.copy_from_bbox(self._figure.bbox)
-        for artist, was_visible in zip(self._moving, visible, strict=True):
+        for artist, was_visible in visible.items():
             artist.set_visible(was_visible)
 
     def png(self):

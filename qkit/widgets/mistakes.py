@@ -31,14 +31,10 @@ def explore_mistakes(model, data, *, images=1000):
     """
     network(model, what="explore_mistakes")
     look = lru_cache(partial(examine, model, data, images=images))
-    patients = ipw.ToggleButtons(options=list(PATIENTS), style={"button_width": "auto"})
-    repair = ipw.ToggleButton(False, description="repair", icon="wrench")
-    # each patient comes in as found
-    patients.observe(lambda change: repair.set_trait("value", False), names="value")
     controls = {
-        "patient": patients,
+        "patient": ipw.ToggleButtons(options=list(PATIENTS), style={"button_width": "auto"}),
         "diagnosis": ipw.RadioButtons(options=list(DIAGNOSES), layout={"width": "max-content"}),
-        "repair": repair,
+        "repair": ipw.ToggleButton(False, description="repair", icon="wrench"),
     }
     figure, update = plot_mistake.live(shape=data.x_test.shape[1:3])
 
@@ -47,14 +43,13 @@ def explore_mistakes(model, data, *, images=1000):
         asked = recipe, repaired(recipe, diagnosis) if repair else None
         return f"Patient {patient}: “{COMPLAINTS[patient]}”", asked
 
-    alt = (
-        "Right answers in float, as found and repaired; a test image on the input's grid; the "
-        "grid of the logits."
-    )
     return Explorer(
-        controls, figure, answer, alt=alt,
+        controls, figure, answer,
+        alt="Right answers in float, as found and repaired; a test image on the input's grid; the "
+        "grid of the logits.",
         compute=lambda recipes: [recipe and look(recipe) for recipe in recipes],
         draw=lambda looks: update(*(looks or [None])), say=lambda looks: _said(*looks),
+        leads={"patient": lambda patient: {"repair": False}},  # each comes in as found
     )  # fmt: skip
 
 
@@ -67,11 +62,8 @@ def _said(found, after):
         return f"{said} Repaired: nothing, that was right already. Look for another cause."
     right = f"{100 * after.accuracy.accuracy:.1f} % right"
     if after.float_operators < found.float_operators:
-        left = after.float_operators or "no"
-        return (
-            f"{said} Repaired: {left} operators are left in float, input {after.input_dtype}; "
-            f"{right}."
-        )
+        left = f"{after.float_operators or 'no'} operators are left in float"
+        return f"{said} Repaired: {left}, input {after.input_dtype}; {right}."
     changed = paired(found.accuracy, after.accuracy)
     return (
         f"{said} Repaired: {100 * found.accuracy.accuracy:.1f} % → {right}, {changed.summary()}. "

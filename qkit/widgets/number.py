@@ -3,7 +3,6 @@
 import math
 
 import ipywidgets as ipw
-import traitlets
 
 from qkit.plots.number import plot_numbers
 from qkit.quantize.formats import nearest_numbers
@@ -35,11 +34,11 @@ def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
     widest = 1.5 * max(abs(low), abs(high))
     ends = {"min": min(-widest, value), "max": max(widest, value), "step": widest / 1000}
     controls = {
-        "value": FiniteText(value),
+        "value": ipw.FloatText(value),
         "drag": Drag(value, readout=False, **ends),
         "symmetric": ipw.Checkbox(False),
-        "low": FiniteText(low, step=0.1, description="range, low"),
-        "high": FiniteText(high, step=0.1, description="range, high"),
+        "low": ipw.FloatText(low, step=0.1, description="range, low"),
+        "high": ipw.FloatText(high, step=0.1, description="range, high"),
     }
     figure, update = plot_numbers.live()
     shown = {"low": low, "high": high}
@@ -57,25 +56,14 @@ def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
         return refused + found.summary()
 
     alt = "Bits of each format; its numbers around the value; the relative error."
-    leads = {"value": ["drag"], "drag": ["value"]}
-    explorer = Explorer(controls, figure, answer, alt=alt, leads=leads)
-    for name in ("value", "low", "high"):
-        controls[name].refuse = explorer.tell
-    return explorer
+    leads = {"value": lambda value: {"drag": value}, "drag": lambda value: {"value": value}}
+    refusals = dict.fromkeys(("value", "low", "high"), _unless_finite)
+    return Explorer(controls, figure, answer, alt=alt, leads=leads, refusals=refusals)
 
 
-class FiniteText(ipw.FloatText):
-    """A box for a number that must be finite; of others, `refuse` is told, and the last stays."""
-
-    @traitlets.validate("value")
-    def _keep_finite(self, proposal):
-        if math.isfinite(proposal["value"]):
-            return proposal["value"]
-        self.refuse(
-            f"{self.description}: {proposal['value']} is refused, as it must be a finite number; "
-            f"{self.value:g} stays."
-        )
-        return self.value
+def _unless_finite(new, old):
+    stays = f"{new} is refused, as it must be a finite number; {old:g} stays."
+    return "" if math.isfinite(new) else stays
 
 
 class Drag(ipw.FloatSlider):

@@ -1,4 +1,4 @@
-"""Explorer of a comparison: which schemes, by which two quantities, one held against another."""
+"""Explorers of a comparison: schemes by two quantities, and the official decision tree."""
 
 from functools import cache, partial
 from pathlib import Path
@@ -8,11 +8,15 @@ import numpy as np
 
 from qkit.cache import write_atomically
 from qkit.evaluate.comparison import Comparison
+from qkit.evaluate.decision_tree import TREE, disagreements, follow
 from qkit.evaluate.report import sentence
 from qkit.evaluate.significance import paired
 from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
+from qkit.plots.decision_tree import plot_decision_tree
 from qkit.plots.tradeoffs import plot_tradeoff
 from qkit.widgets.explorer import Explorer, choice
+
+_NO_AT_FIRST = ("retrain", "accuracy")  # so that the tree's way ends at full integer
 
 
 def explore_schemes(comparison, *, x=None):
@@ -32,51 +36,95 @@ def explore_schemes(comparison, *, x=None):
     -------
     Explorer
     """
-    require_accuracies(comparison, what="explore_schemes")
-    x = None if x is None else np.asarray(x)
-    _require_images(comparison, x)
+    _require_accuracies(comparison, what="explore_schemes")
     names = list(comparison.accuracies)
-    schemes = ipw.SelectMultiple(options=names, value=names, rows=min(len(names), 6))
+    n, shape = comparison.accuracies[names[0]].n, np.shape(x)
+    if x is not None and (len(shape) not in (3, 4) or shape[0] != n):
+        raise ValueError(
+            f"explore_schemes: the schemes were measured on {n:,} images; x has shape {shape}. "
+            f"Pass the same images in the same order, shape ({n}, height, width), such as "
+            "x=data.x_test."
+        )
     chosen = tradeoff(comparison)
     first = next((name for name in (*chosen.front, *names) if name != names[0]), names[0])
     controls = {
-        "schemes": schemes,
+        "schemes": ipw.SelectMultiple(options=names, value=names, rows=min(len(names), 6)),
         "scheme": choice(names, value=first),
         "against": choice(names, value=names[0]),
         "x": choice(QUANTITIES, value=chosen.x.name),
         "y": choice(QUANTITIES, value=chosen.y.name),
     }
-    figure, update = plot_tradeoff.live(schemes=names, x=x)
-    by, facts = (cache(partial(of, comparison)) for of in (tradeoff, sentence))
+    figure, update = plot_tradeoff.live(schemes=names, x=None if x is None else np.asarray(x))
+    by = cache(partial(tradeoff, comparison))
     held = cache(lambda *two: paired(*(comparison.accuracies[name] for name in two)))
 
     def answer(schemes, scheme, against, x, y):
-        found, flips = by(x, y, schemes=schemes or (scheme,)), held(against, scheme)
+        found, flips = by(x, y, schemes=schemes), held(against, scheme)
         update(found, scheme, against, flips)
-        said = _standing(found, scheme), _flips(flips, scheme, against)
-        return " ".join((_front(found), facts(scheme), *said))
+        said = _front(found), sentence(comparison, scheme), _standing(found, scheme)
+        return " ".join((*said, _flips(flips, scheme, against)))
 
+    def unless_one(new, old):
+        return "" if new else "at least one must stay shown; the last choice is back."
+
+    alt = "Schemes by two quantities, with 95 % intervals and the Pareto front."
+    explorer = Explorer(controls, figure, answer, alt=alt, refusals={"schemes": unless_one})
     folder = ipw.Text(".", description="folder")
     buttons = [ipw.Button(description=f"save {kind}") for kind in ("CSV", "HTML")]
-    alt = "Schemes by two quantities, with 95 % intervals and the Pareto front."
-    extras = [ipw.HBox([folder, *buttons])]
-    explorer = Explorer(controls, figure, answer, alt=alt, extras=extras)
-
-    def keep_one(change):
-        if not change["new"]:
-            schemes.value = change["old"]
-            explorer.tell("schemes: at least one must stay shown; the last choice is back.")
+    explorer.children += (ipw.HBox([folder, *buttons]),)
 
     def save(button):
         explorer.tell(_saved(comparison, folder.value, button.description.split()[1].lower()))
 
-    schemes.observe(keep_one, names="value")
     for button in buttons:
         button.on_click(save)
     return explorer
 
 
-def require_accuracies(comparison, *, what):
+def explore_decision_tree(comparison=None):
+    """Answer the official guide's questions, see which scheme it names and what was measured.
+
+    Questions that the answers given leave out are switched off.
+
+    Parameters
+    ----------
+    comparison : Comparison, optional
+        Of your own model, with accuracies: what in it disagrees with the tree, the readout says.
+
+    Returns
+    -------
+    Explorer
+    """
+    if comparison is not None:
+        _require_accuracies(comparison, what="explore_decision_tree")
+    look = {
+        "options": [("no", False), ("yes", True)],
+        "style": {"description_width": "15em", "button_width": "4em"},
+    }
+    controls = {
+        name: ipw.ToggleButtons(value=name not in _NO_AT_FIRST, description=question.text, **look)
+        for name, question in TREE.items()
+    }
+    figure, update = plot_decision_tree.live(comparison=comparison)
+
+    @cache  # the tests of significance take longer than the picture
+    def told(**answers):
+        decision = follow(answers)
+        measured = [_measured(decision, comparison)] if comparison else []
+        return decision, " ".join([str(decision), *measured])
+
+    def answer(**answers):
+        decision, words = told(**answers)
+        for name, control in controls.items():
+            control.disabled = name not in decision.path
+        update(decision)
+        return words
+
+    alt = "The official decision tree, with one path through it lit."
+    return Explorer(controls, figure, answer, alt=alt)
+
+
+def _require_accuracies(comparison, *, what):
     """Refuse what is no Comparison, and one that has no accuracies to explore."""
     if not isinstance(comparison, Comparison):
         raise TypeError(
@@ -84,16 +132,6 @@ def require_accuracies(comparison, *, what):
             "qk.compare(model, data) returns."
         )
     comparison.require_accuracies(what)
-
-
-def _require_images(comparison, x):
-    n, shape = comparison.accuracies[comparison.reference].n, np.shape(x)
-    if x is not None and (len(shape) not in (3, 4) or shape[0] != n):
-        raise ValueError(
-            f"explore_schemes: the schemes were measured on {n:,} images; x has shape {shape}. "
-            f"Pass the same images in the same order, shape ({n}, height, width), such as "
-            "x=data.x_test."
-        )
 
 
 def _front(found):
@@ -144,3 +182,15 @@ def _saved(comparison, folder, kind):
     except OSError as error:
         return f"Nothing written: {path.parent} cannot be written to ({error.strerror})."
     return f"Written: {path}, {len(comparison.models)} schemes, {path.stat().st_size:,} bytes."
+
+
+def _measured(decision, comparison):
+    """Say what was measured of the scheme, and where the tree disagrees."""
+    scheme = decision.scheme
+    if scheme not in comparison.accuracies:
+        reason = comparison.not_measured.get(scheme, "not measured: the comparison has no such row")
+        return f"{scheme} {reason}."
+    found = disagreements(decision, comparison)
+    count = f"Measurement disagrees in {len(found)} point{'s'[: len(found) != 1]}."
+    words = [count, *found] if found else ["Nothing measured here disagrees with the tree."]
+    return " ".join([f"Measured: {sentence(comparison, scheme)}", *words])

@@ -1,0 +1,210 @@
+"""Explorers of what changes a network without training: fewer bits, zeros, shared values."""
+
+import re
+from functools import lru_cache, partial
+
+import ipywidgets as ipw
+
+from qkit import validate
+from qkit.data import drawn
+from qkit.evaluate.accuracy import accuracy
+from qkit.evaluate.effect import effect
+from qkit.interpreter.one_shot import STORAGES, cluster_once, prune_once
+from qkit.interpreter.simulation import bits, calibrated_ranges, layers
+from qkit.plots.effects import MOST_CLUSTERS, MOST_STEPS, live_effect
+from qkit.quantize.centroids import INITS
+from qkit.quantize.coding import kib
+from qkit.tflite.edit import opened
+from qkit.toolchain.convert import convert
+from qkit.widgets.explorer import Explorer, choice
+
+_BITS = [*((str(bits), bits) for bits in (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)), ("float", 32)]
+# TensorFlow Lite has a kernel for blocks of this size
+_PATTERNS = {"each weight": None, "2:4": "2:4", "blocks of 1 × 4": (1, 4)}
+_FOLDED = re.compile("FusedBatchNorm|/batchnorm/")  # in the names of what it was folded into
+
+
+def subject(model, data, images, *, what):
+    """Return a model's FloatFile, so many test images, their labels, and its Accuracy on them."""
+    images = validate.whole(images, name=f"{what}: the number of test images")
+    tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
+    x, y = data.x_test[:images], data.y_test[:images]
+    reference = accuracy(tflite, x, y)  # which refuses damaged files
+    return opened(tflite), x, y, reference
+
+
+def explore_bits(model, data, *, images=1000, calibration=None):
+    """Explore how few bits each layer's weights and activations can do with.
+
+    Parameters
+    ----------
+    model : tf.keras.Model or bytes
+        A trained Keras 2 classifier, or its float .tflite file.
+    data : Dataset
+    images : int
+        How many of its first test images the accuracy is measured on.
+    calibration : ndarray, optional
+        Images that choose the ranges of the activations; 100 random training images by default.
+
+    Returns
+    -------
+    Explorer
+    """
+    file, *measured = subject(model, data, images, what="explore_bits")
+    if calibration is None:
+        calibration = drawn(data.x_train, 100)
+    ranges = calibrated_ranges(file, calibration)
+    names = [layer.name for layer in layers(file)]
+
+    def change(**values):
+        of_weights = {name: values[f"weight bits, {name}"] for name in names}
+        of_activations = {name: values[f"activation bits, {name}"] for name in ("input", *names)}
+        return bits(file, ranges, weight_bits=of_weights, activation_bits=of_activations)
+
+    kinds = "weight bits", "activation bits"
+    labels = [f"{kind}, {name}" for name in ("all", *names) for kind in kinds]
+    labels.append("activation bits, input")  # which has no weights
+    controls = {label: ipw.SelectionSlider(options=_BITS, value=8) for label in labels}
+    leads = {
+        f"{kind}, all": partial(dict.fromkeys, [x for x in labels[2:] if x.startswith(kind)])
+        for kind in kinds
+    }
+    alt = "Bits of each layer; share of wrong answers against size; images that flip."
+    return _explorer(file, measured, controls, change, "{}.".format, alt, leads)
+
+
+def explore_sparsity(model, data, *, images=1000):
+    """Explore what setting the small weights to 0 does to a network, without fine-tuning.
+
+    The weights are pruned as the .tflite file has them, batch normalisation folded in.
+
+    Parameters
+    ----------
+    model, data, images
+        As for `explore_bits`.
+
+    Returns
+    -------
+    Explorer
+    """
+    file, *measured = subject(model, data, images, what="explore_sparsity")
+
+    def fits(words):
+        left_whole = prune_once(file, 0, pattern=_PATTERNS[words]).left_whole
+        return _PATTERNS[words] is None or len(left_whole) < len(file.layers)
+
+    def change(sparsity, pattern, storage):
+        share = 0.5 if pattern == "2:4" else sparsity / 100
+        return prune_once(file, share, pattern=_PATTERNS[pattern], storage=storage)
+
+    controls = {
+        "sparsity": ipw.IntSlider(50, 0, 98, description="sparsity, %"),
+        "pattern": choice(filter(fits, _PATTERNS)),
+        "storage": choice(STORAGES, description="stored as"),
+        "layer": _layer_shown(prune_once(file, 0)),
+    }
+    alt = "A kernel with its zeros; histogram of its weights; bytes; wrong answers by sparsity."
+    return _explorer(file, measured, controls, change, _said_of_pruned, alt)
+
+
+def explore_clusters(model, data, *, images=1000):
+    """Explore what a few values for all weights of a layer do to a network, without fine-tuning.
+
+    The weights are clustered as the .tflite file has them, batch normalisation folded in.
+
+    Parameters
+    ----------
+    model, data, images
+        As for `explore_bits`.
+
+    Returns
+    -------
+    Explorer
+    """
+    file, *measured = subject(model, data, images, what="explore_clusters")
+    controls = {
+        "clusters": ipw.IntSlider(16, 2, MOST_CLUSTERS),
+        "init": choice(INITS, value="linear", description="start"),
+        "steps": ipw.IntSlider(0, 0, MOST_STEPS, description="steps of k-means"),
+        "layer": _layer_shown(cluster_once(file, 2)),
+    }
+    alt = "Centroids among a layer's weights, and how they move; bytes; wrong answers."
+    change = partial(cluster_once, file)
+    return _explorer(file, measured, controls, change, _said_of_clustered, alt)
+
+
+def _explorer(file, measured, controls, change, said, alt, leads=None):
+    """Return an explorer that draws a change at once, and its accuracy as soon as it is there.
+
+    ``change(**values)`` makes it of the controls but that of the layer, ``said(change, layer)``
+    says in words what is known at once.
+    """
+    x, y, reference = measured
+    measure = partial(effect, file, x=x, y=y, reference=reference)
+    changed = lru_cache(maxsize=256)(change)
+    first = changed(**{name: c.value for name, c in controls.items() if name != "layer"})
+    figure, update_change, update_effect = live_effect(first, reference, x)
+
+    def answer(layer=None, **values):
+        found = changed(**values)
+        update_change(found, layer)
+        return said(found, layer), found
+
+    def say(effect):
+        return f"{effect.paired.against(effect.change.reference_name)}."
+
+    return Explorer(
+        controls, figure, answer, alt=alt, compute=measure, draw=update_effect, say=say, leads=leads
+    )
+
+
+def _layer_shown(changed):
+    # at first the largest of those that change
+    sizes = {x.name: (x.name not in changed.left_whole, x.weights.size) for x in changed.layers}
+    return choice(sizes, value=max(sizes, key=sizes.get), description="layer shown")
+
+
+def _said_of_pruned(pruned, layer):
+    size, before = pruned.size, pruned.size_before
+    half = "2:4 sets half to 0, whatever the slider says. " * (pruned.pattern == "2:4")
+    more = pruned.rounded_to_0
+    zeros = f" (rounding to int8 makes {more:,} more)" if more else ""
+    return (
+        f"One-shot pruning, without fine-tuning: {half}{pruned.set_to_0:,} of {pruned.total:,} "
+        f"weights are set to 0{zeros}. All weights as {pruned.storage}: raw {kib(size.raw_bytes)} "
+        f"as before; deflated {kib(before.deflated_bytes)} → {kib(size.deflated_bytes)}; entropy "
+        f"floor {kib(before.entropy_bytes)} → {kib(size.entropy_bytes)}."
+        f"{_said_of_layers(pruned, 'prune', 'pruned')}"
+    )
+
+
+def _said_of_clustered(clustered, layer):
+    size, before = clustered.size, clustered.size_before
+    said = f"{layer} is left as it is."
+    if layer not in clustered.left_whole:
+        counts = clustered.counts[layer]
+        said = (
+            f"{layer}: {clustered.in_use(layer)} of {clustered.clusters} values in use, the "
+            f"fullest by {100 * counts.max() / counts.sum():.0f} % of the weights; SQNR "
+            f"{clustered.sqnr_db(layer):.1f} dB."
+        )
+    return (
+        f"One-shot clustering, without fine-tuning. {said} All weights: raw "
+        f"{kib(before.raw_bytes)} as before; deflated {kib(before.deflated_bytes)} → "
+        f"{kib(size.deflated_bytes)}; as index and table {kib(clustered.table_bytes)}; entropy "
+        f"floor {kib(size.entropy_bytes)}.{_said_of_layers(clustered, 'cluster', 'clustered')}"
+    )
+
+
+def _said_of_layers(weights, does, done):
+    """Say which layers were left whole, and that training works on other kernels."""
+    said = ""
+    for why in dict.fromkeys(weights.left_whole.values()):
+        names = ", ".join(name for name, reason in weights.left_whole.items() if reason == why)
+        said += f" Not {done}: {names} ({why})."
+    if any(_FOLDED.search(f"{x.weights_name} {x.activation_name}") for x in weights.layers):
+        said += (
+            " Batch normalisation is folded into the kernels here; tensorflow-model-optimization "
+            f"{does}s those before the folding."
+        )
+    return said
