@@ -3,9 +3,9 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from qkit.plots import live
+from qkit.plots import style
 from qkit.plots.panels import compose_wrong_answers
-from qkit.plots.style import FLOAT, INTEGER, legend_above, name_ticks, panel, picture, rows_from_top
+from qkit.plots.style import FLOAT, INTEGER, live_line, live_segments, live_text
 
 _REACH = 400  # times the largest test value; grids beyond it end at the edge
 
@@ -16,7 +16,7 @@ def _fixed(result):
     return {"test_ranges": test_ranges, "reference": result.paired.a}
 
 
-@picture(figsize=(10, 4.2), fixed=_fixed)
+@style.picture(figsize=(10, 4.2), fixed=_fixed)
 def plot_calibration_effect(figure, test_ranges, reference):
     """Draw the grids against what the test images span, and the share of wrong answers.
 
@@ -33,16 +33,16 @@ def plot_calibration_effect(figure, test_ranges, reference):
     """
     spans, rates = figure.subplots(1, 2, width_ratios=[1.55, 1])
     update_spans = _compose_spans(spans, test_ranges)
-    rates.set(xscale="log", xlim=(0.7, 1500), xlabel="images in the sample")
-    name_ticks(rates.xaxis, {size: f"{size:,}" for size in (1, 10, 100, 1000)})
-    update_rates = compose_wrong_answers(rates, reference)
+    sizes = {size: f"{size:,}" for size in (1, 10, 100, 1000)}
+    axis = {"xscale": "log", "xlim": (0.7, 1500), "xticks": sizes}
+    update_rates = compose_wrong_answers(rates, reference, xlabel="images in the sample", **axis)
 
     def update(effect):
         update_spans(effect)
         kind = (effect.sample, effect.observer, effect.bits)
         update_rates(effect.sample_size, effect.paired.b, kind)
 
-    return live.veiling(update, spans, rates)
+    return style.veiling(update, spans, rates)
 
 
 def _compose_spans(ax, test_ranges):
@@ -50,33 +50,32 @@ def _compose_spans(ax, test_ranges):
     size = 10 if len(rows) < 8 else 9
     units = [max(map(abs, ends)) or 1.0 for ends in test_ranges.values()]
     thick = min(12, 130 / len(rows))
-    rows_from_top(ax, rows)
-    ax.tick_params(axis="y", labelsize=size)
     # one axis for all: linear within the test values, logarithmic beyond
     ax.set_xscale("symlog", linthresh=1, linscale=2)
-    panel(ax, grid="x", xlim=(-_REACH, _REACH))
-    name_ticks(ax.xaxis, {t: f"{t}".replace("-", "−") for t in (-100, -10, -1, 0, 1, 10, 100)})
+    values = {t: f"{t}".replace("-", "−") for t in (-100, -10, -1, 0, 1, 10, 100)}
+    style.rows_from_top(ax, rows, grid="x", xlim=(-_REACH, _REACH), xticks=values)
     ax.set_xlabel("value, in units of the tensor's largest test value (log beyond ±1)")
+    ax.tick_params(axis="y", labelsize=size)
     seen = [
         [(end / units[row], row) for end in ends] for row, ends in enumerate(test_ranges.values())
     ]
     grey = LineCollection(seen, colors="0.82", linewidths=thick, label="test values")
     ax.add_collection(grey, autolim=False)
     look = {"capstyle": "butt"}
-    cuts = live.segments(ax, colors=FLOAT, linewidths=thick, label="cut off", **look)
-    bars = live.segments(ax, colors=INTEGER, linewidths=0.4 * thick, label="grid", **look)
-    ends = live.line(ax, "|", color=INTEGER, ms=thick, mew=2)
+    cuts = live_segments(ax, colors=FLOAT, linewidths=thick, label="cut off", **look)
+    bars = live_segments(ax, colors=INTEGER, linewidths=0.4 * thick, label="grid", **look)
+    ends = live_line(ax, "|", color=INTEGER, ms=thick, mew=2)
     beside = {"transform": ax.get_yaxis_transform(), "va": "center"}
     columns = [
-        [live.words(ax, x, row, size=size, **beside) for row in range(len(rows))]
+        [live_text(ax, x, row, size=size, **beside) for row in range(len(rows))]
         for x in (1.02, 1.2)
     ]
     ax.text(1.02, 1.01, "clipped", transform=ax.transAxes, size=10, color="0.3")
     # levels of how many is said once: many long words would take the time of a redraw
-    head = live.words(ax, 1.2, 1.01, va="baseline", color="0.3")
+    head = live_text(ax, 1.2, 1.01, va="baseline", color="0.3")
     # the columns lie outside of the axes: this keeps the place that they need
     ax.text(1.2, 0, "levels used, of 65,536", size=10, alpha=0, **beside)
-    legend_above(ax, 3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    style.legend_above(ax, 3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
 
     def update(effect):
         drawn, beyond = [], []

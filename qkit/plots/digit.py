@@ -3,8 +3,7 @@
 import numpy as np
 from matplotlib.collections import PolyCollection
 
-from qkit.plots import live
-from qkit.plots.style import mark, name_ticks, panel, picture
+from qkit.plots.style import live_line, live_text, mark, panel, picture
 
 _WIDTH = 0.84  # of a class's group of bars
 _LEAST_TIP = 0.01  # smaller bars bear no marker: it would be all there is to see
@@ -50,9 +49,9 @@ def plot_digit_answers(figure, names, classes, shape):
         words.text(0.1, row, name, va="center", size=10)
         rows[name] = (
             bars.add_collection(PolyCollection([], fc=colour, lw=0, animated=True), autolim=False),
-            live.line(bars, marker, color=colour, mec="white", ms=6),
-            live.line(differences, marker, color=colour, ms=6),
-            live.words(words, 1, row, va="center", ha="right", transform=words.transData),
+            live_line(bars, marker, color=colour, mec="white", ms=6),
+            live_line(differences, marker, color=colour, ms=6),
+            live_text(words, 1, row, va="center", ha="right", transform=words.transData),
         )
 
     def update(answers, image):
@@ -87,8 +86,8 @@ def _lay_out(bars, differences, classes):
             ax.axvline(edge, color="0.9", lw=1)
     bars.set(ylim=(0, 1.06), ylabel="probability")
     differences.set_yscale("symlog", linthresh=_LEAST, linscale=0.5)
-    panel(differences, grid="y", ylim=(-1.6, 1.6), xlabel="class", ylabel="difference")
     ticks = {-1: "−1", -0.01: "−0.01", -_LEAST: "", 0: "0", _LEAST: "", 0.01: "0.01", 1: "1"}
-    name_ticks(differences.yaxis, ticks)
+    panel(differences, grid="y", ylim=(-1.6, 1.6), yticks=ticks)
+    differences.set(xlabel="class", ylabel="difference")
     differences.axhline(0, color="0.3", lw=1)
-    return live.words(differences, 0.005, 0.97, size=9, color="0.3")
+    return live_text(differences, 0.005, 0.97, size=9, color="0.3")

@@ -6,11 +6,17 @@ from matplotlib.figure import Figure
 
 from qkit.interpreter.one_shot import ClusteredWeights, PrunedWeights
 from qkit.interpreter.simulation import Bits
-from qkit.plots import live
+from qkit.plots import style
 from qkit.plots.flips import compose_flips
-from qkit.plots.panels import compose_stored_bytes, compose_wrong_answers, head
-from qkit.plots.style import FLOAT, INTEGER, REST, legend_above, name_ticks, panel, rows_from_top
-from qkit.plots.weights import compose_kernel, compose_weights, largest
+from qkit.plots.panels import (
+    EDGES,
+    compose_kernel,
+    compose_stored_bytes,
+    compose_wrong_answers,
+    head,
+    largest,
+)
+from qkit.plots.style import FLOAT, INTEGER, REST, live_bars, live_line, live_segments, veiling
 
 MOST_CLUSTERS, MOST_STEPS = 64, 20
 _BITS = {2: "2", 4: "4", 8: "8", 16: "16", 32: "float"}
@@ -62,8 +68,8 @@ def _compose_pruned(figure, change, reference, x):
     update_values = _compose_kept(values)
     ways, raw_bytes = list(change.size.by_way), sum(f.weights.nbytes for f in change.layers)
     update_bars = compose_stored_bytes(bars, ways, raw_bytes, "without pruning, stored likewise")
-    rates.set(xlim=(0, 100), xlabel="weights set to 0, % of the layers that are pruned")
-    draw = compose_wrong_answers(rates, reference)
+    label = "weights set to 0, % of the layers that are pruned"
+    draw = compose_wrong_answers(rates, reference, xlim=(0, 100), xlabel=label)
 
     def update_change(pruned, name):
         layer = next(each for each in pruned.layers if each.name == name)
@@ -76,7 +82,7 @@ def _compose_pruned(figure, change, reference, x):
         pruned = effect.change
         draw(100 * pruned.pruned_share, effect.paired.b, (pruned.pattern, pruned.storage))
 
-    return update_change, live.veiling(draw_effect, rates)
+    return update_change, veiling(draw_effect, rates)
 
 
 def _compose_clustered(figure, change, reference, x):
@@ -86,9 +92,9 @@ def _compose_clustered(figure, change, reference, x):
     ways = ["raw", "deflated", "index + table", "entropy floor"]
     raw_bytes = change.size_before.raw_bytes
     update_bars = compose_stored_bytes(bars, ways, raw_bytes, "without clustering")
-    rates.set(xscale="log", xlim=(1.8, 72), xlabel="clusters in each layer")
-    name_ticks(rates.xaxis, {n: f"{n}" for n in (2, 4, 8, 16, 32, 64)})
-    draw = compose_wrong_answers(rates, reference)
+    counts = {n: f"{n}" for n in (2, 4, 8, 16, 32, 64)}
+    axis = {"xscale": "log", "xlim": (1.8, 72), "xticks": counts}
+    draw = compose_wrong_answers(rates, reference, xlabel="clusters in each layer", **axis)
 
     def update_change(clustered, name):
         update_values(clustered, name)
@@ -100,7 +106,7 @@ def _compose_clustered(figure, change, reference, x):
         clustered = effect.change
         draw(clustered.clusters, effect.paired.b, (clustered.init, clustered.steps))
 
-    return update_change, live.veiling(draw_effect, rates)
+    return update_change, veiling(draw_effect, rates)
 
 
 def _compose_bits(figure, change, reference, x):
@@ -109,9 +115,9 @@ def _compose_bits(figure, change, reference, x):
     bars, rates = left.subplots(1, 2, width_ratios=[1.15, 1.3])
     update_bars = _compose_bars(bars, list(change.activation_bits))
     kib = change.float_bytes / 1024
-    rates.set(xscale="log", xlim=(kib / 22, kib * 1.4), xlabel="weights, KiB")
-    name_ticks(rates.xaxis, {kib * bits / 32: f"{kib * bits / 32:.3g}" for bits in _BITS})
-    draw = compose_wrong_answers(rates, reference)
+    sizes = {kib * bits / 32: f"{kib * bits / 32:.3g}" for bits in _BITS}
+    axis = {"xscale": "log", "xlim": (kib / 22, kib * 1.4), "xticks": sizes}
+    draw = compose_wrong_answers(rates, reference, xlabel="weights, KiB", **axis)
     flips = right.add_subplot()
     update_flips = compose_flips(flips, x)
 
@@ -121,7 +127,7 @@ def _compose_bits(figure, change, reference, x):
         draw(bits.size_bytes / 1024, effect.paired.b, kind)
         update_flips(effect.paired, "float32")
 
-    return update_bars, live.veiling(draw_effect, rates, flips)
+    return update_bars, veiling(draw_effect, rates, flips)
 
 
 _PICTURES = {
@@ -132,17 +138,19 @@ _PICTURES = {
 
 
 def _compose_kept(ax):
-    ax.set(xlim=(-1.02, 1.02), ylim=(0, 1.24), yticks=[0, 0.5, 1], xlabel=_UNIT)
+    style.panel(ax, xlim=(-1.02, 1.02), ylim=(0, 1.24), yticks=[0, 0.5, 1], xlabel=_UNIT)
     ax.set_ylabel("weights (fullest bin: 1)")
-    looks = {"color": REST, "alpha": 0.6, "label": "set to 0"}, {"color": INTEGER, "label": "kept"}
-    update_bars = compose_weights(ax, looks)
-    lines = [live.line(ax, "--", color=FLOAT, lw=1.5) for _ in range(2)]
-    said = live.words(ax, 0.01, 0.98)
+    whole = live_bars(ax, EDGES, color=REST, alpha=0.6, label="set to 0")
+    left = live_bars(ax, EDGES, color=INTEGER, label="kept")
+    lines = [live_line(ax, "--", color=FLOAT, lw=1.5) for _ in range(2)]
+    said = style.live_text(ax, 0.01, 0.98)
     ax.legend(loc="upper right", ncols=2, frameon=False, borderaxespad=0, handlelength=1.2)
 
     def update(weights, kept, threshold):
         unit = largest(weights)
-        update_bars(weights / unit, weights[kept] / unit)
+        counts, counts_left = (np.histogram(v / unit, EDGES)[0] for v in (weights, weights[kept]))
+        whole.set_data(counts / counts.max())
+        left.set_data(counts_left / counts.max())
         cut = "" if threshold is None else f"threshold {threshold:.3g}, "
         said.set_text(f"{cut}largest {unit:.3g}")
         for line, sign in zip(lines, (-1, 1), strict=True):
@@ -153,29 +161,28 @@ def _compose_kept(ax):
 
 
 def _compose_centroids(ax):
-    ax.set(xlim=(-1.06, 1.06), ylim=(_RAREST, 20), yscale="log", ylabel="share of the weights")
-    name_ticks(ax.yaxis, {1e-4: "0.01 %", 1e-2: "1 %", 1: "100 %"})
+    shares = {1e-4: "0.01 %", 1e-2: "1 %", 1: "100 %"}
+    style.panel(ax, xlim=(-1.06, 1.06), ylim=(_RAREST, 20), yscale="log", yticks=shares)
+    ax.set_ylabel("share of the weights")
     ax.tick_params(labelbottom=False)
-    looks = {"color": REST, "alpha": 0.6, "label": "histogram"}
-    update_bars = compose_weights(ax, [looks], floor=_RAREST)
-    stems = live.segments(ax, colors=INTEGER, linewidths=1.5)
-    heads = live.line(ax, "o", color=INTEGER, ms=5, label="at a centroid")
-    unused = live.line(ax, "x", color=FLOAT, ms=7, mew=2, label="no weight")
-    said = head(ax, "a layer")
+    bars = live_bars(ax, EDGES, floor=_RAREST, color=REST, alpha=0.6, label="histogram")
+    stems = live_segments(ax, colors=INTEGER, linewidths=1.5)
+    heads = live_line(ax, "o", color=INTEGER, ms=5, label="at a centroid")
+    unused = live_line(ax, "x", color=FLOAT, ms=7, mew=2, label="no weight")
+    said = head(ax)
     ax.legend(loc="upper right", ncols=3, fontsize=9, frameon=False, borderaxespad=0)
 
     def update(clustered, name):
         weights = clustered.before(name)
         unit = largest(weights)
-        update_bars(weights / unit)
+        counts, _ = np.histogram(weights / unit, EDGES)
+        bars.set_data(np.maximum(counts / weights.size, _RAREST))
         x = share = np.zeros(0)
         words = f"{name} is left as it is"
         if name not in clustered.left_whole:
             x, share = clustered.paths[name][-1] / unit, clustered.counts[name] / weights.size
-            words = (
-                f"{name}: {clustered.in_use(name)} of {clustered.clusters} values in use, SQNR "
-                f"{clustered.sqnr_db(name):.1f} dB"
-            )
+            of = f"{clustered.in_use(name)} of {clustered.clusters} values in use"
+            words = f"{name}: {of}, SQNR {clustered.sqnr_db(name):.1f} dB"
         used = share > 0
         heads.set_data(x[used], share[used])
         stems.set_segments([[(a, _RAREST), (a, b)] for a, b in heads.get_xydata()])
@@ -186,11 +193,11 @@ def _compose_centroids(ax):
 
 
 def _compose_paths(ax):
-    panel(ax, grid="y", xlim=(-1.06, 1.06), xlabel=_UNIT, ylabel="steps of k-means")
+    style.panel(ax, grid="y", xlim=(-1.06, 1.06), xlabel=_UNIT, ylabel="steps of k-means")
     ax.set(ylim=(MOST_STEPS + 0.8, -0.8), yticks=range(0, MOST_STEPS + 1, 5))
-    traces = live.segments(ax, colors=INTEGER, linewidths=1, alpha=0.8)
-    starts = live.line(ax, "|", color="0.3", ms=8, mew=1.2)
-    ends = live.line(ax, "o", color=INTEGER, ms=4)
+    traces = live_segments(ax, colors=INTEGER, linewidths=1, alpha=0.8)
+    starts = live_line(ax, "|", color="0.3", ms=8, mew=1.2)
+    ends = live_line(ax, "o", color=INTEGER, ms=4)
 
     def update(clustered, name):
         path = clustered.paths.get(name, np.zeros((1, 0))) / largest(clustered.before(name))
@@ -203,15 +210,14 @@ def _compose_paths(ax):
 
 
 def _compose_bars(ax, rows):
-    rows_from_top(ax, rows)
-    panel(ax, grid="x", xscale="log", xlim=(1.6, 44), xlabel="bits")
-    name_ticks(ax.xaxis, _BITS)
+    axis = {"xscale": "log", "xlim": (1.6, 44), "xticks": _BITS, "xlabel": "bits"}
+    style.rows_from_top(ax, rows, grid="x", **axis)
     ax.tick_params(axis="y", labelsize=10 if len(rows) < 8 else 8)
     size = 6 if len(rows) > 5 else 10
-    weights = live.line(ax, "s", color=INTEGER, ms=size, label="weights")
+    weights = live_line(ax, "s", color=INTEGER, ms=size, label="weights")
     look = {"mfc": "white", "mec": FLOAT, "mew": 2}
-    activations = live.line(ax, "o", ms=size, label="activations", **look)
-    legend_above(ax, 2)
+    activations = live_line(ax, "o", ms=size, label="activations", **look)
+    style.legend_above(ax, 2)
 
     def update(change, layer):
         y = np.arange(len(rows))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from qkit.plots import live
-from qkit.plots.style import FLOAT, INTEGER, REST, panel, picture
+from qkit.plots import style
+from qkit.plots.style import FLOAT, INTEGER, REST, live_bars, panel
 from qkit.quantize.errors import STEP_EDGES, VALUE_EDGES
 
 _RAREST = 1e-5  # shares below it are not drawn
@@ -11,7 +11,7 @@ _MOST_LINES = 64  # of a grid with more scales, every so many is drawn
 _MOST_LEVELS = 32  # of a finer grid only the ends are drawn, as its points would run together
 
 
-@picture(figsize=(9, 3.9))
+@style.picture(figsize=(9, 3.9))
 def plot_grid_fit(figure):
     """Draw the values, the grid below them, and the error in steps.
 
@@ -39,21 +39,16 @@ def plot_grid_fit(figure):
     errors.plot([-0.5, -0.5, 0.5, 0.5], [0, 1, 1, 0], "--", color="0.3", lw=1.2)
     errors.text(0, 1.42, "rounding alone: RMS 1/√12 = 0.289", ha="center", size=9, color="0.3")
 
-    shown = values.stairs(
-        np.full(VALUE_EDGES.size - 1, _RAREST), VALUE_EDGES, baseline=_RAREST / 10, fill=True,
-        color=REST, animated=True,
-    )  # fmt: skip
+    shown = live_bars(values, VALUE_EDGES, floor=_RAREST, color=REST)
     clips_below, clips_above = (
         values.axvspan(*ends, color=FLOAT, alpha=0.15, lw=0, hatch="//", animated=True)
         for _ in range(2)
     )
-    lines = live.segments(grid, colors=INTEGER, linewidths=1.2)
-    points = live.line(grid, "|", color=INTEGER, mew=1)
-    rounded, clipped = (
-        errors.stairs(np.zeros(STEP_EDGES.size - 1), STEP_EDGES, fill=True, animated=True, **look)
-        for look in ({"color": INTEGER}, {"color": FLOAT, "hatch": "//"})
-    )
-    said, unit = (live.words(ax, 0.02, 0.98) for ax in (errors, values))
+    lines = style.live_segments(grid, colors=INTEGER, linewidths=1.2)
+    points = style.live_line(grid, "|", color=INTEGER, mew=1)
+    rounded = live_bars(errors, STEP_EDGES, color=INTEGER)
+    clipped = live_bars(errors, STEP_EDGES, color=FLOAT, hatch="//")
+    said, unit = (style.live_text(ax, 0.02, 0.98) for ax in (errors, values))
     near = np.abs(STEP_EDGES[:-1] + STEP_EDGES[1:]) / 2 < 0.55  # the bin of exactly half a step too
 
     def update(fit):
@@ -79,7 +74,7 @@ def plot_grid_fit(figure):
             f"{low.size} scale{'s' if low.size > 1 else ''}"
         )
 
-    return live.veiling(update, *panels.values())
+    return style.veiling(update, *panels.values())
 
 
 def _levels(fit, rows, heights):
