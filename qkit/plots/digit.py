@@ -29,15 +29,14 @@ def plot_digit_answers(figure, names, classes, shape):
     -------
     matplotlib Figure
     """
-    panels = figure.subplot_mosaic(
+    seen, bars, words, differences = figure.subplot_mosaic(
         [["image", "bars"], ["words", "differences"]], width_ratios=[1, 2.4], height_ratios=[1.5, 1]
-    )
-    pixels = panels["image"].imshow(np.zeros(shape), cmap="gray_r", vmin=0, vmax=1, animated=True)
+    ).values()
+    pixels = seen.imshow(np.zeros(shape), cmap="gray_r", vmin=0, vmax=1, animated=True)
     height, width = shape
     # a margin, else the image covers half of the frame
-    panels["image"].set(xticks=[], yticks=[], xlim=(-1, width), ylim=(height, -1))
-    panels["image"].set_title("what the models see", fontsize="medium")
-    bars, differences, words = (panels[name] for name in ("bars", "differences", "words"))
+    seen.set(xticks=[], yticks=[], xlim=(-1, width), ylim=(height, -1))
+    seen.set_title("what the models see", fontsize="medium")
     said = _lay_out(bars, differences, classes)
     words.set(xlim=(0, 1), ylim=(max(len(names), 5) - 0.4, -1.2))
     words.axis("off")
@@ -56,22 +55,22 @@ def plot_digit_answers(figure, names, classes, shape):
 
     def update(answers, image):
         pixels.set_data(image)
-        shown = [] if answers is None else [*answers.probabilities]
+        shown = answers.probabilities if answers else {}
         said.set_text(f"probability minus that of {answers.reference}" if shown else "")
         for name, artists in rows.items():
             for artist in artists:
                 artist.set_visible(name in shown)
-        for slot, name in enumerate(shown):
+        for slot, (name, probabilities) in enumerate(shown.items()):
             columns, tips, points, result = rows[name]
             width = _WIDTH / len(shown)
             left = np.arange(classes) - _WIDTH / 2 + slot * width
-            probabilities, answer = answers.probabilities[name], answers.answers[name]
             ends = zip(left, left + 0.92 * width, probabilities, strict=True)
             columns.set_verts([[(a, 0), (a, top), (b, top), (b, 0)] for a, b, top in ends])
             tall = probabilities >= _LEAST_TIP
             tips.set_data((left + 0.46 * width)[tall], probabilities[tall])
             off = answers.differences.get(name, np.full(classes, np.nan))  # none of the reference
             points.set_data(left + width / 2, off)
+            answer = answers.answers[name]
             result.set_text(f"{answer}, {100 * probabilities[answer]:.2f} %")
 
     return update

@@ -25,10 +25,9 @@ def plot_grid_fit(figure):
     -------
     matplotlib Figure
     """
-    panels = figure.subplot_mosaic(
+    values, errors, grid = figure.subplot_mosaic(
         [["values", "errors"], ["grid", "errors"]], width_ratios=[2, 1], height_ratios=[2, 1]
-    )
-    values, grid, errors = (panels[name] for name in ("values", "grid", "errors"))
+    ).values()
     ends = VALUE_EDGES[[0, -1]]
     panel(values, xlim=ends, ylim=(_RAREST, 1), yscale="log", ylabel="share of the values")
     values.tick_params(labelbottom=False)
@@ -40,10 +39,8 @@ def plot_grid_fit(figure):
     errors.text(0, 1.42, "rounding alone: RMS 1/√12 = 0.289", ha="center", size=9, color="0.3")
 
     shown = live_bars(values, VALUE_EDGES, floor=_RAREST, color=REST)
-    clips_below, clips_above = (
-        values.axvspan(*ends, color=FLOAT, alpha=0.15, lw=0, hatch="//", animated=True)
-        for _ in range(2)
-    )
+    look = {"color": FLOAT, "alpha": 0.15, "lw": 0, "hatch": "//", "animated": True}
+    clips_below, clips_above = (values.axvspan(*ends, **look) for _ in range(2))
     lines = style.live_segments(grid, colors=INTEGER, linewidths=1.2)
     points = style.live_line(grid, "|", color=INTEGER, mew=1)
     rounded = live_bars(errors, STEP_EDGES, color=INTEGER)
@@ -58,23 +55,19 @@ def plot_grid_fit(figure):
         clips_above.set(x=high.max(), width=max(ends[1] - high.max(), 0))
         rows = np.unique(np.linspace(0, low.size - 1, _MOST_LINES).astype(int))
         heights = np.linspace(1, 0, rows.size) if rows.size > 1 else np.array([0.5])
-        ends_of_rows = [np.column_stack([end[rows], heights]) for end in (low, high)]
-        lines.set_segments(np.stack(ends_of_rows, axis=1))
+        spans = [np.column_stack([end[rows], heights]) for end in (low, high)]
+        lines.set_segments(np.stack(spans, axis=1))
         points.set_data(*_levels(fit, rows, heights))
         points.set_markersize(14 if rows.size == 1 else 5)
         rounded.set_data(np.where(near, fit.error_density, 0))
         clipped.set_data(np.where(near, 0, fit.error_density))
-        error = fit.error
-        said.set_text(
-            f"SQNR {error.sqnr_db:.1f} dB\nRMS {error.rmse_steps:.3f} steps\n"
-            f"clipped {100 * error.clipped_share:.2g} %"
-        )
-        unit.set_text(
-            f"{error.n:,} values; largest magnitude {fit.largest:.3g}\n{fit.qparams.bits} bits, "
-            f"{low.size} scale{'s' if low.size > 1 else ''}"
-        )
+        error, scales = fit.error, f"{low.size} scale{'s'[: low.size > 1]}"
+        exact = f"SQNR {error.sqnr_db:.1f} dB\nRMS {error.rmse_steps:.3f} steps"
+        said.set_text(f"{exact}\nclipped {100 * error.clipped_share:.2g} %")
+        values_of = f"{error.n:,} values; largest magnitude {fit.largest:.3g}"
+        unit.set_text(f"{values_of}\n{fit.qparams.bits} bits, {scales}")
 
-    return style.veiling(update, *panels.values())
+    return style.veiling(update, values, errors, grid)
 
 
 def _levels(fit, rows, heights):

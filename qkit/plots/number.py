@@ -29,10 +29,10 @@ _NONE, _ALL = 3e-11, 20.0  # where errors of nothing and of everything stand
 @picture(figsize=(10.4, 4.5))
 def plot_numbers(figure):
     """Draw the bits of each format, its numbers around the value, and the relative error."""
-    axes = figure.subplots(1, 3, width_ratios=[2.6, 1.6, 0.9], sharey=True)
-    for ax in axes:
+    bits, line, lost = figure.subplots(1, 3, width_ratios=[2.6, 1.6, 0.9], sharey=True)
+    for ax in (bits, line, lost):
         rows_from_top(ax, _BITS)
-    updates = [compose(ax) for compose, ax in zip((_bits, _line, _lost), axes, strict=True)]
+    updates = _bits(bits), _line(line), _lost(lost)
 
     def update(numbers):
         for update_panel in updates:
@@ -58,7 +58,7 @@ def _bits(ax):
         live_line(ax, " ", marker=f"${digit}$", ms=6.5, mew=0.2, color=colour)
         for digit, colour in enumerate(("0.2", "white"))
     ]
-    formulas = words(ax, np.zeros(_ROWS.size), _ROWS + 0.36)
+    formulas = words(ax, 0 * _ROWS, _ROWS + 0.36)
 
     def update(rows):
         bits = [(kind, bit) for number in rows for kind, part in number.parts for bit in part]
@@ -77,7 +77,7 @@ def _line(ax):
     ax.set_title("numbers of each format near the value", fontsize="medium")
     ax.set_xlabel("distance from it, in the format's steps")
     ax.axvspan(-0.5, 0.5, color=REST, alpha=0.2, lw=0)
-    ax.vlines(np.zeros(_ROWS.size), _ROWS - 0.15, _ROWS + 0.2, color="0.3", ls="--", lw=1.2)
+    ax.vlines(0 * _ROWS, _ROWS - 0.15, _ROWS + 0.2, color="0.3", ls="--", lw=1.2)
     ax.hlines(_ROWS, -_STEPS, _STEPS, color="0.75", lw=1)
     neighbours = live_line(ax, "|", color="0.3", ms=11, mew=1.5)
     stored = live_line(ax, "o", color=INTEGER, ms=8)
@@ -147,7 +147,6 @@ def outline(text, *, centred=False):
 @cache
 def _letter(letter):
     """Return a letter's outline, and how far the next one is from it."""
-    blank = Path(np.empty((0, 2)), [])
-    path = TextPath((0, 0), letter, size=1) if letter.strip() else blank
+    path = TextPath((0, 0), letter, size=1) if letter.strip() else Path(np.empty((0, 2)), [])
     measure, one = text_to_path.get_text_width_height_descent, FontProperties(size=1)
     return path, measure(f"|{letter}|", one, False)[0] - measure("||", one, False)[0]

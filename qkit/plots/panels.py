@@ -3,18 +3,8 @@
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from qkit.plots.style import (
-    FLOAT,
-    INTEGER,
-    REST,
-    legend_above,
-    live_line,
-    live_text,
-    mark,
-    new_axes,
-    panel,
-    rows_from_top,
-)
+from qkit.plots import style
+from qkit.plots.style import FLOAT, INTEGER, REST, live_line, live_text, panel
 
 EDGES = np.linspace(-1, 1, 82)  # of bins, one about zero, in units of the largest magnitude
 _FEW = 64  # distinct values that are drawn one by one, besides 0
@@ -38,10 +28,12 @@ def plot_weight_histogram(weights, *, ax=None):
         Zeros are left out of the bins and drawn as a spike; so is each value where there are no
         more than 64 others, as after clustering.
     """
-    ax = panel(ax or new_axes(), yscale="log", xlabel="weight", ylabel="how many (logarithmic)")
+    ax = panel(
+        ax or style.new_axes(), yscale="log", xlabel="weight", ylabel="how many (logarithmic)"
+    )
     edges = EDGES * max(largest(values) for values in weights.values())
     for row, (name, values) in enumerate(weights.items()):
-        colour, marker = mark(row)
+        colour, marker = style.mark(row)
         spikes, counts = np.unique(values, return_counts=True)
         label = f"{name}: {np.mean(values == 0):.1%} zeros"
         if np.count_nonzero(spikes) > _FEW:
@@ -55,7 +47,7 @@ def plot_weight_histogram(weights, *, ax=None):
         ax.vlines(spikes, 0.5, counts, color=colour, lw=1.5)
         ax.plot(spikes, counts, marker, color=colour, ms=6, label=label)
     ax.set_ylim(bottom=0.5)
-    legend_above(ax, 2)
+    style.legend_above(ax, 2)
     return ax
 
 
@@ -73,7 +65,7 @@ def plot_mask(kernel, *, ax=None):
     matplotlib Axes
         A row per output, as many rows and columns as there is room for.
     """
-    ax = ax or new_axes()
+    ax = ax or style.new_axes()
     kernel = np.moveaxis(kernel, -1, 0)
     compose_kernel(ax)("kernel", kernel, kernel != 0)
     return ax
@@ -114,8 +106,8 @@ def _coloured(weights, kept):
     return 1 - strength[..., None] * (1 - colours)
 
 
-def compose_wrong_answers(ax, reference, **x_axis):
-    """Lay out an Axes for shares of wrong answers, by what the caller has on the x axis.
+def compose_wrong_answers(ax, reference):
+    """Lay out the y axis of an Axes for shares of wrong answers; the x axis is the caller's.
 
     Returns ``update(position, accuracy, kind)``: points of the same kind, any hashable value, are
     joined, others that were drawn before are crosses.
@@ -126,16 +118,15 @@ def compose_wrong_answers(ax, reference, **x_axis):
         low, high = accuracy.interval
         return [max(1 - right, floor) for right in (accuracy.accuracy, high, low)]
 
-    shown = {0.001: "0.1 %", 0.01: "1 %", 0.1: "10 %", 1: "100 %"}
-    panel(ax, grid="both", yscale="log", ylim=(floor, 1.3), **x_axis)
-    ax.set_yticks([*shown], shown.values())
+    panel(ax, grid="both", yscale="log", ylim=(floor, 1.3))
+    ax.set_yticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
     ax.set_ylabel(f"wrong answers on {reference.n:,} images")
     wrong, low, high = shares(reference)
     ax.axhspan(low, high, color=REST, alpha=0.25, lw=0)
     ax.axhline(wrong, color="0.3", ls="--", lw=1)
     look = {"size": 9, "color": "0.3", "ha": "right", "va": "top"}
-    words, across = "float32, with its 95 % interval", ax.get_yaxis_transform()
-    ax.text(0.98, low * 0.93, words, transform=across, **look)
+    look["transform"] = ax.get_yaxis_transform()
+    ax.text(0.98, low * 0.93, "float32, with its 95 % interval", **look)
     trail = live_line(ax, "x", color="0.6", ms=6, mew=1.5)
     line = live_line(ax, ".-", color=INTEGER, lw=1, ms=7, alpha=0.6)
     interval = live_line(ax, "-", color=INTEGER, lw=2.5)
@@ -164,12 +155,14 @@ def compose_stored_bytes(ax, ways, largest_bytes, before):
     Returns ``update(size_bytes, bytes_before)``, both by way: the ratio is written beside.
     """
     longest = largest_bytes / 1024
-    rows_from_top(ax, ways, grid="x", xlim=(0, 1.6 * longest), xlabel="all weights, KiB")
+    style.rows_from_top(ax, ways, grid="x", xlim=(0, 1.6 * longest), xlabel="all weights, KiB")
     bars = ax.barh(range(len(ways)), 0, 0.62, color=INTEGER, animated=True)
     marks = live_line(ax, "|", color="black", ms=26, mew=2, label=before)
     here = {"va": "center", "transform": ax.transData}
     said = [live_text(ax, 0, row, **here) for row in range(len(ways))]
-    legend_above(ax, 1, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, markerscale=0.5)
+    style.legend_above(
+        ax, 1, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, markerscale=0.5
+    )
 
     def update(size_bytes, bytes_before):
         rows_before = [ways.index(way) for way in bytes_before]

@@ -64,10 +64,8 @@ def plot_latencies(latency, *, ax=None):
     for row, (name, median) in enumerate(latency.median_us.items()):
         low, high = latency.interval_us[name]
         _point(ax, row, mark(row), median, low, high)
-        ax.annotate(
-            f"{latency.ratio[name]:.2f} ×", (high, row), (6, 0), textcoords="offset points",
-            va="center", fontsize="small",
-        )  # fmt: skip
+        look = {"textcoords": "offset points", "va": "center", "fontsize": "small"}
+        ax.annotate(f"{latency.ratio[name]:.2f} ×", (high, row), (6, 0), **look)
         label = "Python's set_tensor and get_tensor"
         ax.plot(latency.overhead_us[name], row, "|", color=REST, ms=13, mew=2, label=label)
     slowest = max(latency.median_us.values())
@@ -128,8 +126,8 @@ def plot_bytes_by_stage(sizes, *, ax=None):
     kib = {stage: np.divide(size, 1024) for stage, size in found.items() if None not in size}
     for row, counts in enumerate(zip(*kib.values(), strict=True)):
         ax.plot([min(counts), max(counts)], [row, row], color="0.75", lw=2, zorder=1)
-        words, beside = " → ".join(f"{n:.1f}" for n in counts), ax.get_yaxis_transform()
-        ax.text(1.02, row, words, va="center", size="small", transform=beside)
+        look = {"va": "center", "size": "small", "transform": ax.get_yaxis_transform()}
+        ax.text(1.02, row, " → ".join(f"{n:.1f}" for n in counts), **look)
     for position, (stage, counts) in enumerate(kib.items()):
         colour, marker = mark(position)
         ax.plot(counts, range(len(counts)), marker, color=colour, label=stage)
@@ -138,10 +136,9 @@ def plot_bytes_by_stage(sizes, *, ax=None):
 
 
 def plot_scheme_rows(tradeoff, *, figure=None):
-    """Draw two quantities with their intervals in two panels, one row per scheme.
+    """Draw two quantities with their intervals in two panels, one row per scheme, the best on top.
 
-    It shows what `plot_tradeoff` does, and stays legible with dozens of schemes: each is named
-    where it stands, from the best first quantity down.
+    It shows what `plot_tradeoff` does, and stays legible with dozens of schemes.
 
     Parameters
     ----------

@@ -104,10 +104,8 @@ def live_bars(ax, edges, *, floor=0.0, **look):
 def veiling(draw, *axes):
     """Return `draw` with a veil over some Axes, shown for None: what they show is out of date."""
     look = {"color": "white", "alpha": 0.65, "lw": 0, "zorder": 10, "visible": False}
-    veils = [
-        ax.add_patch(plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, animated=True, **look))
-        for ax in axes
-    ]
+    look |= {"xy": (0, 0), "width": 1, "height": 1, "animated": True}
+    veils = [ax.add_patch(plt.Rectangle(transform=ax.transAxes, **look)) for ax in axes]
 
     def update(result, *others, **named):
         for veil in veils:

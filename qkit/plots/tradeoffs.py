@@ -50,15 +50,12 @@ def plot_tradeoff(figure, schemes, crowded=False, x=None):
     left = 0.76 if crowded else 0.71 if x is None else 0.59
     grid = figure.add_gridspec(2, 2, width_ratios=(left, 1 - left), height_ratios=(0.4, 0.6))
     beside = [grid[:, 1]] if x is None else [grid[0, 1], grid[1, 1]]
-    points, names, *flips = (
-        figure.add_subfigure(place, facecolor="white") for place in (grid[:, 0], *beside)
-    )
-    widths = [(0.1, 0.39), (0.6, 0.39)] if crowded else [(0.145, 0.84)]
+    places = grid[:, 0], *beside
+    points, names, *flips = (figure.add_subfigure(at, facecolor="white") for at in places)
+    places = [(0.1, 0.39), (0.6, 0.39)] if crowded else [(0.145, 0.84)]
+    axes = [points.add_axes((at, 0.13, width, 0.78)) for at, width in places]
     titles = "filled: on the Pareto front. Better: {}", "the smallest, spread out"
-    panels = [
-        _points_panel(points.add_axes((at, 0.13, width, 0.78)), schemes, title)
-        for (at, width), title in zip(widths, titles, strict=False)
-    ]
+    panels = [_points_panel(ax, schemes, title) for ax, title in zip(axes, titles, strict=False)]
     legend = names.add_axes((0.03, 0.13, 0.96, 0.78) if x is None else (0.03, 0.0, 0.96, 0.9))
     show_names = _names_panel(legend, schemes, columns=2 if flips else 1)
     show_flips = compose_flips(flips[0].add_axes((0, 0.03, 1, 0.95)), x) if flips else None
@@ -95,26 +92,25 @@ def _points_panel(ax, schemes, title):
     (front,) = ax.plot([], [], color="0.82", lw=5, zorder=1, drawstyle="steps-post")
     bars = ax.add_collection(LineCollection([], lw=1.6, zorder=2), autolim=False)
     dots = {}
-    for name, (colour, marker) in zip(schemes, map(mark, range(len(schemes))), strict=True):
-        look = {"color": colour, "marker": marker, "ms": 8.5, "mew": 1.6, "ls": "none"}
-        (dots[name],) = ax.plot([], [], label=name, zorder=3, **look)
+    for i, name in enumerate(schemes):
+        colour, marker = mark(i)
+        look = {"color": colour, "ms": 8.5, "mew": 1.6, "zorder": 3}
+        (dots[name],) = ax.plot([], [], marker, label=name, **look)
     pointers = [_pointer(ax, *look) for look in (("o", 19, "bold", 1), ("s", 18, "normal", -1))]
 
     @lru_cache(maxsize=1)  # the same once more is drawn already
     def draw(found):
         """Return the places of the points that it draws, by scheme."""
-        values = np.array(list(found.points.values()))  # scheme, axis, (value, low, high)
-        _fit_axis(ax.xaxis, values[:, 0], found.x)
-        _fit_axis(ax.yaxis, values[:, 1], found.y)
-        xs, ys = _side_by_side(values[:, 0, 0], ax.xaxis), values[:, 1, 0]
-        ends = values[:, 0, 1:] + (xs - values[:, 0, 0])[:, None]
-        upright = [
-            [(x, low), (x, high)] for x, (low, high) in zip(xs, values[:, 1, 1:], strict=True)
-        ]
-        flat = [[(low, y), (high, y)] for y, (low, high) in zip(ys, ends, strict=True)]
+        across, along = np.swapaxes([*found.points.values()], 0, 1)  # scheme, (value, low, high)
+        _fit_axis(ax.xaxis, across, found.x)
+        _fit_axis(ax.yaxis, along, found.y)
+        xs, ys = _side_by_side(across[:, 0], ax.xaxis), along[:, 0]
+        moved = across + (xs - across[:, 0])[:, None]
+        upright = [[(x, low), (x, high)] for x, (_, low, high) in zip(xs, along, strict=True)]
+        flat = [[(low, y), (high, y)] for y, (_, low, high) in zip(ys, moved, strict=True)]
         bars.set_segments(upright + flat)
         bars.set_color([dots[name].get_color() for name in found.points] * 2)
-        places = dict(zip(found.points, zip(xs, ys, strict=True), strict=True))
+        places = dict(zip(found.points, np.column_stack([xs, ys]), strict=True))
         for name, dot in dots.items():
             dot.set_data(*np.reshape(places.get(name, ()), (-1, 2)).T)
             dot.set_markerfacecolor(dot.get_color() if name in found.front else "white")
@@ -146,8 +142,8 @@ def _pointer(ax, shape, size, weight, up):
     )  # fmt: skip
 
     def point_out(name, place):
-        for artist in (ring, label):
-            artist.set_visible(place is not None)
+        ring.set_visible(place is not None)
+        label.set_visible(place is not None)
         if place is None:
             return
         ring.set_data(*np.transpose([place]))
