@@ -81,8 +81,8 @@ def _lay_out(bars, differences, classes):
     for ax in (bars, differences):
         panel(ax, xlim=(-0.5, classes - 0.5), xticks=range(classes))
         ax.tick_params(axis="x", length=0)
-        for edge in np.arange(classes - 1) + 0.5:
-            ax.axvline(edge, color="0.9", lw=1)
+        for edge in range(1, classes):
+            ax.axvline(edge - 0.5, color="0.9", lw=1)
     bars.set(ylim=(0, 1.06), ylabel="probability")
     differences.set_yscale("symlog", linthresh=_LEAST, linscale=0.5)
     ticks = {-1: "−1", -0.01: "−0.01", -_LEAST: "", 0: "0", _LEAST: "", 0.01: "0.01", 1: "1"}

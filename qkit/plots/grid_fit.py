@@ -72,10 +72,9 @@ def plot_grid_fit(figure):
 
 def _levels(fit, rows, heights):
     """Return where the points of the grids that are drawn lie; only the ends of fine ones."""
-    qparams = fit.qparams
-    integers = np.arange(qparams.qmin, qparams.qmax + 1)
+    integers = np.arange(fit.qparams.qmin, fit.qparams.qmax + 1)
     if integers.size > _MOST_LEVELS:
         integers = integers[[0, -1]]
-    from_zero = integers - qparams.zero_point[rows][:, None]
-    x = from_zero * qparams.scale[rows][:, None] / fit.largest
+    from_zero = integers - fit.qparams.zero_point[rows][:, None]
+    x = from_zero * fit.qparams.scale[rows][:, None] / fit.largest
     return x.ravel(), np.repeat(heights, integers.size)

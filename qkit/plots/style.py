@@ -117,9 +117,8 @@ def veiling(draw, *axes):
 
 
 def picture(figsize, *, layout="constrained", fixed=lambda result: {}):
-    """Make of one composition a still picture and a live one.
+    """Make of what lays out a figure, and returns what draws a result in it, two pictures.
 
-    The composition lays a figure out with fixed limits and returns what draws a result in it.
     ``plot_x(result, figure=None)`` draws once; ``figure, update = plot_x.live(**named)`` is for
     explorers, whose figure must not be pyplot's: it would leak. What a layout hangs on besides,
     ``fixed(result)`` gives the still one as keywords; what else `fixed` takes, is drawn too.
