@@ -62,8 +62,8 @@ from qkit.widgets.effects import explore_sparsity as explore_sparsity
 from qkit.quantize.magnitude import magnitude_mask as magnitude_mask
 from qkit.plots.rows import plot_bytes_by_stage as plot_bytes_by_stage
 from qkit.plots.effects import plot_effect as plot_effect
-from qkit.plots.weights import plot_mask as plot_mask
-from qkit.plots.weights import plot_weight_histogram as plot_weight_histogram
+from qkit.plots.panels import plot_mask as plot_mask
+from qkit.plots.panels import plot_weight_histogram as plot_weight_histogram
 from qkit.plots.history import plot_weight_history as plot_weight_history
 from qkit.toolchain.compress import prune as prune
 from qkit.interpreter.one_shot import prune_once as prune_once
@@ -95,8 +95,8 @@ from qkit.plots.mistakes import plot_mistake as plot_mistake
 
 # 11 Published results
 from qkit.data import load_image_folder as load_image_folder
-from qkit.plots.published import plot_architectures as plot_architectures
-from qkit.plots.published import plot_int16_effects as plot_int16_effects
+from qkit.plots.rows import plot_architectures as plot_architectures
+from qkit.plots.rows import plot_int16_effects as plot_int16_effects
 
 # Beside the course
 from qkit.data import Dataset as Dataset

@@ -3,20 +3,19 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from qkit.plots import live
+from qkit.plots import style
 from qkit.plots.panels import compose_wrong_answers
-from qkit.plots.style import FLOAT, INTEGER, legend_above, name_ticks, panel, picture, rows_from_top
+from qkit.plots.style import FLOAT, INTEGER, live_segments, live_text
 
 _REACH = 400  # times the largest test value; grids beyond it end at the edge
 
 
 def _fixed(result):
-    test = result.table[["test_low", "test_high"]]
-    test_ranges = dict(zip(test.index, test.to_numpy().tolist(), strict=True))
+    test_ranges = result.table[["test_low", "test_high"]].T.to_dict("list")
     return {"test_ranges": test_ranges, "reference": result.paired.a}
 
 
-@picture(figsize=(10, 4.2), fixed=_fixed)
+@style.picture(figsize=(10, 4.2), fixed=_fixed)
 def plot_calibration_effect(figure, test_ranges, reference):
     """Draw the grids against what the test images span, and the share of wrong answers.
 
@@ -33,8 +32,8 @@ def plot_calibration_effect(figure, test_ranges, reference):
     """
     spans, rates = figure.subplots(1, 2, width_ratios=[1.55, 1])
     update_spans = _compose_spans(spans, test_ranges)
-    rates.set(xscale="log", xlim=(0.7, 1500), xlabel="images in the sample")
-    name_ticks(rates.xaxis, {size: f"{size:,}" for size in (1, 10, 100, 1000)})
+    sizes = {size: f"{size:,}" for size in (1, 10, 100, 1000)}
+    style.panel(rates, xscale="log", xlim=(0.7, 1500), xlabel="images in the sample", xticks=sizes)
     update_rates = compose_wrong_answers(rates, reference)
 
     def update(effect):
@@ -42,61 +41,57 @@ def plot_calibration_effect(figure, test_ranges, reference):
         kind = (effect.sample, effect.observer, effect.bits)
         update_rates(effect.sample_size, effect.paired.b, kind)
 
-    return live.veiling(update, spans, rates)
+    return style.veiling(update, spans, rates)
 
 
 def _compose_spans(ax, test_ranges):
-    rows = list(test_ranges)
-    size = 10 if len(rows) < 8 else 9
-    units = [max(map(abs, ends)) or 1.0 for ends in test_ranges.values()]
-    thick = min(12, 130 / len(rows))
-    rows_from_top(ax, rows)
-    ax.tick_params(axis="y", labelsize=size)
+    tests = np.transpose([*test_ranges.values()])
+    units = np.abs(tests).max(axis=0)
+    units[units == 0] = 1
+    lowest, highest = tests / units
+    rows = np.arange(units.size)
+    size, thick = 10 if rows.size < 8 else 9, min(12, 130 / rows.size)
     # one axis for all: linear within the test values, logarithmic beyond
     ax.set_xscale("symlog", linthresh=1, linscale=2)
-    panel(ax, grid="x", xlim=(-_REACH, _REACH))
-    name_ticks(ax.xaxis, {t: f"{t}".replace("-", "−") for t in (-100, -10, -1, 0, 1, 10, 100)})
+    values = {t: f"{t}".replace("-", "−") for t in (-100, -10, -1, 0, 1, 10, 100)}
+    style.rows_from_top(ax, test_ranges, grid="x", xlim=(-_REACH, _REACH), xticks=values)
     ax.set_xlabel("value, in units of the tensor's largest test value (log beyond ±1)")
-    seen = [
-        [(end / units[row], row) for end in ends] for row, ends in enumerate(test_ranges.values())
-    ]
-    grey = LineCollection(seen, colors="0.82", linewidths=thick, label="test values")
-    ax.add_collection(grey, autolim=False)
+    ax.tick_params(axis="y", labelsize=size)
+    look = {"colors": "0.82", "linewidths": thick, "label": "test values"}
+    ax.add_collection(LineCollection(_spans(lowest, highest), **look), autolim=False)
     look = {"capstyle": "butt"}
-    cuts = live.segments(ax, colors=FLOAT, linewidths=thick, label="cut off", **look)
-    bars = live.segments(ax, colors=INTEGER, linewidths=0.4 * thick, label="grid", **look)
-    ends = live.line(ax, "|", color=INTEGER, ms=thick, mew=2)
+    cuts = live_segments(ax, colors=FLOAT, linewidths=thick, label="cut off", **look)
+    bars = live_segments(ax, colors=INTEGER, linewidths=0.4 * thick, label="grid", **look)
+    ends = style.live_line(ax, "|", color=INTEGER, ms=thick, mew=2)
     beside = {"transform": ax.get_yaxis_transform(), "va": "center"}
-    columns = [
-        [live.words(ax, x, row, size=size, **beside) for row in range(len(rows))]
-        for x in (1.02, 1.2)
-    ]
+    clipped, levels = (
+        [live_text(ax, x, row, size=size, **beside) for row in rows] for x in (1.02, 1.2)
+    )
     ax.text(1.02, 1.01, "clipped", transform=ax.transAxes, size=10, color="0.3")
     # levels of how many is said once: many long words would take the time of a redraw
-    head = live.words(ax, 1.2, 1.01, va="baseline", color="0.3")
+    head = live_text(ax, 1.2, 1.01, va="baseline", color="0.3")
     # the columns lie outside of the axes: this keeps the place that they need
     ax.text(1.2, 0, "levels used, of 65,536", size=10, alpha=0, **beside)
-    legend_above(ax, 3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    style.legend_above(ax, 3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
 
     def update(effect):
-        drawn, beyond = [], []
-        for row, found in enumerate(effect.table.itertuples()):
-            low, high = np.clip(np.divide((found.low, found.high), units[row]), -_REACH, _REACH)
-            test_low, test_high = np.divide((found.test_low, found.test_high), units[row])
-            drawn.append([(low, row), (high, row)])
-            if test_low < low:
-                beyond.append([(test_low, row), (low, row)])
-            if high < test_high:
-                beyond.append([(high, row), (test_high, row)])
-            clipped, levels = (column[row] for column in columns)
-            clipped.set_text(_percent(found.clipped_share))
-            levels.set_text(f"{found.levels_used:,}")
+        table = effect.table
+        low, high = np.clip([table.low / units, table.high / units], -_REACH, _REACH)
+        bars.set_segments(_spans(low, high))
+        cuts.set_segments(_spans(lowest, low) + _spans(high, highest))
+        ends.set_data([low, high], [rows, rows])
+        for row, found in enumerate(table.itertuples()):
+            clipped[row].set_text(_percent(found.clipped_share))
+            levels[row].set_text(f"{found.levels_used:,}")
         head.set_text(f"levels used, of {2**effect.bits:,}")
-        bars.set_segments(drawn)
-        cuts.set_segments(beyond)
-        ends.set_data(*np.reshape(drawn, (-1, 2)).T)
 
     return update
+
+
+def _spans(lows, highs):
+    """Return segments from low to high, a row each; none where high is not above low."""
+    ends = enumerate(zip(lows, highs, strict=True))
+    return [[(low, row), (high, row)] for row, (low, high) in ends if low < high]
 
 
 def _percent(share):

@@ -54,11 +54,10 @@ def plot_decision_tree(figure, comparison=None):
         path = list(decision.path.items())
         end = _ENDS.index(path[-1])
         lit.set_segments([_edge(*answer) for answer in path])
-        met = [_box(_ROWS[name], *_QUESTION) for name, _ in path]
-        frames.set_verts([*met, _box(end, *_SCHEME)])
-        missed = [_box(_ROWS[name], *_QUESTION) for name in TREE if name not in decision.path]
+        questions = {name: _box(row, *_QUESTION) for name, row in _ROWS.items()}
         others = [_box(row, _SCHEME[0], _RIGHT, 0.9) for row in range(len(_ENDS)) if row != end]
-        veil.set_verts(missed + others)
+        frames.set_verts([*(questions.pop(name) for name in decision.path), _box(end, *_SCHEME)])
+        veil.set_verts([*questions.values(), *others])
 
     return update
 

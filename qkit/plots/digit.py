@@ -3,8 +3,7 @@
 import numpy as np
 from matplotlib.collections import PolyCollection
 
-from qkit.plots import live
-from qkit.plots.style import mark, name_ticks, panel, picture
+from qkit.plots.style import live_line, live_text, mark, panel, picture
 
 _WIDTH = 0.84  # of a class's group of bars
 _LEAST_TIP = 0.01  # smaller bars bear no marker: it would be all there is to see
@@ -30,15 +29,14 @@ def plot_digit_answers(figure, names, classes, shape):
     -------
     matplotlib Figure
     """
-    panels = figure.subplot_mosaic(
+    seen, bars, words, differences = figure.subplot_mosaic(
         [["image", "bars"], ["words", "differences"]], width_ratios=[1, 2.4], height_ratios=[1.5, 1]
-    )
-    pixels = panels["image"].imshow(np.zeros(shape), cmap="gray_r", vmin=0, vmax=1, animated=True)
+    ).values()
+    pixels = seen.imshow(np.zeros(shape), cmap="gray_r", vmin=0, vmax=1, animated=True)
     height, width = shape
     # a margin, else the image covers half of the frame
-    panels["image"].set(xticks=[], yticks=[], xlim=(-1, width), ylim=(height, -1))
-    panels["image"].set_title("what the models see", fontsize="medium")
-    bars, differences, words = (panels[name] for name in ("bars", "differences", "words"))
+    seen.set(xticks=[], yticks=[], xlim=(-1, width), ylim=(height, -1))
+    seen.set_title("what the models see", fontsize="medium")
     said = _lay_out(bars, differences, classes)
     words.set(xlim=(0, 1), ylim=(max(len(names), 5) - 0.4, -1.2))
     words.axis("off")
@@ -50,29 +48,29 @@ def plot_digit_answers(figure, names, classes, shape):
         words.text(0.1, row, name, va="center", size=10)
         rows[name] = (
             bars.add_collection(PolyCollection([], fc=colour, lw=0, animated=True), autolim=False),
-            live.line(bars, marker, color=colour, mec="white", ms=6),
-            live.line(differences, marker, color=colour, ms=6),
-            live.words(words, 1, row, va="center", ha="right", transform=words.transData),
+            live_line(bars, marker, color=colour, mec="white", ms=6),
+            live_line(differences, marker, color=colour, ms=6),
+            live_text(words, 1, row, va="center", ha="right", transform=words.transData),
         )
 
     def update(answers, image):
         pixels.set_data(image)
-        shown = [] if answers is None else [*answers.probabilities]
+        shown = answers.probabilities if answers else {}
         said.set_text(f"probability minus that of {answers.reference}" if shown else "")
         for name, artists in rows.items():
             for artist in artists:
                 artist.set_visible(name in shown)
-        for slot, name in enumerate(shown):
+        for slot, (name, probabilities) in enumerate(shown.items()):
             columns, tips, points, result = rows[name]
             width = _WIDTH / len(shown)
             left = np.arange(classes) - _WIDTH / 2 + slot * width
-            probabilities, answer = answers.probabilities[name], answers.answers[name]
             ends = zip(left, left + 0.92 * width, probabilities, strict=True)
             columns.set_verts([[(a, 0), (a, top), (b, top), (b, 0)] for a, b, top in ends])
             tall = probabilities >= _LEAST_TIP
             tips.set_data((left + 0.46 * width)[tall], probabilities[tall])
             off = answers.differences.get(name, np.full(classes, np.nan))  # none of the reference
             points.set_data(left + width / 2, off)
+            answer = answers.answers[name]
             result.set_text(f"{answer}, {100 * probabilities[answer]:.2f} %")
 
     return update
@@ -83,12 +81,12 @@ def _lay_out(bars, differences, classes):
     for ax in (bars, differences):
         panel(ax, xlim=(-0.5, classes - 0.5), xticks=range(classes))
         ax.tick_params(axis="x", length=0)
-        for edge in np.arange(classes - 1) + 0.5:
-            ax.axvline(edge, color="0.9", lw=1)
+        for edge in range(1, classes):
+            ax.axvline(edge - 0.5, color="0.9", lw=1)
     bars.set(ylim=(0, 1.06), ylabel="probability")
     differences.set_yscale("symlog", linthresh=_LEAST, linscale=0.5)
-    panel(differences, grid="y", ylim=(-1.6, 1.6), xlabel="class", ylabel="difference")
     ticks = {-1: "−1", -0.01: "−0.01", -_LEAST: "", 0: "0", _LEAST: "", 0.01: "0.01", 1: "1"}
-    name_ticks(differences.yaxis, ticks)
+    panel(differences, grid="y", ylim=(-1.6, 1.6), yticks=ticks)
+    differences.set(xlabel="class", ylabel="difference")
     differences.axhline(0, color="0.3", lw=1)
-    return live.words(differences, 0.005, 0.97, size=9, color="0.3")
+    return live_text(differences, 0.005, 0.97, size=9, color="0.3")

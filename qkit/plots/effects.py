@@ -6,11 +6,9 @@ from matplotlib.figure import Figure
 
 from qkit.interpreter.one_shot import ClusteredWeights, PrunedWeights
 from qkit.interpreter.simulation import Bits
-from qkit.plots import live
+from qkit.plots import panels, style
 from qkit.plots.flips import compose_flips
-from qkit.plots.panels import compose_stored_bytes, compose_wrong_answers, head
-from qkit.plots.style import FLOAT, INTEGER, REST, legend_above, name_ticks, panel, rows_from_top
-from qkit.plots.weights import compose_kernel, compose_weights, largest
+from qkit.plots.style import FLOAT, INTEGER, REST, live_bars, live_line, live_segments, panel
 
 MOST_CLUSTERS, MOST_STEPS = 64, 20
 _BITS = {2: "2", 4: "4", 8: "8", 16: "16", 32: "float"}
@@ -36,113 +34,109 @@ def plot_effect(effect, *, layer=None, figure=None):
     matplotlib Figure
     """
     change = effect.change
-    compose, size = _PICTURES[type(change)]
-    figure = figure or plt.figure(figsize=size, layout="constrained")
-    update_change, update_effect = compose(figure, change, effect.paired.a, effect.x)
+    figure = figure or plt.figure(figsize=_PICTURES[type(change)][1], layout="constrained")
+    _, update_change, update_effect = live_effect(change, effect.paired.a, effect.x, figure)
     most = max(change.layers, key=lambda found: found.weights.size)
     update_change(change, layer or most.name)
     update_effect(effect)
     return figure
 
 
-def live_effect(change, reference, x):
+def live_effect(change, reference, x, figure=None):
     """Return a live figure for changes like one, and the functions that draw in it.
 
     ``update_change(change, layer)`` draws what is known at once; ``update_effect(effect)`` the
     wrong answers, which are veiled for None. What was drawn there before stays as a trail.
     """
-    compose, size = _PICTURES[type(change)]
-    figure = Figure(figsize=size, dpi=100, layout="constrained")
-    return figure, *compose(figure, change, reference, x)
+    compose, size, place = _PICTURES[type(change)]
+    figure = figure or Figure(figsize=size, dpi=100, layout="constrained")
+    update_change, rates, *flips = compose(figure, change)
+    draw_wrong = panels.compose_wrong_answers(rates, reference)
+    draw_flips = [compose_flips(ax, x) for ax in flips]
+
+    def draw(effect):
+        position, *kind = place(effect.change)
+        draw_wrong(position, effect.paired.b, tuple(kind))
+        for draw_images in draw_flips:
+            draw_images(effect.paired, "float32")
+
+    return figure, update_change, style.veiling(draw, rates, *flips)
 
 
-def _compose_pruned(figure, change, reference, x):
+def _compose_pruned(figure, change):
     (kernel, bars), (values, rates) = figure.subplots(2, 2, width_ratios=[1.35, 1])
-    update_kernel = compose_kernel(kernel)
-    update_values = _compose_kept(values)
+    update_kernel, update_values = panels.compose_kernel(kernel), _compose_kept(values)
     ways, raw_bytes = list(change.size.by_way), sum(f.weights.nbytes for f in change.layers)
-    update_bars = compose_stored_bytes(bars, ways, raw_bytes, "without pruning, stored likewise")
+    before = "without pruning, stored likewise"
+    update_bars = panels.compose_stored_bytes(bars, ways, raw_bytes, before)
     rates.set(xlim=(0, 100), xlabel="weights set to 0, % of the layers that are pruned")
-    draw = compose_wrong_answers(rates, reference)
 
-    def update_change(pruned, name):
+    def update(pruned, name):
         layer = next(each for each in pruned.layers if each.name == name)
         weights, kept = (np.moveaxis(v, layer.axis, 0) for v in (layer.weights, pruned.masks[name]))
         update_kernel(name, weights, kept)
         update_values(weights, kept, pruned.threshold(name))
         update_bars(pruned.size.by_way, pruned.size_before.by_way)
 
-    def draw_effect(effect):
-        pruned = effect.change
-        draw(100 * pruned.pruned_share, effect.paired.b, (pruned.pattern, pruned.storage))
-
-    return update_change, live.veiling(draw_effect, rates)
+    return update, rates
 
 
-def _compose_clustered(figure, change, reference, x):
+def _compose_clustered(figure, change):
     (values, bars), (paths, rates) = figure.subplots(2, 2, width_ratios=[1.35, 1])
-    update_values = _compose_centroids(values)
-    update_paths = _compose_paths(paths)
+    update_values, update_paths = _compose_centroids(values), _compose_paths(paths)
     ways = ["raw", "deflated", "index + table", "entropy floor"]
     raw_bytes = change.size_before.raw_bytes
-    update_bars = compose_stored_bytes(bars, ways, raw_bytes, "without clustering")
-    rates.set(xscale="log", xlim=(1.8, 72), xlabel="clusters in each layer")
-    name_ticks(rates.xaxis, {n: f"{n}" for n in (2, 4, 8, 16, 32, 64)})
-    draw = compose_wrong_answers(rates, reference)
+    update_bars = panels.compose_stored_bytes(bars, ways, raw_bytes, "without clustering")
+    counts = {n: f"{n}" for n in (2, 4, 8, 16, 32, 64)}
+    panel(rates, xscale="log", xlim=(1.8, 72), xlabel="clusters in each layer", xticks=counts)
 
-    def update_change(clustered, name):
+    def update(clustered, name):
         update_values(clustered, name)
         update_paths(clustered, name)
         now = clustered.size.by_way | {"index + table": clustered.table_bytes}
         update_bars(now, clustered.size_before.by_way)
 
-    def draw_effect(effect):
-        clustered = effect.change
-        draw(clustered.clusters, effect.paired.b, (clustered.init, clustered.steps))
-
-    return update_change, live.veiling(draw_effect, rates)
+    return update, rates
 
 
-def _compose_bits(figure, change, reference, x):
+def _compose_bits(figure, change):
     # each is redrawn on its own, over what was there before
     left, right = figure.subfigures(1, 2, width_ratios=[2.45, 1.25], facecolor="white")
     bars, rates = left.subplots(1, 2, width_ratios=[1.15, 1.3])
-    update_bars = _compose_bars(bars, list(change.activation_bits))
     kib = change.float_bytes / 1024
-    rates.set(xscale="log", xlim=(kib / 22, kib * 1.4), xlabel="weights, KiB")
-    name_ticks(rates.xaxis, {kib * bits / 32: f"{kib * bits / 32:.3g}" for bits in _BITS})
-    draw = compose_wrong_answers(rates, reference)
-    flips = right.add_subplot()
-    update_flips = compose_flips(flips, x)
-
-    def draw_effect(effect):
-        bits = effect.change
-        kind = *bits.weight_bits.values(), *bits.activation_bits.values()
-        draw(bits.size_bytes / 1024, effect.paired.b, kind)
-        update_flips(effect.paired, "float32")
-
-    return update_bars, live.veiling(draw_effect, rates, flips)
+    sizes = {kib * bits / 32: f"{kib * bits / 32:.3g}" for bits in _BITS}
+    ends = kib / 22, kib * 1.4
+    panel(rates, xscale="log", xlim=ends, xlabel="weights, KiB", xticks=sizes)
+    return _compose_bars(bars, list(change.activation_bits)), rates, right.add_subplot()
 
 
+# What lays a picture out, its size, and of a change its x among wrong answers and what kind it is.
 _PICTURES = {
-    PrunedWeights: (_compose_pruned, (10, 5.4)),
-    ClusteredWeights: (_compose_clustered, (10, 5.4)),
-    Bits: (_compose_bits, (10, 4)),
-}
+    PrunedWeights: (
+        _compose_pruned, (10, 5.4), lambda c: (100 * c.pruned_share, c.pattern, c.storage)
+    ),
+    ClusteredWeights: (_compose_clustered, (10, 5.4), lambda c: (c.clusters, c.init, c.steps)),
+    Bits: (
+        _compose_bits, (10, 4),
+        lambda c: (c.size_bytes / 1024, *c.weight_bits.values(), *c.activation_bits.values()),
+    ),
+}  # fmt: skip
 
 
 def _compose_kept(ax):
-    ax.set(xlim=(-1.02, 1.02), ylim=(0, 1.24), yticks=[0, 0.5, 1], xlabel=_UNIT)
+    panel(ax, xlim=(-1.02, 1.02), ylim=(0, 1.24), yticks=[0, 0.5, 1], xlabel=_UNIT)
     ax.set_ylabel("weights (fullest bin: 1)")
-    looks = {"color": REST, "alpha": 0.6, "label": "set to 0"}, {"color": INTEGER, "label": "kept"}
-    update_bars = compose_weights(ax, looks)
-    lines = [live.line(ax, "--", color=FLOAT, lw=1.5) for _ in range(2)]
-    said = live.words(ax, 0.01, 0.98)
+    whole = live_bars(ax, panels.EDGES, color=REST, alpha=0.6, label="set to 0")
+    left = live_bars(ax, panels.EDGES, color=INTEGER, label="kept")
+    lines = [live_line(ax, "--", color=FLOAT, lw=1.5) for _ in range(2)]
+    said = style.live_text(ax, 0.01, 0.98)
     ax.legend(loc="upper right", ncols=2, frameon=False, borderaxespad=0, handlelength=1.2)
 
     def update(weights, kept, threshold):
-        unit = largest(weights)
-        update_bars(weights / unit, weights[kept] / unit)
+        unit = panels.largest(weights)
+        fullest = np.histogram(weights / unit, panels.EDGES)[0].max()
+        for bars, shown in (whole, weights), (left, weights[kept]):
+            bars.set_data(np.histogram(shown / unit, panels.EDGES)[0] / fullest)
         cut = "" if threshold is None else f"threshold {threshold:.3g}, "
         said.set_text(f"{cut}largest {unit:.3g}")
         for line, sign in zip(lines, (-1, 1), strict=True):
@@ -153,29 +147,28 @@ def _compose_kept(ax):
 
 
 def _compose_centroids(ax):
-    ax.set(xlim=(-1.06, 1.06), ylim=(_RAREST, 20), yscale="log", ylabel="share of the weights")
-    name_ticks(ax.yaxis, {1e-4: "0.01 %", 1e-2: "1 %", 1: "100 %"})
+    shares = {1e-4: "0.01 %", 1e-2: "1 %", 1: "100 %"}
+    panel(ax, xlim=(-1.06, 1.06), ylim=(_RAREST, 20), yscale="log", yticks=shares)
+    ax.set_ylabel("share of the weights")
     ax.tick_params(labelbottom=False)
-    looks = {"color": REST, "alpha": 0.6, "label": "histogram"}
-    update_bars = compose_weights(ax, [looks], floor=_RAREST)
-    stems = live.segments(ax, colors=INTEGER, linewidths=1.5)
-    heads = live.line(ax, "o", color=INTEGER, ms=5, label="at a centroid")
-    unused = live.line(ax, "x", color=FLOAT, ms=7, mew=2, label="no weight")
-    said = head(ax, "a layer")
+    bars = live_bars(ax, panels.EDGES, floor=_RAREST, color=REST, alpha=0.6, label="histogram")
+    stems = live_segments(ax, colors=INTEGER, linewidths=1.5)
+    heads = live_line(ax, "o", color=INTEGER, ms=5, label="at a centroid")
+    unused = live_line(ax, "x", color=FLOAT, ms=7, mew=2, label="no weight")
+    said = panels.head(ax)
     ax.legend(loc="upper right", ncols=3, fontsize=9, frameon=False, borderaxespad=0)
 
     def update(clustered, name):
         weights = clustered.before(name)
-        unit = largest(weights)
-        update_bars(weights / unit)
+        unit = panels.largest(weights)
+        counts, _ = np.histogram(weights / unit, panels.EDGES)
+        bars.set_data(np.maximum(counts / weights.size, _RAREST))
         x = share = np.zeros(0)
         words = f"{name} is left as it is"
         if name not in clustered.left_whole:
             x, share = clustered.paths[name][-1] / unit, clustered.counts[name] / weights.size
-            words = (
-                f"{name}: {clustered.in_use(name)} of {clustered.clusters} values in use, SQNR "
-                f"{clustered.sqnr_db(name):.1f} dB"
-            )
+            of = f"{clustered.in_use(name)} of {clustered.clusters} values in use"
+            words = f"{name}: {of}, SQNR {clustered.sqnr_db(name):.1f} dB"
         used = share > 0
         heads.set_data(x[used], share[used])
         stems.set_segments([[(a, _RAREST), (a, b)] for a, b in heads.get_xydata()])
@@ -188,12 +181,12 @@ def _compose_centroids(ax):
 def _compose_paths(ax):
     panel(ax, grid="y", xlim=(-1.06, 1.06), xlabel=_UNIT, ylabel="steps of k-means")
     ax.set(ylim=(MOST_STEPS + 0.8, -0.8), yticks=range(0, MOST_STEPS + 1, 5))
-    traces = live.segments(ax, colors=INTEGER, linewidths=1, alpha=0.8)
-    starts = live.line(ax, "|", color="0.3", ms=8, mew=1.2)
-    ends = live.line(ax, "o", color=INTEGER, ms=4)
+    traces = live_segments(ax, colors=INTEGER, linewidths=1, alpha=0.8)
+    starts = live_line(ax, "|", color="0.3", ms=8, mew=1.2)
+    ends = live_line(ax, "o", color=INTEGER, ms=4)
 
     def update(clustered, name):
-        path = clustered.paths.get(name, np.zeros((1, 0))) / largest(clustered.before(name))
+        path = clustered.paths.get(name, np.zeros((1, 0))) / panels.largest(clustered.before(name))
         steps = np.arange(len(path))
         traces.set_segments([np.column_stack([x, steps]) for x in path.T])
         starts.set_data(path[0], np.zeros(path.shape[1]))
@@ -203,15 +196,14 @@ def _compose_paths(ax):
 
 
 def _compose_bars(ax, rows):
-    rows_from_top(ax, rows)
-    panel(ax, grid="x", xscale="log", xlim=(1.6, 44), xlabel="bits")
-    name_ticks(ax.xaxis, _BITS)
+    axis = {"xscale": "log", "xlim": (1.6, 44), "xticks": _BITS, "xlabel": "bits"}
+    style.rows_from_top(ax, rows, grid="x", **axis)
     ax.tick_params(axis="y", labelsize=10 if len(rows) < 8 else 8)
     size = 6 if len(rows) > 5 else 10
-    weights = live.line(ax, "s", color=INTEGER, ms=size, label="weights")
+    weights = live_line(ax, "s", color=INTEGER, ms=size, label="weights")
     look = {"mfc": "white", "mec": FLOAT, "mew": 2}
-    activations = live.line(ax, "o", ms=size, label="activations", **look)
-    legend_above(ax, 2)
+    activations = live_line(ax, "o", ms=size, label="activations", **look)
+    style.legend_above(ax, 2)
 
     def update(change, layer):
         y = np.arange(len(rows))

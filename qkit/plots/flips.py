@@ -1,5 +1,6 @@
 """Picture of the images on which two models disagree."""
 
+from functools import lru_cache
 from itertools import zip_longest
 
 import matplotlib.pyplot as plt
@@ -60,30 +61,24 @@ def compose_flips(ax, x, count=6, columns=3):
     ax.set_ylim(rows * tall, -0.45 * height)
     ax.axis("off")
     title = ax.text(columns * wide / 2, -0.1 * height, "", ha="center", va="bottom", fontsize=10)
-    corners = [
-        ((i // columns + 1) * tall - height, i % columns * wide + (wide - width) // 2)
-        for i in range(count)
-    ]
+    row, column = np.divmod(np.arange(count), columns)
+    tops, lefts = (row + 1) * tall - height, column * wide + (wide - width) // 2
     look = {"ha": "center", "va": "bottom", "fontsize": 9, "linespacing": 1.05}
-    texts = [ax.text(left + width / 2, top - 0.03 * height, "", **look) for top, left in corners]
-    shown_now = None
+    places = zip(lefts + width / 2, tops - 0.03 * height, strict=True)
+    texts = [ax.text(*place, "", **look) for place in places]
 
+    @lru_cache(maxsize=1)  # the same once more is drawn already
     def update(paired, against=None):
-        nonlocal shown_now
-        if (paired, against) == shown_now:
-            return
-        shown_now = paired, against
         pixels = blank.copy()
-        for text in texts:
-            text.set_text("")
-        for i, (top, left), text in zip(in_turn(paired), corners, texts, strict=False):
+        plt.setp(texts, text="")
+        for i, top, left, text in zip(in_turn(paired), tops, lefts, texts, strict=False):
             pixels[top : top + height, left : left + width] = _rgb(x[i])
             said, colour = _verdict(paired, i)
             text.set(text=said, color=colour)
         sheet.set_data(pixels)
         if against:
-            lost, gained = len(paired.lost), len(paired.gained)
-            title.set_text(f"against {against}: {lost} lost, {gained} gained")
+            figures = f"{len(paired.lost)} lost, {len(paired.gained)} gained"
+            title.set_text(f"against {against}: {figures}")
 
     return update
 

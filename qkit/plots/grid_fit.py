@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from qkit.plots import live
-from qkit.plots.style import FLOAT, INTEGER, REST, panel, picture
+from qkit.plots import style
+from qkit.plots.style import FLOAT, INTEGER, REST, live_bars, panel
 from qkit.quantize.errors import STEP_EDGES, VALUE_EDGES
 
 _RAREST = 1e-5  # shares below it are not drawn
@@ -11,7 +11,7 @@ _MOST_LINES = 64  # of a grid with more scales, every so many is drawn
 _MOST_LEVELS = 32  # of a finer grid only the ends are drawn, as its points would run together
 
 
-@picture(figsize=(9, 3.9))
+@style.picture(figsize=(9, 3.9))
 def plot_grid_fit(figure):
     """Draw the values, the grid below them, and the error in steps.
 
@@ -25,10 +25,9 @@ def plot_grid_fit(figure):
     -------
     matplotlib Figure
     """
-    panels = figure.subplot_mosaic(
+    values, errors, grid = figure.subplot_mosaic(
         [["values", "errors"], ["grid", "errors"]], width_ratios=[2, 1], height_ratios=[2, 1]
-    )
-    values, grid, errors = (panels[name] for name in ("values", "grid", "errors"))
+    ).values()
     ends = VALUE_EDGES[[0, -1]]
     panel(values, xlim=ends, ylim=(_RAREST, 1), yscale="log", ylabel="share of the values")
     values.tick_params(labelbottom=False)
@@ -39,21 +38,14 @@ def plot_grid_fit(figure):
     errors.plot([-0.5, -0.5, 0.5, 0.5], [0, 1, 1, 0], "--", color="0.3", lw=1.2)
     errors.text(0, 1.42, "rounding alone: RMS 1/√12 = 0.289", ha="center", size=9, color="0.3")
 
-    shown = values.stairs(
-        np.full(VALUE_EDGES.size - 1, _RAREST), VALUE_EDGES, baseline=_RAREST / 10, fill=True,
-        color=REST, animated=True,
-    )  # fmt: skip
-    clips_below, clips_above = (
-        values.axvspan(*ends, color=FLOAT, alpha=0.15, lw=0, hatch="//", animated=True)
-        for _ in range(2)
-    )
-    lines = live.segments(grid, colors=INTEGER, linewidths=1.2)
-    points = live.line(grid, "|", color=INTEGER, mew=1)
-    rounded, clipped = (
-        errors.stairs(np.zeros(STEP_EDGES.size - 1), STEP_EDGES, fill=True, animated=True, **look)
-        for look in ({"color": INTEGER}, {"color": FLOAT, "hatch": "//"})
-    )
-    said, unit = (live.words(ax, 0.02, 0.98) for ax in (errors, values))
+    shown = live_bars(values, VALUE_EDGES, floor=_RAREST, color=REST)
+    look = {"color": FLOAT, "alpha": 0.15, "lw": 0, "hatch": "//", "animated": True}
+    clips_below, clips_above = (values.axvspan(*ends, **look) for _ in range(2))
+    lines = style.live_segments(grid, colors=INTEGER, linewidths=1.2)
+    points = style.live_line(grid, "|", color=INTEGER, mew=1)
+    rounded = live_bars(errors, STEP_EDGES, color=INTEGER)
+    clipped = live_bars(errors, STEP_EDGES, color=FLOAT, hatch="//")
+    said, unit = (style.live_text(ax, 0.02, 0.98) for ax in (errors, values))
     near = np.abs(STEP_EDGES[:-1] + STEP_EDGES[1:]) / 2 < 0.55  # the bin of exactly half a step too
 
     def update(fit):
@@ -63,31 +55,26 @@ def plot_grid_fit(figure):
         clips_above.set(x=high.max(), width=max(ends[1] - high.max(), 0))
         rows = np.unique(np.linspace(0, low.size - 1, _MOST_LINES).astype(int))
         heights = np.linspace(1, 0, rows.size) if rows.size > 1 else np.array([0.5])
-        ends_of_rows = [np.column_stack([end[rows], heights]) for end in (low, high)]
-        lines.set_segments(np.stack(ends_of_rows, axis=1))
+        spans = [np.column_stack([end[rows], heights]) for end in (low, high)]
+        lines.set_segments(np.stack(spans, axis=1))
         points.set_data(*_levels(fit, rows, heights))
         points.set_markersize(14 if rows.size == 1 else 5)
         rounded.set_data(np.where(near, fit.error_density, 0))
         clipped.set_data(np.where(near, 0, fit.error_density))
-        error = fit.error
-        said.set_text(
-            f"SQNR {error.sqnr_db:.1f} dB\nRMS {error.rmse_steps:.3f} steps\n"
-            f"clipped {100 * error.clipped_share:.2g} %"
-        )
-        unit.set_text(
-            f"{error.n:,} values; largest magnitude {fit.largest:.3g}\n{fit.qparams.bits} bits, "
-            f"{low.size} scale{'s' if low.size > 1 else ''}"
-        )
+        error, scales = fit.error, f"{low.size} scale{'s'[: low.size > 1]}"
+        exact = f"SQNR {error.sqnr_db:.1f} dB\nRMS {error.rmse_steps:.3f} steps"
+        said.set_text(f"{exact}\nclipped {100 * error.clipped_share:.2g} %")
+        values_of = f"{error.n:,} values; largest magnitude {fit.largest:.3g}"
+        unit.set_text(f"{values_of}\n{fit.qparams.bits} bits, {scales}")
 
-    return live.veiling(update, *panels.values())
+    return style.veiling(update, values, errors, grid)
 
 
 def _levels(fit, rows, heights):
     """Return where the points of the grids that are drawn lie; only the ends of fine ones."""
-    qparams = fit.qparams
-    integers = np.arange(qparams.qmin, qparams.qmax + 1)
+    integers = np.arange(fit.qparams.qmin, fit.qparams.qmax + 1)
     if integers.size > _MOST_LEVELS:
         integers = integers[[0, -1]]
-    from_zero = integers - qparams.zero_point[rows][:, None]
-    x = from_zero * qparams.scale[rows][:, None] / fit.largest
+    from_zero = integers - fit.qparams.zero_point[rows][:, None]
+    x = from_zero * fit.qparams.scale[rows][:, None] / fit.largest
     return x.ravel(), np.repeat(heights, integers.size)

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from qkit.plots import live
-from qkit.plots.style import FLOAT, INTEGER, name_ticks, panel, picture, rows_from_top
+from qkit.plots.style import FLOAT, INTEGER, live_line, live_text, picture, rows_from_top, veiling
 
 _ROWS = {"in float": ("black", "o"), "as found": (FLOAT, "X"), "repaired": (INTEGER, "D")}
 _LOGITS = {-1e4: "−10⁴", -100: "−100", -1: "−1", 1: "1", 100: "100", 1e4: "10⁴"}
@@ -24,13 +23,12 @@ def plot_mistake(figure, shape):
     matplotlib Figure
     """
     right, before, sees, logits = figure.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.5])
-    rows_from_top(right, _ROWS)
-    panel(right, grid="x", xlim=(0, 1.03), xlabel="right answers, with 95 % interval")
-    name_ticks(right.xaxis, {n / 100: f"{n} %" for n in range(0, 101, 25)})
-    rows_from_top(logits, [""] * len(_ROWS))
+    shares = {n / 100: f"{n} %" for n in range(0, 101, 25)}
+    rows_from_top(right, _ROWS, grid="x", xlim=(0, 1.03), xticks=shares)
+    right.set_xlabel("right answers, with 95 % interval")
     logits.set_xscale("symlog", linthresh=1)
-    panel(logits, grid="x", xlim=(-1e5, 1e5), xlabel="logits: span in float, and the grids")
-    name_ticks(logits.xaxis, _LOGITS)
+    rows_from_top(logits, [""] * len(_ROWS), grid="x", xlim=(-1e5, 1e5), xticks=_LOGITS)
+    logits.set_xlabel("logits: span in float, and the grids")
     images = []
     for ax, title in ((before, "a test image"), (sees, "what the file saw")):
         ax.set_title(title, fontsize="medium")
@@ -38,10 +36,10 @@ def plot_mistake(figure, shape):
         images.append(ax.imshow(np.zeros(shape), cmap="gray_r", vmin=0, vmax=1, animated=True))
     artists = [
         (
-            live.line(right, "-", color=colour, lw=2.5),
-            live.line(right, marker, color=colour, ms=8),
-            live.line(logits, "-", color=colour, lw=7),
-            live.words(logits, 0, row, ha="center", va="center", transform=logits.transData),
+            live_line(right, "-", color=colour, lw=2.5),
+            live_line(right, marker, color=colour, ms=8),
+            live_line(logits, "-", color=colour, lw=7),
+            live_text(logits, 0, row, ha="center", va="center", transform=logits.transData),
         )
         for row, (colour, marker) in enumerate(_ROWS.values())
     ]
@@ -58,4 +56,4 @@ def plot_mistake(figure, shape):
         for image, pixels in zip(images, (found.image, found.image_on_grid), strict=True):
             image.set_data(pixels)
 
-    return live.veiling(update, right, sees, logits)
+    return veiling(update, right, sees, logits)

@@ -1,12 +1,16 @@
 """Picture of one value in several number formats: bits, neighbours and what is lost."""
 
-import numpy as np
-from matplotlib.collections import PolyCollection
-from matplotlib.patches import Patch
+from functools import cache
 
-from qkit.plots import live
-from qkit.plots.outline import outline, words
-from qkit.plots.style import INTEGER, REST, name_ticks, panel, picture, rows_from_top
+import numpy as np
+from matplotlib.collections import PathCollection, PolyCollection
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Patch
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath, text_to_path
+from matplotlib.transforms import Affine2D
+
+from qkit.plots.style import INTEGER, REST, live_line, panel, picture, rows_from_top
 from qkit.quantize.formats import FLOATS, INTEGERS, two_digits
 
 # Colours of bits by kind: of a 1, and of a 0
@@ -17,18 +21,18 @@ _KINDS = {
     "integer": ("#007A59", "#C5E4DA"),
 }
 _BITS = {name: 1 + sum(parts) for name, parts in FLOATS.items()} | INTEGERS
+_ROWS = np.arange(len(_BITS))
 _STEPS = 1.75  # half of the width of the number line
-_RELATIVE = (1e-11, 50.0)  # ends of the axis of errors: there stand none, and all
-_NONE, _ALL = 3e-11, 20.0
+_NONE, _ALL = 3e-11, 20.0  # where errors of nothing and of everything stand
 
 
 @picture(figsize=(10.4, 4.5))
 def plot_numbers(figure):
     """Draw the bits of each format, its numbers around the value, and the relative error."""
-    axes = figure.subplots(1, 3, width_ratios=[2.6, 1.6, 0.9], sharey=True)
-    for ax in axes:
+    bits, line, lost = figure.subplots(1, 3, width_ratios=[2.6, 1.6, 0.9], sharey=True)
+    for ax in (bits, line, lost):
         rows_from_top(ax, _BITS)
-    updates = [panel(ax) for panel, ax in zip((_bits, _line, _lost), axes, strict=True)]
+    updates = _bits(bits), _line(line), _lost(lost)
 
     def update(numbers):
         for update_panel in updates:
@@ -51,10 +55,10 @@ def _bits(ax):
     boxes = np.column_stack([left, row])[:, None] + corners
     cells = ax.add_collection(PolyCollection(boxes, lw=0, animated=True), autolim=False)
     digits = [
-        live.line(ax, " ", marker=f"${digit}$", ms=6.5, mew=0.2, color=colour)
+        live_line(ax, " ", marker=f"${digit}$", ms=6.5, mew=0.2, color=colour)
         for digit, colour in enumerate(("0.2", "white"))
     ]
-    formulas = words(ax, np.zeros(len(_BITS)), np.arange(len(_BITS)) + 0.36)
+    formulas = words(ax, 0 * _ROWS, _ROWS + 0.36)
 
     def update(rows):
         bits = [(kind, bit) for number in rows for kind, part in number.parts for bit in part]
@@ -69,46 +73,30 @@ def _bits(ax):
 
 def _line(ax):
     """Lay out the numbers of each format around the value, in its steps."""
-    y = np.arange(len(_BITS))
     ax.set(xlim=(-_STEPS, _STEPS), xticks=[-1.5, -1, -0.5, 0, 0.5, 1, 1.5])
     ax.set_title("numbers of each format near the value", fontsize="medium")
     ax.set_xlabel("distance from it, in the format's steps")
     ax.axvspan(-0.5, 0.5, color=REST, alpha=0.2, lw=0)
-    ax.vlines(np.zeros(y.size), y - 0.15, y + 0.2, color="0.3", ls="--", lw=1.2)
-    ax.hlines(y, -_STEPS, _STEPS, color="0.75", lw=1)
-    neighbours = live.line(ax, "|", color="0.3", ms=11, mew=1.5)
-    stored = live.line(ax, "o", color=INTEGER, ms=8)
-    kept = words(ax, y, y)
+    ax.vlines(0 * _ROWS, _ROWS - 0.15, _ROWS + 0.2, color="0.3", ls="--", lw=1.2)
+    ax.hlines(_ROWS, -_STEPS, _STEPS, color="0.75", lw=1)
+    neighbours = live_line(ax, "|", color="0.3", ms=11, mew=1.5)
+    stored = live_line(ax, "o", color=INTEGER, ms=8)
+    kept = words(ax, _ROWS, _ROWS)
 
     def update(rows):
-        here, *sides = np.array(
-            [[(n - row.value) / row.spacing for n in (row.stored, row.below, row.above)]
-             for row in rows]
-        ).T  # fmt: skip
+        numbers = np.array([(row.stored, row.below, row.above) for row in rows]).T
+        value, spacing = np.array([(row.value, row.spacing) for row in rows]).T
+        here, *sides = (numbers - value) / spacing
         near = np.abs(here) <= _STEPS
-        neighbours.set_data(np.ravel(sides), np.tile(y, 2))
-        stored.set_data(np.where(near, here, np.nan), y)
+        neighbours.set_data(np.ravel(sides), np.tile(_ROWS, 2))
+        stored.set_data(np.where(near, here, np.nan), _ROWS)
         said = [
             f"{row.stored:.9g}" if seen else _out_of_sight(row, steps)
             for row, seen, steps in zip(rows, near, here, strict=True)
         ]
         kept.set_paths([outline(text.replace("-", "−"), centred=True) for text in said])
         middle = np.where(near, np.clip(here, -0.75, 0.75), 0)
-        kept.set_offsets(np.column_stack([middle, y - 0.33]))
-
-    return update
-
-
-def _lost(ax):
-    """Lay out the relative error of each format, from none to all."""
-    panel(ax, grid="x", xscale="log", xlim=_RELATIVE, xlabel="error ÷ value")
-    name_ticks(ax.xaxis, {_NONE: "0", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1", _ALL: "∞"})
-    ax.set_title("what is lost", fontsize="medium")
-    lost = live.line(ax, "o", color=INTEGER, ms=8)
-
-    def update(rows):
-        share = [number.relative_error for number in rows]
-        lost.set_data(np.clip(share, _NONE, _ALL), range(len(rows)))
+        kept.set_offsets(np.column_stack([middle, _ROWS - 0.33]))
 
     return update
 
@@ -118,3 +106,47 @@ def _out_of_sight(number, steps):
         return f"{'→' if number.value > 0 else '←'} overflow to ∞"
     arrow = "←" if steps < 0 else "→"
     return f"{arrow} clipped to {number.stored:.6g}, {two_digits(abs(steps))} steps off"
+
+
+def _lost(ax):
+    """Lay out the relative error of each format, from none to all."""
+    ends = {_NONE: "0", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1", _ALL: "∞"}
+    panel(ax, grid="x", xscale="log", xlim=(1e-11, 50), xlabel="error ÷ value", xticks=ends)
+    ax.set_title("what is lost", fontsize="medium")
+    lost = live_line(ax, "o", color=INTEGER, ms=8)
+
+    def update(rows):
+        lost.set_data(np.clip([row.relative_error for row in rows], _NONE, _ALL), _ROWS)
+
+    return update
+
+
+def words(ax, x, y, *, size=9):
+    """Return an animated artist for a word at each place: ``set_paths`` takes their outlines."""
+    points = Affine2D().scale(size / 72) + ax.figure.dpi_scale_trans
+    places = {"offsets": np.column_stack([x, y]), "offset_transform": ax.transData}
+    artist = PathCollection([], transform=points, color="black", lw=0, animated=True, **places)
+    ax.add_collection(artist, autolim=False)
+    artist.set_clip_on(False)
+    return artist
+
+
+def outline(text, *, centred=False):
+    """Return a text as one path, in units of its size, which begins or is centred at the origin.
+
+    Words change in every frame: so each letter is laid out once, where a `Text` is each time.
+    """
+    paths, advances = zip(*map(_letter, text), strict=True)
+    ends = np.cumsum(advances)
+    starts = ends - advances - (ends[-1] / 2 if centred else 0)
+    # its middle, from the foot of the low letters to the top of the high ones, lies 0.26 above
+    vertices = [path.vertices + np.array([x, -0.26]) for path, x in zip(paths, starts, strict=True)]
+    return Path(np.concatenate(vertices), np.concatenate([path.codes for path in paths]))
+
+
+@cache
+def _letter(letter):
+    """Return a letter's outline, and how far the next one is from it."""
+    path = TextPath((0, 0), letter, size=1) if letter.strip() else Path(np.empty((0, 2)), [])
+    measure, one = text_to_path.get_text_width_height_descent, FontProperties(size=1)
+    return path, measure(f"|{letter}|", one, False)[0] - measure("||", one, False)[0]

@@ -1,9 +1,109 @@
-"""Panels that several pictures have: wrong answers by a setting, and bytes by way of storing."""
+"""Panels that several pictures have: wrong answers by a setting, stored bytes, layers' weights."""
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
-from qkit.plots import live
-from qkit.plots.style import INTEGER, REST, legend_above, panel, rows_from_top
+from qkit.plots import style
+from qkit.plots.style import FLOAT, INTEGER, REST, live_line, live_text, panel
+
+EDGES = np.linspace(-1, 1, 82)  # of bins, one about zero, in units of the largest magnitude
+_FEW = 64  # distinct values that are drawn one by one, besides 0
+_MOST_ROWS, _MOST_COLUMNS = 48, 96  # of a kernel, so that a weight is seen
+_FAINTEST = 0.3  # a weight that is kept, however small, is not white
+
+
+def plot_weight_histogram(weights, *, ax=None):
+    """Draw how often weights of each size occur, on a logarithmic axis, and zeros by themselves.
+
+    Parameters
+    ----------
+    weights : mapping of str to ndarray
+        The same layer in several states, such as "before" and "after"; on one scale, so integers
+        as they are stored do not go with real values.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        Zeros are left out of the bins and drawn as a spike; so is each value where there are no
+        more than 64 others, as after clustering.
+    """
+    ax = panel(
+        ax or style.new_axes(), yscale="log", xlabel="weight", ylabel="how many (logarithmic)"
+    )
+    edges = EDGES * max(largest(values) for values in weights.values())
+    for row, (name, values) in enumerate(weights.items()):
+        colour, marker = style.mark(row)
+        spikes, counts = np.unique(values, return_counts=True)
+        label = f"{name}: {np.mean(values == 0):.1%} zeros"
+        if np.count_nonzero(spikes) > _FEW:
+            look = {"lw": 1.5} if row else {"fill": True, "alpha": 0.25}
+            heights, _ = np.histogram(values[values != 0], edges)
+            ax.stairs(heights, edges, color=colour, label=label, **look)
+            spikes, counts = spikes[spikes == 0], counts[spikes == 0]
+            label = None
+        else:
+            label += f", {np.count_nonzero(spikes)} other values"
+        ax.vlines(spikes, 0.5, counts, color=colour, lw=1.5)
+        ax.plot(spikes, counts, marker, color=colour, ms=6, label=label)
+    ax.set_ylim(bottom=0.5)
+    style.legend_above(ax, 2)
+    return ax
+
+
+def plot_mask(kernel, *, ax=None):
+    """Draw the weights of a kernel as pixels, so that one sees which are zero and which are left.
+
+    Parameters
+    ----------
+    kernel : ndarray of shape (..., outputs)
+        As Keras has it; for the layout of a .tflite file pass ``np.moveaxis(kernel, 0, -1)``.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        A row per output, as many rows and columns as there is room for.
+    """
+    ax = ax or style.new_axes()
+    kernel = np.moveaxis(kernel, -1, 0)
+    compose_kernel(ax)("kernel", kernel, kernel != 0)
+    return ax
+
+
+def compose_kernel(ax):
+    """Lay out a kernel as pixels, a row an output.
+
+    Returns ``update(name, weights, kept)``, of both the outputs first.
+    """
+    ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[], ylabel="outputs")
+    ax.set_xlabel("weights (blue +, orange −, white 0)")
+    look = {"extent": (0, 1, 0, 1), "aspect": "auto", "interpolation": "nearest"}
+    image = ax.imshow(np.ones((1, 1, 3)), animated=True, **look)
+    said = head(ax)
+
+    def update(name, weights, kept):
+        weights, kept = (each.reshape(len(each), -1) for each in (weights, kept))
+        shown = np.s_[:_MOST_ROWS, :_MOST_COLUMNS]
+        image.set_data(_coloured(weights[shown] / largest(weights), kept[shown]))
+        rows, columns = weights[shown].shape
+        part = f" (shown: {rows} × {columns} of {len(weights):,} × {weights.shape[1]:,})"
+        part = "" if weights[shown].size == weights.size else part
+        said.set_text(f"{name}{part}: {100 * (1 - kept.mean()):.1f} % set to 0")
+
+    return update
+
+
+def largest(weights):
+    """Return the largest magnitude, 1 where all are 0."""
+    return float(np.abs(weights).max()) or 1.0
+
+
+def _coloured(weights, kept):
+    """Return the colours of weights in units of the largest: white where one is not kept."""
+    strength = (_FAINTEST + (1 - _FAINTEST) * np.sqrt(np.abs(weights))) * kept
+    colours = np.where(weights[..., None] < 0, to_rgb(FLOAT), to_rgb(INTEGER))
+    return 1 - strength[..., None] * (1 - colours)
 
 
 def compose_wrong_answers(ax, reference):
@@ -19,20 +119,19 @@ def compose_wrong_answers(ax, reference):
         return [max(1 - right, floor) for right in (accuracy.accuracy, high, low)]
 
     panel(ax, grid="both", yscale="log", ylim=(floor, 1.3))
-    ax.set_ylabel(f"wrong answers on {reference.n:,} images")
     ax.set_yticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
+    ax.set_ylabel(f"wrong answers on {reference.n:,} images")
     wrong, low, high = shares(reference)
     ax.axhspan(low, high, color=REST, alpha=0.25, lw=0)
     ax.axhline(wrong, color="0.3", ls="--", lw=1)
-    ax.text(
-        0.98, low * 0.93, "float32, with its 95 % interval", size=9, color="0.3", ha="right",
-        va="top", transform=ax.get_yaxis_transform(),
-    )  # fmt: skip
-    trail = live.line(ax, "x", color="0.6", ms=6, mew=1.5)
-    line = live.line(ax, ".-", color=INTEGER, lw=1, ms=7, alpha=0.6)
-    interval = live.line(ax, "-", color=INTEGER, lw=2.5)
-    point = live.line(ax, "o", color=INTEGER, ms=9)
-    said = head(ax, "100 % right")
+    look = {"size": 9, "color": "0.3", "ha": "right", "va": "top"}
+    look["transform"] = ax.get_yaxis_transform()
+    ax.text(0.98, low * 0.93, "float32, with its 95 % interval", **look)
+    trail = live_line(ax, "x", color="0.6", ms=6, mew=1.5)
+    line = live_line(ax, ".-", color=INTEGER, lw=1, ms=7, alpha=0.6)
+    interval = live_line(ax, "-", color=INTEGER, lw=2.5)
+    point = live_line(ax, "o", color=INTEGER, ms=9)
+    said = head(ax)
     drawn = {}
 
     def update(position, accuracy, kind):
@@ -55,13 +154,15 @@ def compose_stored_bytes(ax, ways, largest_bytes, before):
 
     Returns ``update(size_bytes, bytes_before)``, both by way: the ratio is written beside.
     """
-    longest, rows = largest_bytes / 1024, np.arange(len(ways))
-    rows_from_top(ax, ways)
-    panel(ax, grid="x", xlim=(0, 1.6 * longest), xlabel="all weights, KiB")
-    bars = ax.barh(rows, np.zeros(len(ways)), 0.62, color=INTEGER, animated=True)
-    marks = live.line(ax, "|", color="black", ms=26, mew=2, label=before)
-    said = [live.words(ax, 0, row, va="center", transform=ax.transData) for row in rows]
-    legend_above(ax, 1, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, markerscale=0.5)
+    longest = largest_bytes / 1024
+    style.rows_from_top(ax, ways, grid="x", xlim=(0, 1.6 * longest), xlabel="all weights, KiB")
+    bars = ax.barh(range(len(ways)), 0, 0.62, color=INTEGER, animated=True)
+    marks = live_line(ax, "|", color="black", ms=26, mew=2, label=before)
+    here = {"va": "center", "transform": ax.transData}
+    said = [live_text(ax, 0, row, **here) for row in range(len(ways))]
+    style.legend_above(
+        ax, 1, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, markerscale=0.5
+    )
 
     def update(size_bytes, bytes_before):
         rows_before = [ways.index(way) for way in bytes_before]
@@ -76,9 +177,9 @@ def compose_stored_bytes(ax, ways, largest_bytes, before):
     return update
 
 
-def head(ax, example):
-    """Return a text above an Axes, which keeps the room that an example of it needs."""
-    said = live.words(ax, 0, 1.02, va="baseline")
-    ax.text(0, 1.02, example, transform=ax.transAxes, size=10, alpha=0)
+def head(ax):
+    """Return a text above an Axes, which keeps the room that it needs."""
+    said = live_text(ax, 0, 1.02, va="baseline")
+    ax.text(0, 1.02, "a layer", transform=ax.transAxes, size=10, alpha=0)
     said.set_in_layout(False)  # a long name must not make the axes smaller
     return said

@@ -4,6 +4,8 @@ import functools
 import inspect
 
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.scale import LogScale
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, ScalarFormatter
@@ -25,27 +27,31 @@ def new_axes(rows=None):
     return plt.figure(figsize=(7.2, height), layout="constrained").add_subplot()
 
 
-def panel(ax, *, grid=None, hidden=("top", "right"), **settings):
-    """Lay out an Axes without some spines, with a pale grid below the data; return it."""
+def panel(ax, *, grid=None, hidden=("top", "right"), xticks=None, yticks=None, **settings):
+    """Lay out an Axes without some spines, with a pale grid below the data; return it.
+
+    Ticks stand where they are given and nowhere else; labels, if any, by value.
+    """
     ax.spines[[*hidden]].set_visible(False)
     if grid:
         ax.grid(axis=grid, alpha=0.3)
         ax.set_axisbelow(True)
     ax.set(**settings)
+    for axis, ticks in (ax.xaxis, xticks), (ax.yaxis, yticks):
+        if ticks is not None:
+            labels = ticks.values() if isinstance(ticks, dict) else None
+            axis.set_ticks([*ticks], labels=labels)
+            axis.set_ticks([], minor=True)
     return ax
 
 
-def rows_from_top(ax, names):
-    """Label the y axis with names, the first one on top."""
-    panel(ax, hidden=("top", "right", "left"), ylim=(len(names) - 0.5, -0.5))
-    ax.set_yticks(range(len(names)), names)
+def rows_from_top(ax, names, **settings):
+    """Lay out a panel whose y axis has names, the first one on top."""
+    hidden = "top", "right", "left"
+    panel(
+        ax, hidden=hidden, ylim=(len(names) - 0.5, -0.5), yticks=dict(enumerate(names)), **settings
+    )
     ax.tick_params(axis="y", length=0)
-
-
-def name_ticks(axis, labels):
-    """Give an axis ticks at some values only, with their labels."""
-    axis.set_ticks([*labels], labels=[*labels.values()])
-    axis.set_ticks([], minor=True)
 
 
 def legend_above(ax, columns, **look):
@@ -58,15 +64,11 @@ def legend_above(ax, columns, **look):
 def scale_axis(axis, low, high):
     """Make an axis logarithmic from ten times on; return whether it is."""
     logarithmic = bool(low > 0 and high > 10 * low)
-    if (axis.get_scale() == "log") != logarithmic:
-        kind = "log" if logarithmic else "linear"
-        axis.axes.set(**{f"{axis.axis_name}scale": kind})
+    axis.axes.set(**{f"{axis.axis_name}scale": "log" if logarithmic else "linear"})
+    axis.set_major_formatter("{x:g}" if logarithmic else ScalarFormatter(useOffset=False))
     if logarithmic:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter("{x:g}")
-    else:
-        axis.set_major_formatter(ScalarFormatter(useOffset=False))
     return logarithmic
 
 
@@ -77,10 +79,46 @@ def by_ratio(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
-def picture(figsize, *, layout="constrained", fixed=lambda result: {}):
-    """Make of one composition a still picture and a live one.
+def live_line(ax, form, **look):
+    """Return an animated line, without points yet."""
+    return ax.plot([], [], form, animated=True, **look)[0]
 
-    The composition lays a figure out with fixed limits and returns what draws a result in it.
+
+def live_segments(ax, **look):
+    """Return animated lines side by side, without places yet."""
+    return ax.add_collection(LineCollection([], animated=True, **look), autolim=False)
+
+
+def live_text(ax, x, y, *, size=10, **look):
+    """Return an animated text, empty yet, at a place in units of the Axes."""
+    look = {"transform": ax.transAxes, "va": "top", "animated": True} | look
+    return ax.text(x, y, "", size=size, **look)
+
+
+def live_bars(ax, edges, *, floor=0.0, **look):
+    """Return animated bars between edges, all at their floor yet."""
+    heights = np.full(len(edges) - 1, floor)
+    return ax.stairs(heights, edges, baseline=floor / 10, fill=True, animated=True, **look)
+
+
+def veiling(draw, *axes):
+    """Return `draw` with a veil over some Axes, shown for None: what they show is out of date."""
+    look = {"color": "white", "alpha": 0.65, "lw": 0, "zorder": 10, "visible": False}
+    look |= {"xy": (0, 0), "width": 1, "height": 1, "animated": True}
+    veils = [ax.add_patch(plt.Rectangle(transform=ax.transAxes, **look)) for ax in axes]
+
+    def update(result, *others, **named):
+        for veil in veils:
+            veil.set_visible(result is None)
+        if result is not None:
+            draw(result, *others, **named)
+
+    return update
+
+
+def picture(figsize, *, layout="constrained", fixed=lambda result: {}):
+    """Make of what lays out a figure, and returns what draws a result in it, two pictures.
+
     ``plot_x(result, figure=None)`` draws once; ``figure, update = plot_x.live(**named)`` is for
     explorers, whose figure must not be pyplot's: it would leak. What a layout hangs on besides,
     ``fixed(result)`` gives the still one as keywords; what else `fixed` takes, is drawn too.

@@ -1,20 +1,18 @@
 """Picture of schemes by any two quantities, with the front that none beats, and what flips."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from matplotlib.collections import LineCollection
 
 from qkit.evaluate.tradeoff import Tradeoff, tradeoff
-from qkit.plots import live
 from qkit.plots.flips import compose_flips
-from qkit.plots.style import mark, panel, picture, scale_axis
+from qkit.plots.style import live_line, mark, panel, picture, scale_axis
 
-_ARROW = {
-    ("smaller", "larger"): "↖",
-    ("larger", "larger"): "↗",
-    ("smaller", "smaller"): "↙",
-    ("larger", "smaller"): "↘",
+_BETTER = {  # by which y is better, and which x
+    "larger": {"smaller": "↖", "larger": "↗"},
+    "smaller": {"smaller": "↙", "larger": "↘"},
 }
 _MARGIN = 0.09  # of an axis, beyond the outermost interval
 _APART = 0.014  # of an axis, between schemes of the same x
@@ -52,15 +50,12 @@ def plot_tradeoff(figure, schemes, crowded=False, x=None):
     left = 0.76 if crowded else 0.71 if x is None else 0.59
     grid = figure.add_gridspec(2, 2, width_ratios=(left, 1 - left), height_ratios=(0.4, 0.6))
     beside = [grid[:, 1]] if x is None else [grid[0, 1], grid[1, 1]]
-    points, names, *flips = (
-        figure.add_subfigure(place, facecolor="white") for place in (grid[:, 0], *beside)
-    )
-    widths = [(0.1, 0.39), (0.6, 0.39)] if crowded else [(0.145, 0.84)]
+    places = grid[:, 0], *beside
+    points, names, *flips = (figure.add_subfigure(at, facecolor="white") for at in places)
+    places = [(0.1, 0.39), (0.6, 0.39)] if crowded else [(0.145, 0.84)]
+    axes = [points.add_axes((at, 0.13, width, 0.78)) for at, width in places]
     titles = "filled: on the Pareto front. Better: {}", "the smallest, spread out"
-    panels = [
-        _points_panel(points.add_axes((at, 0.13, width, 0.78)), schemes, title)
-        for (at, width), title in zip(widths, titles, strict=False)
-    ]
+    panels = [_points_panel(ax, schemes, title) for ax, title in zip(axes, titles, strict=False)]
     legend = names.add_axes((0.03, 0.13, 0.96, 0.78) if x is None else (0.03, 0.0, 0.96, 0.9))
     show_names = _names_panel(legend, schemes, columns=2 if flips else 1)
     show_flips = compose_flips(flips[0].add_axes((0, 0.03, 1, 0.95)), x) if flips else None
@@ -94,39 +89,42 @@ def _points_panel(ax, schemes, title):
     """Lay out an Axes for points, intervals and the front; return what draws a trade-off in it."""
     panel(ax, grid="both")
     # what follows the axes changes seldom; only what points a scheme out is animated
-    (front,) = ax.plot([], [], color="0.82", lw=5, zorder=1)
+    (front,) = ax.plot([], [], color="0.82", lw=5, zorder=1, drawstyle="steps-post")
     bars = ax.add_collection(LineCollection([], lw=1.6, zorder=2), autolim=False)
     dots = {}
-    for name, (colour, marker) in zip(schemes, map(mark, range(len(schemes))), strict=True):
-        look = {"color": colour, "marker": marker, "ms": 8.5, "mew": 1.6, "ls": "none"}
-        (dots[name],) = ax.plot([], [], label=name, zorder=3, **look)
+    for i, name in enumerate(schemes):
+        colour, marker = mark(i)
+        look = {"color": colour, "ms": 8.5, "mew": 1.6, "zorder": 3}
+        (dots[name],) = ax.plot([], [], marker, label=name, **look)
     pointers = [_pointer(ax, *look) for look in (("o", 19, "bold", 1), ("s", 18, "normal", -1))]
-    drawn, places = None, {}
 
+    @lru_cache(maxsize=1)  # the same once more is drawn already
     def draw(found):
-        values = np.array(list(found.points.values()))  # scheme, axis, (value, low, high)
-        x_axis = _fit_axis(ax.xaxis, values[:, 0], found.x)
-        _fit_axis(ax.yaxis, values[:, 1], found.y)
-        xs, ys = _side_by_side(values[:, 0, 0], *x_axis), values[:, 1, 0]
-        moved = (xs - values[:, 0, 0])[:, None]
-        upright = np.stack([np.repeat(xs[:, None], 2, axis=1), values[:, 1, 1:]], axis=-1)
-        flat = np.stack([values[:, 0, 1:] + moved, np.repeat(ys[:, None], 2, axis=1)], axis=-1)
-        bars.set_segments([*upright, *flat])
+        """Return the places of the points that it draws, by scheme."""
+        across, along = np.swapaxes([*found.points.values()], 0, 1)  # scheme, (value, low, high)
+        _fit_axis(ax.xaxis, across, found.x)
+        _fit_axis(ax.yaxis, along, found.y)
+        xs, ys = _side_by_side(across[:, 0], ax.xaxis), along[:, 0]
+        moved = across + (xs - across[:, 0])[:, None]
+        upright = [[(x, low), (x, high)] for x, (_, low, high) in zip(xs, along, strict=True)]
+        flat = [[(low, y), (high, y)] for y, (_, low, high) in zip(ys, moved, strict=True)]
+        bars.set_segments(upright + flat)
         bars.set_color([dots[name].get_color() for name in found.points] * 2)
-        places.clear()
-        places.update(zip(found.points, zip(xs, ys, strict=True), strict=True))
+        places = dict(zip(found.points, np.column_stack([xs, ys]), strict=True))
         for name, dot in dots.items():
             dot.set_data(*np.reshape(places.get(name, ()), (-1, 2)).T)
             dot.set_markerfacecolor(dot.get_color() if name in found.front else "white")
-        front.set_data(*_staircase(found, places, ax))
-        arrow = _ARROW[found.x.better, found.y.better]
-        ax.set_title(title.format(arrow), fontsize=10, loc="left")
+        # from edge to edge, it bounds what is reached
+        xs, ys = np.reshape([places[name] for name in found.front], (-1, 2)).T
+        x_edge = ax.get_xlim()[found.x.better == "smaller"]
+        y_edge = ax.get_ylim()[found.y.better == "smaller"]
+        front.set_data([*xs[:1], *xs, x_edge], [y_edge, *ys, *ys[-1:]])
+        better = _BETTER[found.y.better][found.x.better]
+        ax.set_title(title.format(better), fontsize=10, loc="left")
+        return places
 
     def update(found, picked, against):
-        nonlocal drawn
-        if found is not drawn:
-            draw(found)
-            drawn = found
+        places = draw(found)
         names = picked, None if against == picked else against
         for point_out, name in zip(pointers, names, strict=True):
             point_out(name, places.get(name))
@@ -136,7 +134,7 @@ def _points_panel(ax, schemes, title):
 
 def _pointer(ax, shape, size, weight, up):
     """Return what frames the marker at a place and names it, away from the edges."""
-    ring = live.line(ax, shape, ms=size, mfc="none", mec="0.2", mew=1.4)
+    ring = live_line(ax, shape, ms=size, mfc="none", mec="0.2", mew=1.4)
     label = ax.annotate(
         "", (0, 0), (0, 0), textcoords="offset points", va="center", fontsize=10, weight=weight,
         zorder=4, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
@@ -144,56 +142,42 @@ def _pointer(ax, shape, size, weight, up):
     )  # fmt: skip
 
     def point_out(name, place):
-        for artist in (ring, label):
-            artist.set_visible(place is not None)
+        ring.set_visible(place is not None)
+        label.set_visible(place is not None)
         if place is None:
             return
         ring.set_data(*np.transpose([place]))
-        x, y = ax.transAxes.inverted().transform(ax.transData.transform(place))
-        side = -1 if y > 0.86 else 1 if y < 0.14 else up
-        label.set(text=name, position=(0, 20 * side))
-        label.set_horizontalalignment("left" if x < 0.3 else "right" if x > 0.7 else "center")
         label.xy = place
+        x, y = ax.transAxes.inverted().transform(ax.transData.transform(place))
+        side = (1, up, -1)[np.digitize(y, (0.14, 0.86))]
+        aligned = ("left", "center", "right")[np.digitize(x, (0.3, 0.7))]
+        label.set(text=name, position=(0, 20 * side), ha=aligned)
 
     return point_out
 
 
 def _fit_axis(axis, values, quantity):
-    """Fit an axis to values and intervals; return its limits and whether it is logarithmic."""
-    logarithmic = scale_axis(axis, values.min(), values.max())
-    ends = np.array([values.min(), values.max()])
-    ends = np.log10(ends) if logarithmic else ends
+    """Fit an axis to values and intervals, with a margin."""
+    scale_axis(axis, values.min(), values.max())
+    scale = axis.get_transform()
+    ends = scale.transform(np.array([values.min(), values.max()]))
     pad = _MARGIN * np.ptp(ends) or 0.05 * abs(ends[0]) or 1
-    ends += np.array([-pad, pad])
-    ends = 10**ends if logarithmic else ends
-    axis.axes.set(**{f"{axis.axis_name}lim": ends})
+    axis.axes.set(**{f"{axis.axis_name}lim": scale.inverted().transform(np.add(ends, (-pad, pad)))})
     uncertain = (values[:, 1] != values[:, 2]).any()
     axis.set_label_text(quantity.name + (", with 95 % interval" if uncertain else ""))
-    return ends, logarithmic
 
 
-def _side_by_side(xs, ends, logarithmic):
+def _side_by_side(xs, axis):
     """Move schemes of the same x a little apart, never as far as the next other scheme."""
-    xs, ends = (np.log10(v) if logarithmic else v for v in (xs, ends))
+    scale = axis.get_transform()
+    xs, ends = scale.transform(xs), scale.transform(axis.get_view_interval())
     distinct, moved = np.unique(xs), xs.copy()
     for value in distinct:
         (twins,) = np.nonzero(xs == value)
         to_others = np.abs(distinct[distinct != value] - value)
         room = min([_APART * np.ptp(ends), *to_others / len(twins)])
         moved[twins] += room * (np.arange(len(twins)) - (len(twins) - 1) / 2)
-    return 10**moved if logarithmic else moved
-
-
-def _staircase(found, places, ax):
-    """Return the corners of the line that bounds what is reached, from edge to edge."""
-    limits = (found.x, ax.get_xlim()), (found.y, ax.get_ylim())
-    end, y = (ends[1] if quantity.better == "smaller" else ends[0] for quantity, ends in limits)
-    corners = []
-    for name in found.front:
-        x, reached = places[name]
-        corners += [(x, y), (x, reached)]
-        y = reached
-    return zip(*corners, (end, y), strict=True)
+    return scale.inverted().transform(moved)
 
 
 def _names_panel(ax, schemes, columns):
@@ -201,23 +185,21 @@ def _names_panel(ax, schemes, columns):
     rows = -(-len(schemes) // columns)
     ax.set(xlim=(0, columns), ylim=(max(rows, 7) - 0.5, -0.5))
     ax.axis("off")
-    entries = {}
+    dots, texts = [], []
     for i, name in enumerate(schemes):
         column, row = divmod(i, rows)
         colour, marker = mark(i)
-        (dot,) = ax.plot(column + 0.04 * columns, row, marker, color=colour, ms=8)
-        entries[name] = dot, ax.text(column + 0.08 * columns, row, name, va="center")
-    texts = [text for _, text in entries.values()]
+        dots += ax.plot(column + 0.04 * columns, row, marker, color=colour, ms=8)
+        texts.append(ax.text(column + 0.08 * columns, row, name, va="center"))
     widest = max(text.get_window_extent().width / text.get_fontsize() for text in texts)
     room = 0.9 * (1 / columns - 0.09) * ax.bbox.width  # small letters are widened
     for text in texts:
         text.set_fontsize(np.clip(room / widest, *_NAME_PT))
 
     def update(shown):
-        for name, entry in entries.items():
+        for artist, name in zip(dots + texts, [*schemes] * 2, strict=True):
             alpha = 1 if name in shown else 0.25
-            for artist in entry:
-                if artist.get_alpha() != alpha:
-                    artist.set_alpha(alpha)
+            if artist.get_alpha() != alpha:  # else all would be drawn anew
+                artist.set_alpha(alpha)
 
     return update

@@ -6,8 +6,7 @@ import pytest
 from matplotlib.collections import PathCollection, PolyCollection
 
 import qkit as qk
-from qkit.plots.number import plot_numbers
-from qkit.plots.outline import outline, words
+from qkit.plots.number import outline, plot_numbers, words
 
 
 def words_of(ax):

@@ -53,3 +53,13 @@ def test_a_picture_is_drawn_still_or_live():
     assert plt.get_fignums() == [still.number]
     assert str(inspect.signature(plot_sum)) == "(result, other=0, *, figure=None)"
     assert plot_sum.__doc__ == "Draw a sum."
+
+
+def test_a_veil_lies_over_what_is_out_of_date():
+    ax, drawn = Figure().add_subplot(), []
+    update = style.veiling(lambda result, after=None: drawn.append((result, after)), ax)
+    (veil,) = ax.patches
+    for result, shown in ((1, False), (None, True), (2, False)):
+        update(result, after=3)
+        assert veil.get_visible() == shown
+    assert drawn == [(1, 3), (2, 3)]
