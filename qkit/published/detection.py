@@ -1,5 +1,7 @@
 """Finding digits in scenes, in the manner of YOLO: scenes, a network, its loss, its mAP."""
 
+import itertools
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +42,9 @@ def data(images):
     """
     rng = np.random.default_rng(0)
     x_train, digits = scenes(images.x_train, images.y_train, _TRAIN_SCENES, rng)
-    x_test, y_test = scenes(images.x_test, images.y_test, _TEST_SCENES, rng)
+    test = scenes(images.x_test, images.y_test, _TEST_SCENES, rng)
     name = f"digits of {images.name} scattered over canvases"
-    return Dataset(x_train, cell_targets(digits), x_test, y_test, name, images.source)
+    return Dataset(x_train, cell_targets(digits), *test, name, images.source)
 
 
 def scenes(x, y, count, rng):
@@ -53,11 +55,11 @@ def scenes(x, y, count, rng):
     canvases = np.zeros((count, CANVAS, CANVAS), np.float32)
     digits = np.zeros((count, MOST_DIGITS, 5), np.float32)
     digits[:, :, 0] = NOTHING
-    images = _each_before_any_twice(len(x), rng)
+    # each before any comes again
+    images = (image for _ in itertools.count() for image in rng.permutation(len(x)))
     for canvas, rows in zip(canvases, digits, strict=True):
         placed = 0
-        for _ in range(rng.integers(1, MOST_DIGITS, endpoint=True)):
-            image = next(images)
+        for image in itertools.islice(images, rng.integers(1, MOST_DIGITS, endpoint=True)):
             ink = _ink(zoom(x[image], rng.uniform(*_SCALES), order=1))
             box = _place(ink.shape, rows[:placed, 1:], rng)
             if box is not None:
@@ -69,29 +71,28 @@ def scenes(x, y, count, rng):
     return canvases, digits
 
 
-def _each_before_any_twice(n, rng):
-    while True:
-        yield from rng.permutation(n)
-
-
 def _ink(image):
     """Return the part of an image that holds the ink."""
     rows, columns = (np.flatnonzero((image > _INK).any(axis=axis)) for axis in (1, 0))
     return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _place(shape, others, rng):
-    """Return a box of a shape that hardly overlaps the others, or None where none was found."""
-    size = np.array(shape)
-    areas = np.prod(others[:, 2:] - others[:, :2], axis=1)
+def _place(size, others, rng):
+    """Return a box of a size that hardly overlaps the others, or None where none was found."""
     for _ in range(_TRIES):
-        start = rng.integers(CANVAS - size, endpoint=True)
-        end = start + size
-        shared = np.minimum(end, others[:, 2:]) - np.maximum(start, others[:, :2])
-        overlap = np.prod(shared.clip(0), axis=1) / np.minimum(areas, size.prod())
-        if (overlap <= _MOST_OVERLAP).all():
-            return *start, *end
+        start = rng.integers(np.subtract(CANVAS, size), endpoint=True)
+        box = np.append(start, start + size)
+        shared, area, areas = _areas(box, others)
+        if (shared <= _MOST_OVERLAP * np.minimum(area, areas)).all():
+            return box
     return None
+
+
+def _areas(box, others):
+    """Return what a box shares with each of several others, its area, and theirs."""
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    area, areas = (np.prod(b[..., 2:] - b[..., :2], axis=-1) for b in (box, others))
+    return np.prod(sides.clip(0), axis=1), area, areas
 
 
 def cell_targets(digits):
@@ -174,24 +175,17 @@ def decode(outputs):
 
     A cell says where its centre lies, how much larger than the anchor it is, and its scores.
     """
-    tf = tensorflow()
+    n = len(outputs)
     cell = np.stack(np.mgrid[:CELLS, :CELLS], axis=-1)
     centre = (cell + expit(outputs[..., :2])) * _CELL
     half = np.exp(outputs[..., 2:4]) * _ANCHOR / 2
     boxes = np.concatenate([centre - half, centre + half], axis=-1).astype(np.float32)
     scores = expit(outputs[..., 4:5]) * expit(outputs[..., 5:])
-    box, score, category, count = (
-        tensor.numpy()
-        for tensor in tf.image.combined_non_max_suppression(
-            boxes.reshape(len(outputs), -1, 1, 4),
-            scores.reshape(len(outputs), -1, CLASSES),
-            max_output_size_per_class=_MOST_DETECTIONS,
-            max_total_size=_MOST_DETECTIONS,
-            iou_threshold=_LARGEST_IOU,
-            score_threshold=_LEAST_SCORE,
-            clip_boxes=False,  # they are in pixels
-        )
-    )
+    found = tensorflow().image.combined_non_max_suppression(
+        boxes.reshape(n, -1, 1, 4), scores.reshape(n, -1, CLASSES),
+        _MOST_DETECTIONS, _MOST_DETECTIONS, _LARGEST_IOU, _LEAST_SCORE, clip_boxes=False,
+    )  # fmt: skip
+    box, score, category, count = (tensor.numpy() for tensor in found)
     scene, row = np.nonzero(np.arange(_MOST_DETECTIONS) < count[:, None])
     return Detections(scene, category[scene, row].astype(int), box[scene, row], score[scene, row])
 
@@ -210,8 +204,8 @@ class Detections:
 class Matches:
     """Detections held against the truth: all that average precision depends on."""
 
-    scene: np.ndarray  # by class and rank, the surest first, filled up with one that is not there
-    right: np.ndarray  # by class and rank, whether it finds an object
+    scene: list  # by class, of each detection, the surest first
+    right: list  # by class, whether each detection finds an object
     objects: np.ndarray  # by scene and class, how many there are to be found
 
 
@@ -220,27 +214,21 @@ def match(detections, scene, category, box, *, scenes, classes=CLASSES, least_io
 
     The surest chooses first: of the objects still free, the one that it overlaps most.
     """
-    order = np.argsort(-detections.score, kind="stable")
-    right = np.zeros(len(order), bool)
-    objects = {}
+    right = np.zeros(len(detections.score), bool)
+    free = defaultdict(list)
     for i, place in enumerate(zip(scene, category, strict=True)):
-        objects.setdefault(place, []).append(i)
+        free[place].append(i)
+    order = np.argsort(-detections.score, kind="stable")
     for i in order:
-        free = objects.get((detections.scene[i], detections.category[i]))
-        if free:
-            overlaps = iou(detections.box[i], box[free])
-            if overlaps.max() >= least_iou:
-                right[i] = True
-                free.pop(overlaps.argmax())
+        objects = free[detections.scene[i], detections.category[i]]
+        overlaps = iou(detections.box[i], box[objects])
+        if overlaps.max(initial=0) >= least_iou:
+            right[i] = True
+            objects.pop(overlaps.argmax())
     ranked = [order[detections.category[order] == c] for c in range(classes)]
-    most = max(map(len, ranked))
-    found_in, found = np.full((classes, most), scenes), np.zeros((classes, most), bool)
-    for c, ranks in enumerate(ranked):
-        found_in[c, : len(ranks)] = detections.scene[ranks]
-        found[c, : len(ranks)] = right[ranks]
     count = np.zeros((scenes, classes), np.int64)
     np.add.at(count, (scene, category), 1)
-    return Matches(found_in, found, count)
+    return Matches([detections.scene[r] for r in ranked], [right[r] for r in ranked], count)
 
 
 def mean_average_precision(matches, weights):
@@ -250,23 +238,20 @@ def mean_average_precision(matches, weights):
     """
     weights = np.asarray(weights, float)
     there = weights @ matches.objects
-    of_detection = np.append(weights, 0)[matches.scene]
-    right = np.cumsum(of_detection * matches.right, axis=1)
-    claimed = np.cumsum(of_detection, axis=1)
-    precision = np.divide(right, claimed, out=np.zeros_like(right), where=claimed > 0)
-    precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     averages = []
     for c in np.flatnonzero(there):
-        reached = np.searchsorted(right[c] / there[c], _RECALLS)
-        averages.append(np.append(precision[c], 0)[reached].mean())
+        drawn = weights[matches.scene[c]]
+        right, claimed = np.cumsum(drawn * matches.right[c]), np.cumsum(drawn)
+        precision = np.divide(right, claimed, out=np.zeros_like(right), where=claimed > 0)
+        precision = np.maximum.accumulate(precision[::-1])[::-1]
+        reached = np.searchsorted(right / there[c], _RECALLS)
+        averages.append(np.append(precision, 0)[reached].mean())
     return float(np.mean(averages)) if averages else float("nan")
 
 
 def iou(box, others):
     """Return the intersection over the union of a box and each of several others."""
-    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    shared = np.prod(sides.clip(0), axis=1)
-    area, areas = np.prod(box[2:] - box[:2]), np.prod(others[:, 2:] - others[:, :2], axis=1)
+    shared, area, areas = _areas(box, others)
     return shared / (area + areas - shared)
 
 

@@ -54,20 +54,20 @@ def test_iou_by_hand():
 @pytest.mark.parametrize(("right_edge", "found"), [(15.0, True), (14.9, False)])
 def test_half_an_overlap_is_enough(right_edge, found):
     matches = in_one_scene(one_scene([[10, 10, 20, right_edge]], [0.9]))
-    assert matches.right.tolist() == [[found]]
+    assert matches.right[0].tolist() == [found]
 
 
 def test_an_object_is_found_once_and_by_the_surest():
     matches = in_one_scene(one_scene([[10, 10, 20, 19], [10, 10, 20, 20]], [0.8, 0.9]))
-    assert matches.right.tolist() == [[True, False]]
+    assert matches.right[0].tolist() == [True, False]
     exact_first = in_one_scene(one_scene([[10, 10, 20, 20], [10, 10, 20, 19]], [0.8, 0.9]))
-    assert exact_first.right.tolist() == [[True, False]]  # the surer one, though the other fits
+    assert exact_first.right[0].tolist() == [True, False]  # the surer one, though the other fits
 
 
 def test_a_taken_object_leaves_the_next_best():
     boxes = [[10, 10, 20, 20], [10, 13, 20, 23]]  # overlap: 70 of 130
     matches = in_one_scene(one_scene([boxes[0], boxes[0]], [0.9, 0.8]), boxes)
-    assert matches.right.tolist() == [[True, True]]
+    assert matches.right[0].tolist() == [True, True]
 
 
 @pytest.mark.parametrize(
