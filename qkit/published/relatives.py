@@ -18,6 +18,7 @@ from qkit.toolchain.convert import convert
 from qkit.training import fit
 
 _CALIBRATION_ITEMS = 300
+_SCHEMES = {"float32": "float32", "int8": "full_integer", "int16": "int16_activations"}
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,9 @@ class Relative:
     build : callable
         From a keyword `seed` to an untrained Keras 2 model.
     metric : Metric
-    epochs, batch_size : int
-    learning_rate : float
+    epochs, batch_size, learning_rate, loss : as for `qk.fit`
     data : callable or None
         From a `Dataset` of images to that of the lesson; None for the images themselves.
-    loss : callable or None
-        For `qk.fit`; None for the cross-entropy of classes.
     """
 
     name: str
@@ -116,7 +114,7 @@ class Int16Effect(Result):
             return {}
         row = int16_activations().loc[self.relative.published]
         factor = -100 if self.relative.metric.higher_is_better else 100
-        return {name: float(factor * (row[name] - row["float32"])) for name in ("int8", "int16")}
+        return (factor * (row - row["float32"])).drop("float32").to_dict()
 
     def summary(self):
         """Say in one line what int8 costs and int16 gives back."""
@@ -151,14 +149,12 @@ def int16_effect(relative, images, *, seed=0, cache=True):
     """
     data = relative.data(images) if relative.data else images
     model = relative.build(seed=seed)
-    settings = {name: getattr(relative, name) for name in ("epochs", "batch_size", "learning_rate")}
-    fit(model, data, **settings, loss=relative.loss, seed=seed, cache=cache)
+    fit(
+        model, data, epochs=relative.epochs, batch_size=relative.batch_size, seed=seed,
+        learning_rate=relative.learning_rate, loss=relative.loss, cache=cache,
+    )  # fmt: skip
     calibration = drawn(data.x_train, _CALIBRATION_ITEMS)
-    models = {
-        "float32": convert(model, "float32"),
-        "int8": convert(model, "full_integer", calibration),
-        "int16": convert(model, "int16_activations", calibration),
-    }
+    models = {name: convert(model, scheme, calibration) for name, scheme in _SCHEMES.items()}
     scores = {
         name: accuracy(tflite, data.x_test, data.y_test, metric=relative.metric)
         for name, tflite in models.items()
@@ -184,28 +180,20 @@ def int16_table(effects):
 
     rows = {}
     for effect in effects:
-        name, published = effect.relative.name, effect.relative.published
-        rows[name, "here"] = _row_here(effect)
+        name, metric = effect.relative.name, effect.relative.metric
+        shown = "{:.2f} dB" if metric.unit else "{:.4f}"
+        lost = f"{{:+.2f}} ({{:+.2f}} to {{:+.2f}}) {metric.unit or 'points'}"
+        rows[name, "here"] = {
+            "metric": metric.name,
+            **{kind: shown.format(score.value) for kind, score in effect.scores.items()},
+            **{f"{kind} loses": lost.format(*ends) for kind, ends in effect.lost.items()},
+        }
+        published = effect.relative.published
         if published:
-            rows[name, f"published: {published[0]}"] = _published_row(effect)
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame.index.names = ["network", "figures"]
-    return frame
-
-
-def _row_here(effect):
-    metric = effect.relative.metric
-    shown = "{:.2f} dB" if metric.unit else "{:.4f}"
-    lost = {
-        f"{name} loses": f"{value:+.2f} ({low:+.2f} to {high:+.2f}) {metric.unit or 'points'}"
-        for name, (value, low, high) in effect.lost.items()
-    }
-    scores = {name: shown.format(score.value) for name, score in effect.scores.items()}
-    return {"metric": metric.name, **scores, **lost}
-
-
-def _published_row(effect):
-    row = int16_activations().loc[effect.relative.published]
-    scores = {name: f"{value:.4f}" for name, value in row.items()}
-    lost = {f"{name} loses": f"{v:+.2f} points" for name, v in effect.published_lost.items()}
-    return {"metric": effect.relative.published[1], **scores, **lost}
+            scores, lost = int16_activations().loc[published], effect.published_lost
+            rows[name, f"published: {published[0]}"] = {
+                "metric": published[1],
+                **scores.map("{:.4f}".format),
+                **{f"{kind} loses": f"{value:+.2f} points" for kind, value in lost.items()},
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["network", "figures"])
