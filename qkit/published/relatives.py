@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -11,7 +12,7 @@ from qkit.evaluate.accuracy import Metric, accuracy, ratio
 from qkit.evaluate.significance import paired
 from qkit.models import masked_transformer
 from qkit.published import denoising, detection, reading
-from qkit.published.architectures import mobilenet_v1, mobilenet_v2
+from qkit.published.architectures import narrow_mobilenet
 from qkit.published.tables import int16_activations
 from qkit.result import Result
 from qkit.toolchain.convert import convert
@@ -57,7 +58,6 @@ def right_classes(outputs, labels):
 
 TOP_1 = Metric("top-1", "", True, right_classes, ratio)
 _READING = {"data": reading.data, "loss": reading.loss, "epochs": 8, "learning_rate": 3e-3}
-_SMALL_MOBILENET = {"batch_size": 256, "learning_rate": 4e-3}
 
 _LESSONS = (
     Relative(
@@ -74,10 +74,12 @@ _LESSONS = (
         data=detection.data, loss=detection.loss,
     ),
     Relative(
-        "MobileNetV1 × 0.25", ("MobileNetV1", "top-1"), mobilenet_v1, TOP_1, 4, **_SMALL_MOBILENET
+        "MobileNetV1 × 0.25", ("MobileNetV1", "top-1"),
+        partial(narrow_mobilenet, 1), TOP_1, 4, batch_size=256, learning_rate=4e-3,
     ),
     Relative(
-        "MobileNetV2 × 0.25", ("MobileNetV2", "top-1"), mobilenet_v2, TOP_1, 3, **_SMALL_MOBILENET
+        "MobileNetV2 × 0.25", ("MobileNetV2", "top-1"),
+        partial(narrow_mobilenet, 2), TOP_1, 3, batch_size=256, learning_rate=4e-3,
     ),
     Relative("masked transformer", ("MobileBert", "F1"), masked_transformer, TOP_1, 2),
     Relative(
