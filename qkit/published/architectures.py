@@ -13,9 +13,8 @@ from qkit.training import seeded
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network of a published table."""
+    """A network of a published table, by the name of its constructor in tf.keras.applications."""
 
-    name: str  # of its constructor in tf.keras.applications
     published_name: str
     image_size: int = 224  # pixels, height and width, at which the published figures were measured
 
@@ -26,15 +25,16 @@ class Architecture:
 
 # The published ResNets are TF-Slim's, whose figures are of 299 pixels, not of Keras's default 224:
 # https://github.com/google-research/tf-slim/tree/main, footnote of the table of checkpoints.
-_NETWORKS = (
-    Architecture("MobileNet", "Mobilenet-v1-1-224"),
-    Architecture("MobileNetV2", "Mobilenet-v2-1-224"),
-    Architecture("InceptionV3", "Inception_v3", 299),
-    Architecture("ResNet101V2", "Resnet_v2_101", 299),
-    Architecture("ResNet50V2", "Resnet-v2 50", 299),
-    Architecture("NASNetMobile", "Nasnet-Mobile"),
+ARCHITECTURES = MappingProxyType(
+    {
+        "MobileNet": Architecture("Mobilenet-v1-1-224"),
+        "MobileNetV2": Architecture("Mobilenet-v2-1-224"),
+        "InceptionV3": Architecture("Inception_v3", 299),
+        "ResNet101V2": Architecture("Resnet_v2_101", 299),
+        "ResNet50V2": Architecture("Resnet-v2 50", 299),
+        "NASNetMobile": Architecture("Nasnet-Mobile"),
+    }
 )
-ARCHITECTURES = MappingProxyType({network.name: network for network in _NETWORKS})
 
 
 def architecture(name, *, weights=None, seed=0, image_size=None):
@@ -47,10 +47,8 @@ def architecture(name, *, weights=None, seed=0, image_size=None):
     weights : None, "imagenet", str or Path
         None draws them, as size and latency do not depend on them; "imagenet" downloads the trained
         ones through Keras; a path names a file of them.
-    seed : int
-        Of the weights that are drawn.
-    image_size : int, optional
-        Pixels; by default those of the published figures.
+    seed : int, of the weights that are drawn
+    image_size : int, optional, in pixels; by default that of the published figures
 
     Returns
     -------
@@ -93,10 +91,8 @@ def settle_batch_norm(model, x):
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Layers that are frozen stay as they are.
-    x : ndarray of shape (n, *image), float
-        On the scale the model takes; a few images do.
+    model : tf.keras.Model, whose frozen layers stay as they are
+    x : ndarray of shape (n, *image), float, a few images on the scale the model takes
 
     Examples
     --------

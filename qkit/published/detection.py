@@ -1,8 +1,7 @@
 """Finding digits in scenes, in the manner of YOLO: scenes, a network, its loss, its mAP."""
 
 import itertools
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import namedtuple
 
 import numpy as np
 from scipy.ndimage import zoom
@@ -21,9 +20,14 @@ _MOST_OVERLAP = 0.1  # of the smaller of two boxes
 _TRIES = 20
 _TRAIN_SCENES, _TEST_SCENES = 16_000, 2000
 
+# What was found, in which scene; a box is top, left, bottom, right, and a score says how sure.
+Detections = namedtuple("Detections", ["scene", "category", "box", "score"])
+# Detections held against the truth, by class, the surest first: the scene of each and whether it
+# is right; and by scene and class, how many digits there are to be found.
+Matches = namedtuple("Matches", ["scene", "right", "objects"])
+
 CLASSES = 10
 CELLS = 7  # a side
-OUTPUTS = 4 + 1 + CLASSES  # of a cell: box, objectness, classes
 _CELL = CANVAS // CELLS  # pixels
 _ANCHOR = np.float32([14, 10])  # pixels, height and width: about the mean box
 _CHANNELS = ((16, 2), (32, 2), (64, 2), (64, 1))  # and stride, of each 3×3 convolution
@@ -55,7 +59,6 @@ def scenes(x, y, count, rng):
     canvases = np.zeros((count, CANVAS, CANVAS), np.float32)
     digits = np.zeros((count, MOST_DIGITS, 5), np.float32)
     digits[:, :, 0] = NOTHING
-    # each before any comes again
     images = (image for _ in itertools.count() for image in rng.permutation(len(x)))
     for canvas, rows in zip(canvases, digits, strict=True):
         placed = 0
@@ -133,7 +136,7 @@ def detector(*, seed=0):
             layers.InputLayer((CANVAS, CANVAS), name="scene"),
             layers.Reshape((CANVAS, CANVAS, 1), name="reshape"),
             *blocks,
-            layers.Conv2D(OUTPUTS, 1, kernel_initializer=glorot(100 * seed), name="cells"),
+            layers.Conv2D(4 + 1 + CLASSES, 1, kernel_initializer=glorot(100 * seed), name="cells"),
         ],
         name="detector",
     )
@@ -190,45 +193,23 @@ def decode(outputs):
     return Detections(scene, category[scene, row].astype(int), box[scene, row], score[scene, row])
 
 
-@dataclass(frozen=True, eq=False)
-class Detections:
-    """What was found."""
+def match(found, digits, *, least_iou=0.5):
+    """Match detections to digits, as COCO does, https://github.com/cocodataset/cocoapi.
 
-    scene: np.ndarray
-    category: np.ndarray
-    box: np.ndarray  # top, left, bottom, right
-    score: np.ndarray  # how sure
-
-
-@dataclass(frozen=True, eq=False)
-class Matches:
-    """Detections held against the truth: all that average precision depends on."""
-
-    scene: list  # by class, of each detection, the surest first
-    right: list  # by class, whether each detection finds an object
-    objects: np.ndarray  # by scene and class, how many there are to be found
-
-
-def match(detections, scene, category, box, *, scenes, classes=CLASSES, least_iou=0.5):
-    """Match detections to objects, as COCO does, https://github.com/cocodataset/cocoapi.
-
-    The surest chooses first: of the objects still free, the one that it overlaps most.
+    The surest chooses first: of the digits still free, the one that it overlaps most.
     """
-    right = np.zeros(len(detections.score), bool)
-    free = defaultdict(list)
-    for i, place in enumerate(zip(scene, category, strict=True)):
-        free[place].append(i)
-    order = np.argsort(-detections.score, kind="stable")
+    right = np.zeros(len(found.score), bool)
+    order = np.argsort(-found.score, kind="stable")
+    free = digits.copy()
     for i in order:
-        objects = free[detections.scene[i], detections.category[i]]
-        overlaps = iou(detections.box[i], box[objects])
-        if overlaps.max(initial=0) >= least_iou:
-            right[i] = True
-            objects.pop(overlaps.argmax())
-    ranked = [order[detections.category[order] == c] for c in range(classes)]
-    count = np.zeros((scenes, classes), np.int64)
-    np.add.at(count, (scene, category), 1)
-    return Matches([detections.scene[r] for r in ranked], [right[r] for r in ranked], count)
+        rows = free[found.scene[i]]
+        overlaps = iou(found.box[i], rows[:, 1:]) * (rows[:, 0] == found.category[i])
+        best = overlaps.argmax()
+        if overlaps[best] >= least_iou:
+            right[i], rows[best, 0] = True, NOTHING
+    ranked = [order[found.category[order] == c] for c in range(CLASSES)]
+    objects = (digits[:, :, :1] == np.arange(CLASSES)).sum(axis=1)
+    return Matches([found.scene[r] for r in ranked], [right[r] for r in ranked], objects)
 
 
 def mean_average_precision(matches, weights):
@@ -257,10 +238,7 @@ def iou(box, others):
 
 def tallies(outputs, digits, *, least_iou=0.5):
     """Return which detections find a digit that is there, by an overlap of `least_iou`."""
-    scene, row = np.nonzero(digits[:, :, 0] != NOTHING)
-    true = digits[scene, row]
-    truth = scene, true[:, 0].astype(int), true[:, 1:]
-    return match(decode(outputs), *truth, scenes=len(digits), least_iou=least_iou)
+    return match(decode(outputs), digits, least_iou=least_iou)
 
 
 MEAN_AVERAGE_PRECISION = Metric("mAP (IoU = 0.5)", "", True, tallies, mean_average_precision)

@@ -1,5 +1,7 @@
 """Reading strips of handwritten numbers: the strips, two networks, their loss, two error rates."""
 
+from functools import partial
+
 import numpy as np
 
 from qkit._tensorflow import tensorflow
@@ -132,17 +134,11 @@ def read(logits):
     return [text(b[first & (b < len(SYMBOLS))]) for b, first in zip(best, begins, strict=True)]
 
 
-def characters(logits, targets):
-    """Return, for each strip, the edits from what is read to the target, and its length."""
-    return _tallies(logits, targets, list)
+def tallies(units, logits, targets):
+    """Return, for each strip, the edits from what is read to the target, and its length.
 
-
-def words(logits, targets):
-    """Return, for each strip, the edits by whole numbers, and how many numbers there are."""
-    return _tallies(logits, targets, str.split)
-
-
-def _tallies(logits, targets, units):
+    Both are counted in what `units` makes of a line: by `list` characters, by `str.split` numbers.
+    """
     tf = tensorflow()
     found, wanted = (
         tf.ragged.constant([units(line) for line in lines], tf.string, ragged_rank=1)
@@ -182,5 +178,5 @@ def _number(digits, rng):
     return np.concatenate(parts[1:])
 
 
-CHARACTER_ERROR_RATE = Metric("character error rate", "", False, characters, ratio)
-WORD_ERROR_RATE = Metric("word error rate", "", False, words, ratio)
+CHARACTER_ERROR_RATE = Metric("character error rate", "", False, partial(tallies, list), ratio)
+WORD_ERROR_RATE = Metric("word error rate", "", False, partial(tallies, str.split), ratio)

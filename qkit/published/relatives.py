@@ -29,10 +29,8 @@ class Relative:
     Attributes
     ----------
     name : str
-    published : (str, str) or None
-        Model and metric in `qk.published.int16_activations()`.
-    build : callable
-        From a keyword `seed` to an untrained Keras 2 model.
+    published : (str, str) or None, model and metric in `qk.published.int16_activations()`
+    build : callable, from a keyword `seed` to an untrained Keras 2 model
     metric : Metric
     epochs, batch_size, learning_rate, loss : as for `qk.fit`
     data : callable or None
@@ -75,11 +73,11 @@ _LESSONS = (
     ),
     Relative(
         "MobileNetV1 × 0.25", ("MobileNetV1", "top-1"),
-        partial(narrow_mobilenet, 1), TOP_1, 4, batch_size=256, learning_rate=4e-3,
+        partial(narrow_mobilenet, 1), TOP_1, 4, 256, 4e-3,
     ),
     Relative(
         "MobileNetV2 × 0.25", ("MobileNetV2", "top-1"),
-        partial(narrow_mobilenet, 2), TOP_1, 3, batch_size=256, learning_rate=4e-3,
+        partial(narrow_mobilenet, 2), TOP_1, 3, 256, 4e-3,
     ),
     Relative("masked transformer", ("MobileBert", "F1"), masked_transformer, TOP_1, 2),
     Relative(
@@ -129,14 +127,10 @@ def int16_effect(relative, images, *, seed=0, cache=True):
 
     Parameters
     ----------
-    relative : Relative
-        One of `RELATIVES`, or a lesson of your own.
-    images : Dataset
-        From which the lesson makes its data.
-    seed : int
-        Of the initial weights and the shuffling.
-    cache : bool
-        Keep the trained weights on disk, see `fit`.
+    relative : Relative, one of `RELATIVES` or a lesson of your own
+    images : Dataset, from which the lesson makes its data
+    seed : int, of the initial weights and the shuffling
+    cache : bool, whether to keep the trained weights on disk, see `fit`
 
     Returns
     -------
@@ -175,8 +169,8 @@ def int16_table(effects):
     Returns
     -------
     pandas.DataFrame
-        One row for what is here, and one for what is published, if it is: the scores as they are,
-        and what int8 and int16 lose, in words with the interval.
+        A row for what is here, and one for what is published, if it is: scores as they are, and
+        what int8 and int16 lose, in words with the interval.
     """
     import pandas as pd
 

@@ -22,8 +22,7 @@ def techniques():
 
     Returns
     -------
-    pandas.DataFrame
-        Its source stands in ``.attrs["source"]``, as for all tables here.
+    pandas.DataFrame, whose source stands in ``.attrs["source"]``, as for all tables here
 
     Examples
     --------
@@ -62,8 +61,7 @@ def int16_activations():
 
     Returns
     -------
-    pandas.DataFrame
-        One row per model and metric; error rates are better when small.
+    pandas.DataFrame, one row per model and metric; error rates are better when small
 
     Examples
     --------
@@ -78,8 +76,7 @@ def compression():
 
     Returns
     -------
-    pandas.DataFrame
-        times_smaller, and the kinds of file, before and after, whose bytes are divided.
+    pandas.DataFrame, times_smaller and the kinds of file, before and after, whose bytes are divided
 
     Examples
     --------
@@ -94,8 +91,7 @@ def beside_walkthrough(ours):
 
     Parameters
     ----------
-    ours : dict of str to float
-        By the name of the published figure, such as "float accuracy".
+    ours : dict of str to float, by the name of the published figure, such as "float accuracy"
 
     Returns
     -------
