@@ -1,18 +1,19 @@
 """Two classifiers of small images: the walkthrough's network, and one of depthwise convolutions."""
 
+import itertools
+
 from qkit._tensorflow import tensorflow
 
 
 def walkthrough_cnn(*, seed=0):
     """Return the network of the TensorFlow MNIST walkthrough, with 20,410 parameters.
 
-    Reshape → 12 convolutions of 3×3 with ReLU → 2×2 maximum → dense layer of 10 logits. Layers bear
-    fixed names, so that equal models convert to equal bytes.
+    12 convolutions of 3×3 with ReLU, 2×2 maximum, dense layer of 10 logits. Layers bear fixed
+    names, so that equal models convert to equal bytes.
 
     Parameters
     ----------
-    seed : int
-        Of the initial weights; another seed gives an independent training.
+    seed : int, of the initial weights
 
     Returns
     -------
@@ -47,7 +48,7 @@ def depthwise_cnn(*, seed=0):
 
     Parameters
     ----------
-    seed : int
+    seed : int, of the initial weights
 
     Returns
     -------
@@ -60,34 +61,29 @@ def depthwise_cnn(*, seed=0):
     (None, 10)
     """
     keras = tensorflow().keras
-    layers = keras.layers
-    seeds = iter(range(seed * 100, seed * 100 + 100))
+    layers, seeds = keras.layers, itertools.count(100 * seed)
 
     def glorot():
         return keras.initializers.GlorotUniform(next(seeds))
 
     def normed(layer, *shape, name, **drawn):
-        convolution = layer(*shape, padding="same", use_bias=False, name=name, **drawn)
-        normal = layers.BatchNormalization(name=f"{name}_bn")
-        return [convolution, normal, layers.ReLU(6, name=f"{name}_relu6")]
+        return [
+            layer(*shape, padding="same", use_bias=False, name=name, **drawn),
+            layers.BatchNormalization(name=f"{name}_bn"),
+            layers.ReLU(6, name=f"{name}_relu6"),
+        ]
 
-    def full(*shape, name):
-        return normed(layers.Conv2D, *shape, name=name, kernel_initializer=glorot())
-
-    def separable(channels, stride, name):
-        drawn = {"depthwise_initializer": glorot()}
-        depthwise = normed(layers.DepthwiseConv2D, 3, stride, name=f"{name}_dw", **drawn)
-        return [*depthwise, *full(channels, 1, 1, name=f"{name}_pw")]
-
+    blocks = normed(layers.Conv2D, 16, 3, 2, name="stem", kernel_initializer=glorot())
+    for number, (channels, stride) in enumerate(((32, 1), (64, 2), (128, 1), (128, 1)), 1):
+        name, drawn = f"block{number}_dw", {"depthwise_initializer": glorot()}
+        blocks += normed(layers.DepthwiseConv2D, 3, stride, name=name, **drawn)
+        name, drawn = f"block{number}_pw", {"kernel_initializer": glorot()}
+        blocks += normed(layers.Conv2D, channels, 1, name=name, **drawn)
     return keras.Sequential(
         [
             layers.InputLayer((28, 28), name="image"),
             layers.Reshape((28, 28, 1), name="reshape"),
-            *full(16, 3, 2, name="stem"),
-            *separable(32, 1, "block1"),
-            *separable(64, 2, "block2"),
-            *separable(128, 1, "block3"),
-            *separable(128, 1, "block4"),
+            *blocks,
             layers.GlobalAveragePooling2D(name="mean"),
             layers.Dense(10, kernel_initializer=glorot(), name="logits"),
         ],

@@ -1,11 +1,11 @@
 """A small encoder whose attention leaves out blank patches, by a large constant, as BERT does."""
 
 import functools
-from types import SimpleNamespace
+import itertools
 
 from qkit._tensorflow import tensorflow
 
-_PATCH, _WIDTH, _HEADS, _BLOCKS = 7, 48, 4, 2
+_PATCH, _WIDTH, _HEADS = 7, 48, 4
 _SIDE = 28 // _PATCH
 
 
@@ -21,8 +21,7 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
     mask : float
         What is added to the scores of blank patches; BERT's is −10,000. No weight depends on it:
         `set_weights` takes those of a model with another one.
-    seed : int
-        Of the initial weights.
+    seed : int, of the initial weights
 
     Returns
     -------
@@ -37,35 +36,18 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
     # All operators have kernels for int16 activations too; that is why blank patches are found by a
     # maximum and a ReLU, and the variance of a normalisation by d·d.
     keras = tensorflow().keras
-    layers, own = keras.layers, _own_layers()
-    seeds = iter(range(seed * 100, seed * 100 + 100))
+    layers, seeds = keras.layers, itertools.count(100 * seed)
+    product, normalization, positions = _own_layers()
 
     def linear(width, name, size=1, **options):
         # a convolution of 1×1 over the grid of patches sees each of them alone
         initial = keras.initializers.GlorotUniform(next(seeds))
         return layers.Conv2D(width, size, size, kernel_initializer=initial, name=name, **options)
 
-    def attention(x, hidden, name):
-        def heads(part):
-            split = layers.Reshape((_SIDE**2, _HEADS, -1), name=f"{name}_{part}_split")
-            turn = layers.Permute((2, 1, 3), name=f"{name}_{part}_heads")
-            return turn(split(linear(_WIDTH, f"{name}_{part}")(x)))
-
-        query = layers.Rescaling((_WIDTH / _HEADS) ** -0.5, name=f"{name}_scaled")(heads("query"))
-        scores = own.Product(transpose_b=True, name=f"{name}_scores")([query, heads("key")])
-        masked = layers.Add(name=f"{name}_masked")([scores, hidden])
-        shares = layers.Softmax(name=f"{name}_shares")(masked)
-        mixed = own.Product(name=f"{name}_mixed")([shares, heads("value")])
-        mixed = layers.Permute((2, 1, 3), name=f"{name}_patches")(mixed)
-        mixed = layers.Reshape((_SIDE, _SIDE, _WIDTH), name=f"{name}_joined")(mixed)
-        return linear(_WIDTH, f"{name}_attention")(mixed)
-
-    def block(x, hidden, name):
-        x = layers.Add(name=f"{name}_add1")([x, attention(x, hidden, name)])
-        x = own.Normalization(name=f"{name}_norm1")(x)
-        wide = linear(4 * _WIDTH, f"{name}_wide", activation="relu")(x)
-        x = layers.Add(name=f"{name}_add2")([x, linear(_WIDTH, f"{name}_narrow")(wide)])
-        return own.Normalization(name=f"{name}_norm2")(x)
+    def heads(x, name):
+        x = linear(_WIDTH, name)(x)
+        x = layers.Reshape((_SIDE**2, _HEADS, -1), name=f"{name}_split")(x)
+        return layers.Permute((2, 1, 3), name=f"{name}_heads")(x)
 
     image = keras.Input((28, 28), name="image")
     pixels = layers.Reshape((28, 28, 1), name="reshape")(image)
@@ -79,9 +61,22 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
     hidden = layers.Reshape((1, 1, _SIDE**2), name="keys")(blank)
     hidden = layers.Rescaling(mask, name="mask")(hidden)
     x = linear(_WIDTH, "patches", size=_PATCH)(pixels)
-    x = own.Positions(seed=next(seeds), name="positions")(x)
-    for number in range(1, _BLOCKS + 1):
-        x = block(x, hidden, f"block{number}")
+    x = positions(seed=next(seeds), name="positions")(x)
+    for name in ("block1", "block2"):
+        query, key, value = (heads(x, f"{name}_{part}") for part in ("query", "key", "value"))
+        query = layers.Rescaling((_WIDTH / _HEADS) ** -0.5, name=f"{name}_scaled")(query)
+        scores = product(transpose_b=True, name=f"{name}_scores")([query, key])
+        scores = layers.Add(name=f"{name}_masked")([scores, hidden])
+        shares = layers.Softmax(name=f"{name}_shares")(scores)
+        mixed = product(name=f"{name}_mixed")([shares, value])
+        mixed = layers.Permute((2, 1, 3), name=f"{name}_patches")(mixed)
+        mixed = layers.Reshape((_SIDE, _SIDE, _WIDTH), name=f"{name}_joined")(mixed)
+        mixed = linear(_WIDTH, f"{name}_attention")(mixed)
+        x = layers.Add(name=f"{name}_add1")([x, mixed])
+        x = normalization(name=f"{name}_norm1")(x)
+        wide = linear(4 * _WIDTH, f"{name}_wide", activation="relu")(x)
+        x = layers.Add(name=f"{name}_add2")([x, linear(_WIDTH, f"{name}_narrow")(wide)])
+        x = normalization(name=f"{name}_norm2")(x)
     x = layers.GlobalAveragePooling2D(name="mean")(x)
     initial = keras.initializers.GlorotUniform(next(seeds))
     logits = layers.Dense(10, kernel_initializer=initial, name="logits")(x)
@@ -135,4 +130,4 @@ def _own_layers():
         def get_config(self):
             return super().get_config() | {"seed": self.seed}
 
-    return SimpleNamespace(Product=Product, Normalization=Normalization, Positions=Positions)
+    return Product, Normalization, Positions

@@ -10,37 +10,31 @@ from qkit._tensorflow import quiet, tensorflow
 from qkit.data import DataNotFoundError, first_line, impatient
 from qkit.training import seeded
 
-_WIDTH = 0.25  # of the relatives
-_SIZE = 32  # pixels: the smallest that Keras builds them for, as they halve it five times
-_IMAGE = 28
-_MOMENTUM = 0.99  # of BatchNorm; MobileNetV2's 0.999 still remembers its start after 1,000 steps
-
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network of a published table."""
+    """A network of a published table, by the name of its constructor in tf.keras.applications."""
 
-    name: str  # of its constructor in tf.keras.applications
-    module: str  # of its preprocess_input, there
-    image_size: int  # pixels, height and width, at which the published figures were measured
     published_name: str
+    image_size: int = 224  # pixels, height and width, at which the published figures were measured
 
     def preprocess(self, pixels):
-        """Return pixels of 0 to 255, perhaps in place, on the scale of the trained network."""
-        return getattr(tensorflow().keras.applications, self.module).preprocess_input(pixels)
+        """Return pixels of 0 to 255, perhaps in place, from -1 to 1, as all six were trained on."""
+        return tensorflow().keras.applications.imagenet_utils.preprocess_input(pixels, mode="tf")
 
 
 # The published ResNets are TF-Slim's, whose figures are of 299 pixels, not of Keras's default 224:
 # https://github.com/google-research/tf-slim/tree/main, footnote of the table of checkpoints.
-_NETWORKS = (
-    Architecture("MobileNet", "mobilenet", 224, "Mobilenet-v1-1-224"),
-    Architecture("MobileNetV2", "mobilenet_v2", 224, "Mobilenet-v2-1-224"),
-    Architecture("InceptionV3", "inception_v3", 299, "Inception_v3"),
-    Architecture("ResNet101V2", "resnet_v2", 299, "Resnet_v2_101"),
-    Architecture("ResNet50V2", "resnet_v2", 299, "Resnet-v2 50"),
-    Architecture("NASNetMobile", "nasnet", 224, "Nasnet-Mobile"),
+ARCHITECTURES = MappingProxyType(
+    {
+        "MobileNet": Architecture("Mobilenet-v1-1-224"),
+        "MobileNetV2": Architecture("Mobilenet-v2-1-224"),
+        "InceptionV3": Architecture("Inception_v3", 299),
+        "ResNet101V2": Architecture("Resnet_v2_101", 299),
+        "ResNet50V2": Architecture("Resnet-v2 50", 299),
+        "NASNetMobile": Architecture("Nasnet-Mobile"),
+    }
 )
-ARCHITECTURES = MappingProxyType({network.name: network for network in _NETWORKS})
 
 
 def architecture(name, *, weights=None, seed=0, image_size=None):
@@ -53,10 +47,8 @@ def architecture(name, *, weights=None, seed=0, image_size=None):
     weights : None, "imagenet", str or Path
         None draws them, as size and latency do not depend on them; "imagenet" downloads the trained
         ones through Keras; a path names a file of them.
-    seed : int
-        Of the weights that are drawn.
-    image_size : int, optional
-        Pixels; by default those of the published figures.
+    seed : int, of the weights that are drawn
+    image_size : int, optional, in pixels; by default that of the published figures
 
     Returns
     -------
@@ -69,17 +61,25 @@ def architecture(name, *, weights=None, seed=0, image_size=None):
     4253864
     """
     validate.choice(name, ARCHITECTURES, name="architecture: name")
-    size = ARCHITECTURES[name].image_size if image_size is None else image_size
-    if weights not in (None, "imagenet") and not Path(weights).is_file():
+    size = image_size or ARCHITECTURES[name].image_size
+    if weights == "imagenet":
+        return _downloaded(name, size)
+    if weights is not None and not Path(weights).is_file():
         raise DataNotFoundError(
             f"architecture: weights must be None, 'imagenet' or a file of weights; there is no "
             f"file {weights}."
         )
-    if weights == "imagenet":
-        return _downloaded(name, size)
     model = _built(name, size, None, seed)
-    if weights is not None:
-        _load(model, weights)
+    if weights is None:
+        return model
+    try:
+        with quiet():
+            model.load_weights(str(weights))
+    except Exception as error:  # formats fail in ways of their own
+        raise ValueError(
+            f"architecture: {weights} does not hold the weights of {model.name!r} ({error}). Save "
+            "them with model.save_weights, or take Keras's own file for this network."
+        ) from error
     return model
 
 
@@ -91,10 +91,8 @@ def settle_batch_norm(model, x):
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Layers that are frozen stay as they are.
-    x : ndarray of shape (n, *image), float
-        On the scale the model takes; a few images do.
+    model : tf.keras.Model, whose frozen layers stay as they are
+    x : ndarray of shape (n, *image), float, a few images on the scale the model takes
 
     Examples
     --------
@@ -116,35 +114,25 @@ def settle_batch_norm(model, x):
             layer.momentum = momentum
 
 
-def mobilenet_v1(*, seed=0):
-    """Return Keras's MobileNet (Howard et al., 2017) at width 0.25, all 13 blocks, for 28×28.
+def narrow_mobilenet(version, *, seed=0):
+    """Return Keras's MobileNet, version 1 or 2, at width 0.25, with all its blocks, for 28×28.
 
-    The published head's dropout of one activation in a thousand is left out.
+    Howard et al. (2017), Sandler et al. (2018). The first one's dropout of one activation in a
+    thousand is left out.
     """
-    return _quarter("MobileNet", "mobilenet_v1", seed)
-
-
-def mobilenet_v2(*, seed=0):
-    """Return Keras's MobileNetV2 (Sandler et al., 2018) at width 0.25, all 17 blocks, for 28×28."""
-    return _quarter("MobileNetV2", "mobilenet_v2", seed)
-
-
-def _quarter(published, name, seed):
     keras = tensorflow().keras
-    layers, margin = keras.layers, (_SIZE - _IMAGE) // 2
+    layers = keras.layers
+    build = keras.applications.MobileNet if version == 1 else keras.applications.MobileNetV2
     with quiet(), seeded(seed):
-        image = layers.Input((_IMAGE, _IMAGE), name="image")
-        x = layers.Reshape((_IMAGE, _IMAGE, 1), name="reshape")(image)
-        x = layers.ZeroPadding2D(margin, name="margin")(x)
-        body = getattr(keras.applications, published)(
-            input_shape=(_SIZE, _SIZE, 1), input_tensor=x, alpha=_WIDTH,
-            include_top=False, weights=None,
-        )  # fmt: skip
+        image = layers.Input((28, 28), name="image")
+        x = layers.Reshape((28, 28, 1), name="reshape")(image)
+        x = layers.ZeroPadding2D(2, name="margin")(x)  # Keras builds them for 32 pixels and more
+        body = build((32, 32, 1), alpha=0.25, include_top=False, weights=None, input_tensor=x)
         for layer in body.layers:
             if isinstance(layer, layers.BatchNormalization):
-                layer.momentum = _MOMENTUM
+                layer.momentum = 0.99  # 0.999 still remembers its start after 1,000 steps
         x = layers.GlobalAveragePooling2D(name="mean")(body.output)
-        return keras.Model(image, layers.Dense(10, name="logits")(x), name=name)
+        return keras.Model(image, layers.Dense(10, name="logits")(x), name=f"mobilenet_v{version}")
 
 
 def _built(name, size, weights, seed):
@@ -152,17 +140,6 @@ def _built(name, size, weights, seed):
     keras.backend.reset_uids()  # layers are numbered; equal networks shall convert to equal bytes
     with quiet(), seeded(seed):
         return getattr(keras.applications, name)(weights=weights, input_shape=(size, size, 3))
-
-
-def _load(model, path):
-    try:
-        with quiet():
-            model.load_weights(str(path))
-    except Exception as error:  # formats fail in ways of their own
-        raise ValueError(
-            f"architecture: {path} does not hold the weights of {model.name!r} ({error}). Save "
-            "them with model.save_weights, or take Keras's own file for this network."
-        ) from error
 
 
 def _downloaded(name, size):

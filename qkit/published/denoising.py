@@ -19,9 +19,8 @@ def data(images):
     """
     rng = np.random.default_rng(0)
     n = len(images.x_train)
-    rounds = -(-_TRAIN_WAVEFORMS // n)
-    order = np.concatenate([rng.permutation(n) for _ in range(rounds)])[:_TRAIN_WAVEFORMS]
-    train = _waveforms(images.x_train[order], rng)
+    order = np.concatenate([rng.permutation(n) for _ in range(0, _TRAIN_WAVEFORMS, n)])
+    train = _waveforms(images.x_train[order[:_TRAIN_WAVEFORMS]], rng)
     order = rng.permutation(len(images.x_test))[:_TEST_WAVEFORMS]
     test = _waveforms(images.x_test[order], rng)
     return Dataset(*train, *test, f"images of {images.name} as noisy waveforms", images.source)
@@ -32,17 +31,18 @@ def denoiser(*, seed=0):
     keras = tensorflow().keras
     layers = keras.layers
 
-    def convolution(number, channels, activation, name):
+    def convolution(number, channels=16, activation="relu", name=None):
+        glorot = keras.initializers.GlorotUniform(100 * seed + number)
         return layers.Conv1D(
             channels, 15, padding="same", activation=activation,
-            kernel_initializer=keras.initializers.GlorotUniform(100 * seed + number), name=name,
+            kernel_initializer=glorot, name=name or f"conv{number}",
         )  # fmt: skip
 
     return keras.Sequential(
         [
             layers.InputLayer((_SAMPLES,), name="noisy"),
             layers.Reshape((_SAMPLES, 1), name="samples"),
-            *(convolution(number, 16, "relu", f"conv{number}") for number in (1, 2, 3)),
+            *map(convolution, (1, 2, 3)),
             convolution(4, 1, None, "clean"),
             layers.Reshape((_SAMPLES,), name="waveform"),
         ],

@@ -1,6 +1,7 @@
 """Finding digits in scenes, in the manner of YOLO: scenes, a network, its loss, its mAP."""
 
-from dataclasses import dataclass
+import itertools
+from collections import namedtuple
 
 import numpy as np
 from scipy.ndimage import zoom
@@ -19,9 +20,14 @@ _MOST_OVERLAP = 0.1  # of the smaller of two boxes
 _TRIES = 20
 _TRAIN_SCENES, _TEST_SCENES = 16_000, 2000
 
+# What was found, in which scene; a box is top, left, bottom, right, and a score says how sure.
+Detections = namedtuple("Detections", ["scene", "category", "box", "score"])
+# Detections held against the truth, by class, the surest first: the scene of each and whether it
+# is right; and by scene and class, how many digits there are to be found.
+Matches = namedtuple("Matches", ["scene", "right", "objects"])
+
 CLASSES = 10
 CELLS = 7  # a side
-OUTPUTS = 4 + 1 + CLASSES  # of a cell: box, objectness, classes
 _CELL = CANVAS // CELLS  # pixels
 _ANCHOR = np.float32([14, 10])  # pixels, height and width: about the mean box
 _CHANNELS = ((16, 2), (32, 2), (64, 2), (64, 1))  # and stride, of each 3×3 convolution
@@ -40,9 +46,9 @@ def data(images):
     """
     rng = np.random.default_rng(0)
     x_train, digits = scenes(images.x_train, images.y_train, _TRAIN_SCENES, rng)
-    x_test, y_test = scenes(images.x_test, images.y_test, _TEST_SCENES, rng)
+    test = scenes(images.x_test, images.y_test, _TEST_SCENES, rng)
     name = f"digits of {images.name} scattered over canvases"
-    return Dataset(x_train, cell_targets(digits), x_test, y_test, name, images.source)
+    return Dataset(x_train, cell_targets(digits), *test, name, images.source)
 
 
 def scenes(x, y, count, rng):
@@ -53,11 +59,10 @@ def scenes(x, y, count, rng):
     canvases = np.zeros((count, CANVAS, CANVAS), np.float32)
     digits = np.zeros((count, MOST_DIGITS, 5), np.float32)
     digits[:, :, 0] = NOTHING
-    images = _each_before_any_twice(len(x), rng)
+    images = (image for _ in itertools.count() for image in rng.permutation(len(x)))
     for canvas, rows in zip(canvases, digits, strict=True):
         placed = 0
-        for _ in range(rng.integers(1, MOST_DIGITS, endpoint=True)):
-            image = next(images)
+        for image in itertools.islice(images, rng.integers(1, MOST_DIGITS, endpoint=True)):
             ink = _ink(zoom(x[image], rng.uniform(*_SCALES), order=1))
             box = _place(ink.shape, rows[:placed, 1:], rng)
             if box is not None:
@@ -69,29 +74,28 @@ def scenes(x, y, count, rng):
     return canvases, digits
 
 
-def _each_before_any_twice(n, rng):
-    while True:
-        yield from rng.permutation(n)
-
-
 def _ink(image):
     """Return the part of an image that holds the ink."""
     rows, columns = (np.flatnonzero((image > _INK).any(axis=axis)) for axis in (1, 0))
     return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _place(shape, others, rng):
-    """Return a box of a shape that hardly overlaps the others, or None where none was found."""
-    size = np.array(shape)
-    areas = np.prod(others[:, 2:] - others[:, :2], axis=1)
+def _place(size, others, rng):
+    """Return a box of a size that hardly overlaps the others, or None where none was found."""
     for _ in range(_TRIES):
-        start = rng.integers(CANVAS - size, endpoint=True)
-        end = start + size
-        shared = np.minimum(end, others[:, 2:]) - np.maximum(start, others[:, :2])
-        overlap = np.prod(shared.clip(0), axis=1) / np.minimum(areas, size.prod())
-        if (overlap <= _MOST_OVERLAP).all():
-            return *start, *end
+        start = rng.integers(np.subtract(CANVAS, size), endpoint=True)
+        box = np.append(start, start + size)
+        shared, area, areas = _areas(box, others)
+        if (shared <= _MOST_OVERLAP * np.minimum(area, areas)).all():
+            return box
     return None
+
+
+def _areas(box, others):
+    """Return what a box shares with each of several others, its area, and theirs."""
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    area, areas = (np.prod(b[..., 2:] - b[..., :2], axis=-1) for b in (box, others))
+    return np.prod(sides.clip(0), axis=1), area, areas
 
 
 def cell_targets(digits):
@@ -132,7 +136,7 @@ def detector(*, seed=0):
             layers.InputLayer((CANVAS, CANVAS), name="scene"),
             layers.Reshape((CANVAS, CANVAS, 1), name="reshape"),
             *blocks,
-            layers.Conv2D(OUTPUTS, 1, kernel_initializer=glorot(100 * seed), name="cells"),
+            layers.Conv2D(4 + 1 + CLASSES, 1, kernel_initializer=glorot(100 * seed), name="cells"),
         ],
         name="detector",
     )
@@ -174,73 +178,38 @@ def decode(outputs):
 
     A cell says where its centre lies, how much larger than the anchor it is, and its scores.
     """
-    tf = tensorflow()
+    n = len(outputs)
     cell = np.stack(np.mgrid[:CELLS, :CELLS], axis=-1)
     centre = (cell + expit(outputs[..., :2])) * _CELL
     half = np.exp(outputs[..., 2:4]) * _ANCHOR / 2
     boxes = np.concatenate([centre - half, centre + half], axis=-1).astype(np.float32)
     scores = expit(outputs[..., 4:5]) * expit(outputs[..., 5:])
-    box, score, category, count = (
-        tensor.numpy()
-        for tensor in tf.image.combined_non_max_suppression(
-            boxes.reshape(len(outputs), -1, 1, 4),
-            scores.reshape(len(outputs), -1, CLASSES),
-            max_output_size_per_class=_MOST_DETECTIONS,
-            max_total_size=_MOST_DETECTIONS,
-            iou_threshold=_LARGEST_IOU,
-            score_threshold=_LEAST_SCORE,
-            clip_boxes=False,  # they are in pixels
-        )
-    )
+    found = tensorflow().image.combined_non_max_suppression(
+        boxes.reshape(n, -1, 1, 4), scores.reshape(n, -1, CLASSES),
+        _MOST_DETECTIONS, _MOST_DETECTIONS, _LARGEST_IOU, _LEAST_SCORE, clip_boxes=False,
+    )  # fmt: skip
+    box, score, category, count = (tensor.numpy() for tensor in found)
     scene, row = np.nonzero(np.arange(_MOST_DETECTIONS) < count[:, None])
     return Detections(scene, category[scene, row].astype(int), box[scene, row], score[scene, row])
 
 
-@dataclass(frozen=True, eq=False)
-class Detections:
-    """What was found."""
+def match(found, digits, *, least_iou=0.5):
+    """Match detections to digits, as COCO does, https://github.com/cocodataset/cocoapi.
 
-    scene: np.ndarray
-    category: np.ndarray
-    box: np.ndarray  # top, left, bottom, right
-    score: np.ndarray  # how sure
-
-
-@dataclass(frozen=True, eq=False)
-class Matches:
-    """Detections held against the truth: all that average precision depends on."""
-
-    scene: np.ndarray  # by class and rank, the surest first, filled up with one that is not there
-    right: np.ndarray  # by class and rank, whether it finds an object
-    objects: np.ndarray  # by scene and class, how many there are to be found
-
-
-def match(detections, scene, category, box, *, scenes, classes=CLASSES, least_iou=0.5):
-    """Match detections to objects, as COCO does, https://github.com/cocodataset/cocoapi.
-
-    The surest chooses first: of the objects still free, the one that it overlaps most.
+    The surest chooses first: of the digits still free, the one that it overlaps most.
     """
-    order = np.argsort(-detections.score, kind="stable")
-    right = np.zeros(len(order), bool)
-    objects = {}
-    for i, place in enumerate(zip(scene, category, strict=True)):
-        objects.setdefault(place, []).append(i)
+    right = np.zeros(len(found.score), bool)
+    order = np.argsort(-found.score, kind="stable")
+    free = digits.copy()
     for i in order:
-        free = objects.get((detections.scene[i], detections.category[i]))
-        if free:
-            overlaps = iou(detections.box[i], box[free])
-            if overlaps.max() >= least_iou:
-                right[i] = True
-                free.pop(overlaps.argmax())
-    ranked = [order[detections.category[order] == c] for c in range(classes)]
-    most = max(map(len, ranked))
-    found_in, found = np.full((classes, most), scenes), np.zeros((classes, most), bool)
-    for c, ranks in enumerate(ranked):
-        found_in[c, : len(ranks)] = detections.scene[ranks]
-        found[c, : len(ranks)] = right[ranks]
-    count = np.zeros((scenes, classes), np.int64)
-    np.add.at(count, (scene, category), 1)
-    return Matches(found_in, found, count)
+        rows = free[found.scene[i]]
+        overlaps = iou(found.box[i], rows[:, 1:]) * (rows[:, 0] == found.category[i])
+        best = overlaps.argmax()
+        if overlaps[best] >= least_iou:
+            right[i], rows[best, 0] = True, NOTHING
+    ranked = [order[found.category[order] == c] for c in range(CLASSES)]
+    objects = (digits[:, :, :1] == np.arange(CLASSES)).sum(axis=1)
+    return Matches([found.scene[r] for r in ranked], [right[r] for r in ranked], objects)
 
 
 def mean_average_precision(matches, weights):
@@ -250,32 +219,26 @@ def mean_average_precision(matches, weights):
     """
     weights = np.asarray(weights, float)
     there = weights @ matches.objects
-    of_detection = np.append(weights, 0)[matches.scene]
-    right = np.cumsum(of_detection * matches.right, axis=1)
-    claimed = np.cumsum(of_detection, axis=1)
-    precision = np.divide(right, claimed, out=np.zeros_like(right), where=claimed > 0)
-    precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     averages = []
     for c in np.flatnonzero(there):
-        reached = np.searchsorted(right[c] / there[c], _RECALLS)
-        averages.append(np.append(precision[c], 0)[reached].mean())
+        drawn = weights[matches.scene[c]]
+        right, claimed = np.cumsum(drawn * matches.right[c]), np.cumsum(drawn)
+        precision = np.divide(right, claimed, out=np.zeros_like(right), where=claimed > 0)
+        precision = np.maximum.accumulate(precision[::-1])[::-1]
+        reached = np.searchsorted(right / there[c], _RECALLS)
+        averages.append(np.append(precision, 0)[reached].mean())
     return float(np.mean(averages)) if averages else float("nan")
 
 
 def iou(box, others):
     """Return the intersection over the union of a box and each of several others."""
-    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    shared = np.prod(sides.clip(0), axis=1)
-    area, areas = np.prod(box[2:] - box[:2]), np.prod(others[:, 2:] - others[:, :2], axis=1)
+    shared, area, areas = _areas(box, others)
     return shared / (area + areas - shared)
 
 
 def tallies(outputs, digits, *, least_iou=0.5):
     """Return which detections find a digit that is there, by an overlap of `least_iou`."""
-    scene, row = np.nonzero(digits[:, :, 0] != NOTHING)
-    true = digits[scene, row]
-    truth = scene, true[:, 0].astype(int), true[:, 1:]
-    return match(decode(outputs), *truth, scenes=len(digits), least_iou=least_iou)
+    return match(decode(outputs), digits, least_iou=least_iou)
 
 
 MEAN_AVERAGE_PRECISION = Metric("mAP (IoU = 0.5)", "", True, tallies, mean_average_precision)

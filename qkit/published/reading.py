@@ -1,5 +1,7 @@
 """Reading strips of handwritten numbers: the strips, two networks, their loss, two error rates."""
 
+from functools import partial
+
 import numpy as np
 
 from qkit._tensorflow import tensorflow
@@ -12,7 +14,6 @@ _TRAIN_DIGITS = 60_000
 _MOST_DIGITS = 3  # of a number
 _DIGIT_GAPS = (0, 2)  # columns, smallest and largest
 _NUMBER_GAPS = (5, 8)
-_PADDING = -1
 _UNITS = 64  # of the recurrent network's layers
 
 
@@ -22,8 +23,8 @@ def data(images):
     Training strips hold training images alone, test strips test images alone, each of these once.
     """
     rng = np.random.default_rng(0)
-    rounds = -(-_TRAIN_DIGITS // len(images.x_train))  # a small data set is written more than once
-    order = np.concatenate([rng.permutation(len(images.x_train)) for _ in range(rounds)])
+    n = len(images.x_train)  # a small data set is written more than once
+    order = np.concatenate([rng.permutation(n) for _ in range(0, _TRAIN_DIGITS, n)])
     train = _written(images.x_train, images.y_train, order[:_TRAIN_DIGITS], rng)
     test = _written(images.x_test, images.y_test, rng.permutation(len(images.x_test)), rng)
     return Dataset(*train, *test, f"strips of numbers made from {images.name}", images.source)
@@ -43,19 +44,17 @@ def strip_cnn(*, seed=0):
     layers = keras.layers
 
     def convolution(number, channels, width, stride=1, activation="relu", name=None):
+        glorot = keras.initializers.GlorotUniform(100 * seed + number)
         return layers.Conv1D(
             channels, width, stride, "same", activation=activation,
-            kernel_initializer=keras.initializers.GlorotUniform(100 * seed + number),
-            name=name or f"conv{number}",
+            kernel_initializer=glorot, name=name or f"conv{number}",
         )  # fmt: skip
 
     return keras.Sequential(
         [
-            layers.InputLayer((96, 14), name="strip"),
+            layers.InputLayer((COLUMNS, 14), name="strip"),
             convolution(1, 48, 7, stride=2),
-            convolution(2, 48, 5),
-            convolution(3, 48, 5),
-            convolution(4, 48, 5),
+            *(convolution(number, 48, 5) for number in (2, 3, 4)),
             convolution(5, 96, 1),
             convolution(6, 12, 1, activation=None, name="logits"),
         ],
@@ -71,36 +70,30 @@ def unrolled_rnn(*, cell="lstm", seed=0):
     keras = tensorflow().keras
     layers = keras.layers
     cells = {"lstm": layers.LSTM, "gru": layers.GRU, "simple": layers.SimpleRNN}
-    seeds = iter(range(100 * seed, 100 * seed + 100))
 
-    def glorot():
-        return keras.initializers.GlorotUniform(next(seeds))
+    def glorot(number):
+        return keras.initializers.GlorotUniform(100 * seed + number)
 
-    def dense(name, size=_UNITS, activation="relu"):
-        return layers.Dense(size, activation=activation, kernel_initializer=glorot(), name=name)
+    def dense(number, name, size=_UNITS, activation="relu"):
+        initial = glorot(number)
+        return layers.Dense(size, activation=activation, kernel_initializer=initial, name=name)
 
-    window = layers.Conv1D(  # a dense layer over nine columns, at every other one
-        _UNITS, 9, 2, "same", activation="relu", kernel_initializer=glorot(), name="window"
-    )
-    recurrent = cells[cell](
-        _UNITS,
-        return_sequences=True,
-        unroll=True,
-        kernel_initializer=glorot(),
-        recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
-        name=cell,
-    )
     return keras.Sequential(
         [
-            layers.InputLayer((96, 14), name="strip"),
-            window,
-            dense("dense1"),
-            recurrent,
-            dense("dense2"),
-            dense("logits", 12, None),
+            layers.InputLayer((COLUMNS, 14), name="strip"),
+            layers.Conv1D(  # a dense layer over nine columns, at every other one
+                _UNITS, 9, 2, "same", activation="relu", kernel_initializer=glorot(0), name="window"
+            ),
+            dense(3, "dense1"),
+            cells[cell](
+                _UNITS, return_sequences=True, unroll=True, kernel_initializer=glorot(1),
+                recurrent_initializer=keras.initializers.Orthogonal(seed=100 * seed + 2), name=cell,
+            ),
+            dense(4, "dense2"),
+            dense(5, "logits", 12, None),
         ],
         name=f"unrolled_{cell}",
-    )
+    )  # fmt: skip
 
 
 def loss(targets, logits):
@@ -141,49 +134,39 @@ def read(logits):
     return [text(b[first & (b < len(SYMBOLS))]) for b, first in zip(best, begins, strict=True)]
 
 
-def characters(logits, targets):
-    """Return, for each strip, the edits from what is read to the target, and its length."""
-    return _tallies(read(logits), [text(t) for t in targets], list)
+def tallies(units, logits, targets):
+    """Return, for each strip, the edits from what is read to the target, and its length.
 
-
-def words(logits, targets):
-    """Return, for each strip, the edits by whole numbers, and how many numbers there are."""
-    return _tallies(read(logits), [text(t) for t in targets], str.split)
-
-
-def _tallies(found, wanted, units):
+    Both are counted in what `units` makes of a line: by `list` characters, by `str.split` numbers.
+    """
     tf = tensorflow()
     found, wanted = (
         tf.ragged.constant([units(line) for line in lines], tf.string, ragged_rank=1)
-        for lines in (found, wanted)
+        for lines in (read(logits), map(text, targets))
     )
     edits = tf.edit_distance(found.to_sparse(), wanted.to_sparse(), normalize=False)
     return np.stack([edits, wanted.row_lengths()], axis=1).astype(np.int64)
 
 
 def _written(x, y, order, rng):
-    """Return strips with their targets; the last number or two may find no strip to fill."""
+    """Return strips with their targets; the last strip may want a number, and is left out."""
     small = x.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).transpose(0, 2, 1)  # columns first
-    strips, targets = [], []
-    strip, target, end, start = _empty(), [], 0, 0
-    while start < len(order):
-        digits = order[start : start + rng.integers(1, _MOST_DIGITS, endpoint=True)]
-        columns = _number([small[i] for i in digits], rng)
-        gap = rng.integers(*_NUMBER_GAPS, endpoint=True)
-        if end + gap + len(columns) > COLUMNS:
-            strips.append(strip)
-            targets.append(target)
-            strip, target, end = _empty(), [], 0
-        if target:
-            target.append(SYMBOLS.index(" "))
-        strip[end + gap : end + gap + len(columns)] = columns
-        target.extend(y[digits])
-        end += gap + len(columns)
-        start += len(digits)
-    padded = np.full((len(targets), max(map(len, targets))), _PADDING, np.int32)
-    for row, target in zip(padded, targets, strict=True):
-        row[: len(target)] = target
-    return np.stack(strips), padded
+    strips, targets, end = [], [], COLUMNS
+    while len(order):
+        digits, order = np.split(order, [rng.integers(1, _MOST_DIGITS, endpoint=True)])
+        columns = _number(small[digits], rng)
+        start = end + rng.integers(*_NUMBER_GAPS, endpoint=True)
+        if start + len(columns) > COLUMNS:
+            start -= end
+            strips.append(np.zeros((COLUMNS, 14), np.float32))
+            targets.append([])
+        if targets[-1]:
+            targets[-1].append(SYMBOLS.index(" "))
+        end = start + len(columns)
+        strips[-1][start:end] = columns
+        targets[-1].extend(y[digits])
+    pad = tensorflow().keras.utils.pad_sequences
+    return np.stack(strips[:-1]), pad(targets[:-1], padding="post", value=-1)
 
 
 def _number(digits, rng):
@@ -195,9 +178,5 @@ def _number(digits, rng):
     return np.concatenate(parts[1:])
 
 
-def _empty():
-    return np.zeros((COLUMNS, 14), np.float32)
-
-
-CHARACTER_ERROR_RATE = Metric("character error rate", "", False, characters, ratio)
-WORD_ERROR_RATE = Metric("word error rate", "", False, words, ratio)
+CHARACTER_ERROR_RATE = Metric("character error rate", "", False, partial(tallies, list), ratio)
+WORD_ERROR_RATE = Metric("word error rate", "", False, partial(tallies, str.split), ratio)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -11,13 +12,14 @@ from qkit.evaluate.accuracy import Metric, accuracy, ratio
 from qkit.evaluate.significance import paired
 from qkit.models import masked_transformer
 from qkit.published import denoising, detection, reading
-from qkit.published.architectures import mobilenet_v1, mobilenet_v2
+from qkit.published.architectures import narrow_mobilenet
 from qkit.published.tables import int16_activations
 from qkit.result import Result
 from qkit.toolchain.convert import convert
 from qkit.training import fit
 
 _CALIBRATION_ITEMS = 300
+_SCHEMES = {"float32": "float32", "int8": "full_integer", "int16": "int16_activations"}
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,12 @@ class Relative:
     Attributes
     ----------
     name : str
-    published : (str, str) or None
-        Model and metric in `qk.published.int16_activations()`.
-    build : callable
-        From a keyword `seed` to an untrained Keras 2 model.
+    published : (str, str) or None, model and metric in `qk.published.int16_activations()`
+    build : callable, from a keyword `seed` to an untrained Keras 2 model
     metric : Metric
-    epochs, batch_size : int
-    learning_rate : float
+    epochs, batch_size, learning_rate, loss : as for `qk.fit`
     data : callable or None
         From a `Dataset` of images to that of the lesson; None for the images themselves.
-    loss : callable or None
-        For `qk.fit`; None for the cross-entropy of classes.
     """
 
     name: str
@@ -59,7 +56,6 @@ def right_classes(outputs, labels):
 
 TOP_1 = Metric("top-1", "", True, right_classes, ratio)
 _READING = {"data": reading.data, "loss": reading.loss, "epochs": 8, "learning_rate": 3e-3}
-_SMALL_MOBILENET = {"batch_size": 256, "learning_rate": 4e-3}
 
 _LESSONS = (
     Relative(
@@ -76,10 +72,12 @@ _LESSONS = (
         data=detection.data, loss=detection.loss,
     ),
     Relative(
-        "MobileNetV1 × 0.25", ("MobileNetV1", "top-1"), mobilenet_v1, TOP_1, 4, **_SMALL_MOBILENET
+        "MobileNetV1 × 0.25", ("MobileNetV1", "top-1"),
+        partial(narrow_mobilenet, 1), TOP_1, 4, 256, 4e-3,
     ),
     Relative(
-        "MobileNetV2 × 0.25", ("MobileNetV2", "top-1"), mobilenet_v2, TOP_1, 3, **_SMALL_MOBILENET
+        "MobileNetV2 × 0.25", ("MobileNetV2", "top-1"),
+        partial(narrow_mobilenet, 2), TOP_1, 3, 256, 4e-3,
     ),
     Relative("masked transformer", ("MobileBert", "F1"), masked_transformer, TOP_1, 2),
     Relative(
@@ -116,7 +114,7 @@ class Int16Effect(Result):
             return {}
         row = int16_activations().loc[self.relative.published]
         factor = -100 if self.relative.metric.higher_is_better else 100
-        return {name: float(factor * (row[name] - row["float32"])) for name in ("int8", "int16")}
+        return (factor * (row - row["float32"])).drop("float32").to_dict()
 
     def summary(self):
         """Say in one line what int8 costs and int16 gives back."""
@@ -129,14 +127,10 @@ def int16_effect(relative, images, *, seed=0, cache=True):
 
     Parameters
     ----------
-    relative : Relative
-        One of `RELATIVES`, or a lesson of your own.
-    images : Dataset
-        From which the lesson makes its data.
-    seed : int
-        Of the initial weights and the shuffling.
-    cache : bool
-        Keep the trained weights on disk, see `fit`.
+    relative : Relative, one of `RELATIVES` or a lesson of your own
+    images : Dataset, from which the lesson makes its data
+    seed : int, of the initial weights and the shuffling
+    cache : bool, whether to keep the trained weights on disk, see `fit`
 
     Returns
     -------
@@ -151,14 +145,12 @@ def int16_effect(relative, images, *, seed=0, cache=True):
     """
     data = relative.data(images) if relative.data else images
     model = relative.build(seed=seed)
-    settings = {name: getattr(relative, name) for name in ("epochs", "batch_size", "learning_rate")}
-    fit(model, data, **settings, loss=relative.loss, seed=seed, cache=cache)
+    fit(
+        model, data, epochs=relative.epochs, batch_size=relative.batch_size, seed=seed,
+        learning_rate=relative.learning_rate, loss=relative.loss, cache=cache,
+    )  # fmt: skip
     calibration = drawn(data.x_train, _CALIBRATION_ITEMS)
-    models = {
-        "float32": convert(model, "float32"),
-        "int8": convert(model, "full_integer", calibration),
-        "int16": convert(model, "int16_activations", calibration),
-    }
+    models = {name: convert(model, scheme, calibration) for name, scheme in _SCHEMES.items()}
     scores = {
         name: accuracy(tflite, data.x_test, data.y_test, metric=relative.metric)
         for name, tflite in models.items()
@@ -177,35 +169,27 @@ def int16_table(effects):
     Returns
     -------
     pandas.DataFrame
-        One row for what is here, and one for what is published, if it is: the scores as they are,
-        and what int8 and int16 lose, in words with the interval.
+        A row for what is here, and one for what is published, if it is: scores as they are, and
+        what int8 and int16 lose, in words with the interval.
     """
     import pandas as pd
 
     rows = {}
     for effect in effects:
-        name, published = effect.relative.name, effect.relative.published
-        rows[name, "here"] = _row_here(effect)
+        name, metric = effect.relative.name, effect.relative.metric
+        shown = "{:.2f} dB" if metric.unit else "{:.4f}"
+        lost = f"{{:+.2f}} ({{:+.2f}} to {{:+.2f}}) {metric.unit or 'points'}"
+        rows[name, "here"] = {
+            "metric": metric.name,
+            **{kind: shown.format(score.value) for kind, score in effect.scores.items()},
+            **{f"{kind} loses": lost.format(*ends) for kind, ends in effect.lost.items()},
+        }
+        published = effect.relative.published
         if published:
-            rows[name, f"published: {published[0]}"] = _published_row(effect)
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame.index.names = ["network", "figures"]
-    return frame
-
-
-def _row_here(effect):
-    metric = effect.relative.metric
-    shown = "{:.2f} dB" if metric.unit else "{:.4f}"
-    lost = {
-        f"{name} loses": f"{value:+.2f} ({low:+.2f} to {high:+.2f}) {metric.unit or 'points'}"
-        for name, (value, low, high) in effect.lost.items()
-    }
-    scores = {name: shown.format(score.value) for name, score in effect.scores.items()}
-    return {"metric": metric.name, **scores, **lost}
-
-
-def _published_row(effect):
-    row = int16_activations().loc[effect.relative.published]
-    scores = {name: f"{value:.4f}" for name, value in row.items()}
-    lost = {f"{name} loses": f"{v:+.2f} points" for name, v in effect.published_lost.items()}
-    return {"metric": effect.relative.published[1], **scores, **lost}
+            scores, lost = int16_activations().loc[published], effect.published_lost
+            rows[name, f"published: {published[0]}"] = {
+                "metric": published[1],
+                **scores.map("{:.4f}".format),
+                **{f"{kind} loses": f"{value:+.2f} points" for kind, value in lost.items()},
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["network", "figures"])

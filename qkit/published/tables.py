@@ -1,6 +1,5 @@
 """Figures that others have published, read from the files beside this one, to stand beside ours."""
 
-import io
 from importlib import resources
 
 import numpy as np
@@ -8,36 +7,14 @@ import numpy as np
 from qkit.published.architectures import ARCHITECTURES
 from qkit.toolchain.schemes import PUBLISHED_SOURCE, SCHEMES
 
-# By quantity: our columns (with _low and _high the ends of the interval), our status, and the
-# published column that a scheme of ours stands beside. Dynamic range is what the guide's
-# post-training column was, and "optimized" is one size for all that stores int8 weights.
+# By quantity: our column (with _low and _high the ends of its interval, if it has one), our status,
+# and the published column of a kind of file. The guide's post-training column was dynamic range.
 _QUANTITIES = {
-    "top-1": (
-        "accuracy{}",
-        "accuracy_status",
-        {
-            "float32": "top1_original",
-            "dynamic_range": "top1_ptq",
-            "full_integer": "top1_8_bit",
-            "qat": "top1_qat",
-        },
-    ),
-    "latency, × float32": (
-        "latency_ratio{}",
-        "status",
-        {
-            "float32": "latency_original_ms",
-            "dynamic_range": "latency_ptq_ms",
-            "qat": "latency_qat_ms",
-        },
-    ),
-    "size, MB": (
-        "size_mb",
-        "status",
-        {"float32": "size_original_mb"}
-        | dict.fromkeys(("dynamic_range", "full_integer", "qat"), "size_optimized_mb"),
-    ),
+    "top-1": ("accuracy", "accuracy_status", "top1_{}"),
+    "latency, × float32": ("latency_ratio", "status", "latency_{}_ms"),
+    "size, MB": ("size_mb", "status", "size_{}_mb"),
 }
+_PUBLISHED_AS = {"float32": "original", "dynamic_range": "ptq", "full_integer": "8_bit"}
 
 
 def techniques():
@@ -45,8 +22,7 @@ def techniques():
 
     Returns
     -------
-    pandas.DataFrame
-        Its source stands in ``.attrs["source"]``, as for all tables here.
+    pandas.DataFrame, whose source stands in ``.attrs["source"]``, as for all tables here
 
     Examples
     --------
@@ -56,12 +32,9 @@ def techniques():
     import pandas as pd
 
     schemes = [SCHEMES[name] for name in ("float16", "dynamic_range", "full_integer", "qat")]
-    rows = [
-        (s.title, s.needs, s.published_size_cut, s.published_accuracy, s.published_hardware)
-        for s in schemes
-    ]
-    columns = ["technique", "needs", "size_cut", "accuracy", "hardware"]
-    frame = pd.DataFrame(rows, columns=columns).set_index("technique")
+    frame = pd.DataFrame(schemes).set_index("title").rename_axis("technique")
+    frame = frame.filter(regex="^(needs|published)")
+    frame.columns = frame.columns.str.removeprefix("published_")
     frame.attrs["source"] = PUBLISHED_SOURCE
     return frame
 
@@ -88,8 +61,7 @@ def int16_activations():
 
     Returns
     -------
-    pandas.DataFrame
-        One row per model and metric; error rates are better when small.
+    pandas.DataFrame, one row per model and metric; error rates are better when small
 
     Examples
     --------
@@ -104,13 +76,12 @@ def compression():
 
     Returns
     -------
-    pandas.DataFrame
-        times_smaller, and the kinds of file, before and after, whose bytes are divided.
+    pandas.DataFrame, times_smaller and the kinds of file, before and after, whose bytes are divided
 
     Examples
     --------
-    >>> compression().loc["pruned 80 %, dynamic range", ["before", "after"]].to_list()
-    ['zipped .h5', 'zipped .tflite, int8 weights']
+    >>> int(compression().loc["16 clusters", "times_smaller"])
+    6
     """
     return _read("compression", "technique")
 
@@ -120,13 +91,11 @@ def beside_walkthrough(ours):
 
     Parameters
     ----------
-    ours : dict of str to float
-        By the name of the published figure, such as "float accuracy".
+    ours : dict of str to float, by the name of the published figure, such as "float accuracy"
 
     Returns
     -------
-    pandas.DataFrame
-        Columns published, here.
+    pandas.DataFrame, columns published and here
 
     Examples
     --------
@@ -145,8 +114,8 @@ def beside_architectures(measured):
     Parameters
     ----------
     measured : pandas.DataFrame
-        Rows of `Comparison.to_frame`, with the scheme as a column or the index, and a column
-        `architecture` with a name in ``qk.published.ARCHITECTURES``.
+        Rows of ``Comparison.to_frame().reset_index()``, and a column `architecture` with a name in
+        ``qk.published.ARCHITECTURES``.
 
     Returns
     -------
@@ -158,39 +127,39 @@ def beside_architectures(measured):
     --------
     >>> import pandas as pd
     >>> row = {"architecture": "MobileNet", "scheme": "float32", "status": "measured"}
-    >>> row |= {"size_bytes": 16.9e6, "accuracy_status": "not measured: no images"}
-    >>> table = pd.DataFrame([row]).reindex(columns=[*row, "accuracy", "latency_ratio"])
-    >>> for name in ("accuracy", "latency_ratio"):
-    ...     table[[f"{name}_low", f"{name}_high"]] = float("nan")
-    >>> beside_architectures(table)["text"].to_list()[-1]
-    '16.90; published 16.9'
+    >>> row |= {"size_bytes": 16.9e6, "latency_ratio": 1, "accuracy": float("nan")}
+    >>> row |= {"accuracy_status": "not measured: no images"}
+    >>> beside_architectures(pd.DataFrame([row]))["text"].to_list()[::2]
+    ['not measured: no images; published 0.709', '16.90; published 16.9']
     """
     import pandas as pd
 
-    ours = measured.reset_index() if "scheme" not in measured else measured
-    ours, theirs = ours.assign(size_mb=ours["size_bytes"] / 1e6), architectures()
+    ours, theirs = measured.assign(size_mb=measured["size_bytes"] / 1e6), _comparable()
     rows = []
-    for quantity, (column, status, _) in _QUANTITIES.items():
-        columns = [*(column.format(end) for end in ("", "_low", "_high")), status]
+    for quantity, (column, status, published) in _QUANTITIES.items():
         for row in ours.to_dict("records"):
-            name, scheme = row["architecture"], row["scheme"]
-            published = theirs.loc[ARCHITECTURES[name].published_name]
-            figure = _counterpart(published, quantity, scheme)
-            rows.append((name, quantity, scheme, figure, *(row[column] for column in columns)))
+            name, kind = row["architecture"], _PUBLISHED_AS.get(row["scheme"], row["scheme"])
+            figures = theirs.loc[ARCHITECTURES[name].published_name]
+            figure = figures.get(published.format(kind), np.nan)
+            value = [row.get(column + end, row[column]) for end in ("", "_low", "_high")]
+            rows.append((name, quantity, row["scheme"], figure, *value, row[status]))
     names = ["architecture", "quantity", "scheme", "published", "measured", "low", "high", "status"]
     frame = pd.DataFrame(rows, columns=names)
     frame["text"] = [_said(row) for row in frame.to_dict("records")]
-    frame.attrs |= theirs.attrs
+    frame.attrs = theirs.attrs
     return frame
 
 
-def _counterpart(published, quantity, scheme):
-    """Return the figure of a published row that one of ours stands beside, or NaN."""
-    column = _QUANTITIES[quantity][2].get(scheme)
-    if column is None or (scheme == "qat" and np.isnan(published["latency_qat_ms"])):
-        return np.nan  # without QAT the published file is the post-training one
-    ratio = quantity.startswith("latency")
-    return published[column] / (published["latency_original_ms"] if ratio else 1)
+def _comparable():
+    """Return the published figures of networks as ours are: by file, latencies as ratios."""
+    theirs = architectures()
+    small, of_float32 = theirs["size_optimized_mb"], theirs["latency_original_ms"]
+    return theirs.assign(
+        size_ptq_mb=small,
+        size_8_bit_mb=small,
+        size_qat_mb=small.where(theirs["latency_qat_ms"].notna()),  # else of post-training alone
+        **theirs.filter(like="latency").div(of_float32, axis=0),
+    )
 
 
 def _said(row):
@@ -210,8 +179,8 @@ def _read(name, index):
     """Return the table of a file; its first line is a comment with the source."""
     import pandas as pd
 
-    text = (resources.files("qkit.published") / f"{name}.csv").read_text(encoding="utf-8")
-    source, _, rows = text.partition("\n")
-    frame = pd.read_csv(io.StringIO(rows), index_col=index, float_precision="round_trip")
-    frame.attrs["source"] = source.removeprefix("# ")
+    with (resources.files("qkit.published") / f"{name}.csv").open(encoding="utf-8") as file:
+        source = file.readline().removeprefix("# ").rstrip()
+        frame = pd.read_csv(file, index_col=index, float_precision="round_trip")
+    frame.attrs["source"] = source
     return frame

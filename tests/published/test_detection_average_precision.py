@@ -8,7 +8,14 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from qkit.published.detection import Detections, Matches, iou, match, mean_average_precision
+from qkit.published.detection import (
+    NOTHING,
+    Detections,
+    Matches,
+    iou,
+    match,
+    mean_average_precision,
+)
 
 SCENES, CLASSES = 12, 3
 BOX = np.array([[10, 10, 20, 20]])
@@ -31,8 +38,17 @@ def drawn(seed, *, scenes=SCENES, levels=None):
     return Detections(scene[guessed], called, near, score), (scene, category, box)
 
 
+def digits_of(scene, category, box, scenes):
+    """Return rows of class and box by scene, filled up with rows of nothing."""
+    rows = [np.column_stack([category, box])[scene == s] for s in range(scenes)]
+    digits = np.full((scenes, max(map(len, rows)), 5), NOTHING, float)
+    for padded, there in zip(digits, rows, strict=True):
+        padded[: len(there)] = there
+    return digits
+
+
 def score(found, truth, weights=None, *, scenes=SCENES):
-    matches = match(found, *truth, scenes=scenes, classes=CLASSES)
+    matches = match(found, digits_of(*truth, scenes))
     return mean_average_precision(matches, np.ones(scenes) if weights is None else weights)
 
 
@@ -42,8 +58,8 @@ def one_scene(boxes, scores):
 
 
 def in_one_scene(found, box=BOX):
-    truth = np.zeros(len(box), int), np.zeros(len(box), int), np.array(box, float)
-    return match(found, *truth, scenes=1, classes=1)
+    nothing = np.zeros(len(box), int)
+    return match(found, digits_of(nothing, nothing, np.array(box, float), 1))
 
 
 def test_iou_by_hand():
@@ -54,20 +70,20 @@ def test_iou_by_hand():
 @pytest.mark.parametrize(("right_edge", "found"), [(15.0, True), (14.9, False)])
 def test_half_an_overlap_is_enough(right_edge, found):
     matches = in_one_scene(one_scene([[10, 10, 20, right_edge]], [0.9]))
-    assert matches.right.tolist() == [[found]]
+    assert matches.right[0].tolist() == [found]
 
 
 def test_an_object_is_found_once_and_by_the_surest():
     matches = in_one_scene(one_scene([[10, 10, 20, 19], [10, 10, 20, 20]], [0.8, 0.9]))
-    assert matches.right.tolist() == [[True, False]]
+    assert matches.right[0].tolist() == [True, False]
     exact_first = in_one_scene(one_scene([[10, 10, 20, 20], [10, 10, 20, 19]], [0.8, 0.9]))
-    assert exact_first.right.tolist() == [[True, False]]  # the surer one, though the other fits
+    assert exact_first.right[0].tolist() == [True, False]  # the surer one, though the other fits
 
 
 def test_a_taken_object_leaves_the_next_best():
     boxes = [[10, 10, 20, 20], [10, 13, 20, 23]]  # overlap: 70 of 130
     matches = in_one_scene(one_scene([boxes[0], boxes[0]], [0.9, 0.8]), boxes)
-    assert matches.right.tolist() == [[True, True]]
+    assert matches.right[0].tolist() == [True, True]
 
 
 @pytest.mark.parametrize(
