@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qkit import validate
-from qkit.quantize.blocks import block_slices
-from qkit.quantize.grid import QParams, fake_quantize
+from qkit.quantize.grid import QParams, block_slices, fake_quantize
 from qkit.result import Result
 
 VALUE_EDGES = np.linspace(-1.05, 1.05, 106)  # in units of the largest magnitude
