@@ -285,7 +285,7 @@ def _rounded(x, qparams, dtype, finish, operand):
 
 def _ends(x, blocks, range):
     """Return smallest and largest value that the grid of each channel must span."""
-    if range is not None and not callable(range):
+    if not (range is None or callable(range)):
         return _given(range, blocks[1])
     x = validate.values(x, what="choose_qparams").reshape(blocks)
     if x.size == 0:
