@@ -1,7 +1,7 @@
 """What stored weights cost: zeros, shared values and entropy, and the bytes that these allow."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from scipy.special import gammaln
@@ -23,8 +23,7 @@ class StoredBytes(Result):
     @property
     def by_way(self):
         """The bytes by way of storing, in words."""
-        floor = {"entropy floor": self.entropy_bytes}
-        return {"raw": self.raw_bytes, "deflated": self.deflated_bytes} | floor
+        return dict(zip(("raw", "deflated", "entropy floor"), astuple(self), strict=True))
 
     def summary(self):
         """Say in one line what they take."""

@@ -121,14 +121,11 @@ def _nearest_float(name, value):
     place = min((exponent + bias - 1) * fractions + round(abs(value) / spacing), infinity)
     signed = int(math.copysign(place, value))
 
-    def read(place):
-        field, fraction = divmod(abs(place), fractions)
-        return fraction / fractions + min(field, 1), max(field, 1) - bias
+    unsigned, real = (np.uint16, np.float16) if name == "float16" else (np.uint32, np.float32)
+    cut_off = 16 * (name == "bfloat16")  # bits that float32 has more
 
     def number(place):
-        if abs(place) < infinity:
-            return math.copysign(math.ldexp(*read(place)), place)
-        return math.copysign(math.inf, place) if abs(place) == infinity else math.nan
+        return math.copysign(unsigned(abs(place) << cut_off).view(real), place)
 
     bits = f"{place:0{exponent_bits + fraction_bits}b}"
     parts = (
@@ -136,13 +133,14 @@ def _nearest_float(name, value):
         ("exponent", bits[:exponent_bits]),
         ("fraction", bits[exponent_bits:]),
     )
-    significand, power = read(place)
-    formula = f"{math.copysign(significand, value):.7g} × 2{str(power).translate(_RAISED)}"
-    if place == infinity:
+    stored, power = math.copysign(number(place), value), max(place // fractions, 1) - bias
+    formula = f"{math.ldexp(stored, -power):.7g} × 2{str(power).translate(_RAISED)}"
+    overflow = place == infinity
+    if overflow:
         formula = "an exponent of ones alone stands for ∞"
     return Number(
-        name, parts, _minus(formula), value, math.copysign(number(place), value),
-        number(signed - 1), number(signed + 1), spacing, "overflow" * (place == infinity),
+        name, parts, _minus(formula), value, stored, number(signed - 1), number(signed + 1),
+        spacing, "overflow" if overflow else "",
     )  # fmt: skip
 
 

@@ -74,12 +74,6 @@ class QParams(Result):
         return (self.qmax - self.qmin).bit_length()
 
     @property
-    def dtype(self):
-        """Smallest NumPy dtype that holds the integers."""
-        limits = map(np.iinfo, (np.int8, np.uint8, np.int16, np.uint16))
-        return next(i.dtype for i in limits if i.min <= self.qmin and self.qmax <= i.max)
-
-    @property
     def low(self):
         """Smallest real number of each grid."""
         return (self.qmin - self.zero_point).astype(np.float32) * self.scale
@@ -119,8 +113,7 @@ def choose_qparams(
         Finite and not empty. Where `range` gives both ends, only the shape counts.
     bits : int, 2 to 16
     symmetric : bool
-        Zero point 0 and as many integers on either side, −127 to 127 in 8 bits: so TensorFlow Lite
-        has weights and 16-bit activations.
+        Zero point 0 and as many integers on either side, as weights and 16-bit activations have.
     granularity : PerTensor, PerAxis or PerGroup, which values share a scale
     range : (low, high) or callable, optional
         What the grid must span, widened until it contains 0: two numbers, or two arrays of shape
@@ -177,7 +170,7 @@ def quantize(x, qparams):
 
     Returns
     -------
-    ndarray of the shape of `x` and of the dtype `qparams.dtype`
+    ndarray of the shape of `x`, of the smallest dtype that holds `qmin` to `qmax`
 
     Examples
     --------
@@ -185,7 +178,8 @@ def quantize(x, qparams):
     >>> quantize(np.float32([-9.0, 0.0, 0.1, 3.0]), grid)
     array([-8, -4, -4,  7], dtype=int8)
     """
-    return _rounded(x, qparams, qparams.dtype, np.add, qparams.zero_point.astype(np.float32))
+    dtype = np.min_scalar_type(qparams.qmin or qparams.qmax)  # unsigned where all begins at 0
+    return _rounded(x, qparams, dtype, np.add, qparams.zero_point.astype(np.float32))
 
 
 def dequantize(q, qparams):
@@ -259,9 +253,8 @@ def _rounded(x, qparams, dtype, finish, operand):
     x = validate.floating(x, what="quantize")
     values = x.reshape(qparams.laid_out(x.shape))
     result = np.empty(values.shape, dtype)
-    resize, stride = np.divide, qparams.scale
-    if qparams.inverse is not None:
-        resize, stride = np.multiply, qparams.inverse
+    resize = np.divide if qparams.inverse is None else np.multiply
+    stride = qparams.scale if qparams.inverse is None else qparams.inverse
     below_zero = qparams.zero_point.astype(np.float32) - qparams.qmin
     grids = np.stack([qparams.low, stride, below_zero, operand])[:, None, :, None]
     sizes = _block_sizes(values.shape)

@@ -19,7 +19,8 @@ def magnitude_mask(weights, sparsity, pattern=None):
     pattern : None, "2:4" or (rows, columns)
         None chooses each weight by itself. "2:4" keeps the two largest of every four neighbours
         along the last axis, the input channels in a .tflite file, whatever the sparsity. Two whole
-        numbers keep or drop blocks of a matrix whole, by the mean of their magnitudes.
+        numbers keep or drop blocks of a matrix whole, by the mean of their magnitudes. What is left
+        over at the end of an axis counts as one group or block more.
 
     Returns
     -------
