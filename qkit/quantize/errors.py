@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qkit import validate
-from qkit.quantize.grid import QParams, block_slices, fake_quantize
+from qkit.quantize.grid import QParams, fake_quantize
 from qkit.result import Result
 
 VALUE_EDGES = np.linspace(-1.05, 1.05, 106)  # in units of the largest magnitude
@@ -163,7 +163,7 @@ def _measured(x, approximation, qparams):
 
 def _squares(values, approximation):
     """Yield blocks, and squares of values and of errors in double precision, a block at a time."""
-    for part in block_slices(values.shape):
+    for part in QParams.slices(values.shape):
         block = values[part]
         errors = np.subtract(approximation[part], block, dtype=np.float64)
         yield part, np.square(block, dtype=np.float64), np.square(errors)

@@ -93,6 +93,13 @@ class QParams(Result):
             )
         return blocks
 
+    @staticmethod
+    def slices(laid_out):
+        """Yield slices of (outer, channels, inner): blocks that stay in a core's own cache."""
+        sizes = _block_sizes(laid_out)
+        for starts in itertools.product(*map(range, (0, 0, 0), laid_out, sizes)):
+            yield tuple(slice(i, i + size) for i, size in zip(starts, sizes, strict=True))
+
     def summary(self):
         """Say in one line what the grid spans, and how fine it is."""
         scales = f"{self.scale.size} scales, {self.scale.min():.3g} to {self.scale.max():.3g}"
@@ -234,13 +241,6 @@ def fake_quantize(x, qparams):
     return _rounded(x, qparams, np.float32, np.multiply, qparams.scale)
 
 
-def block_slices(shape):
-    """Yield slices of (outer, channels, inner): blocks that stay in a core's own cache."""
-    sizes = _block_sizes(shape)
-    for starts in itertools.product(*map(range, (0, 0, 0), shape, sizes)):
-        yield tuple(slice(i, i + size) for i, size in zip(starts, sizes, strict=True))
-
-
 def _block_sizes(shape):
     """Return how far a block reaches along each axis: the inner ones first, at least one each."""
     inner = max(min(shape[2], _BLOCK), 1)
@@ -260,7 +260,7 @@ def _rounded(x, qparams, dtype, finish, operand):
     sizes = _block_sizes(values.shape)
     if sizes[0] > 1:  # written out, many channels run nearly as fast as one
         grids = np.ascontiguousarray(np.broadcast_to(grids, (len(grids), *sizes)))
-    for part in block_slices(values.shape):
+    for part in qparams.slices(values.shape):
         low, stride, below_zero, by = grids[:, : len(values[part]), part[1]]
         with np.errstate(over="ignore"):  # of what lies far beyond the grid, or is refused
             block = np.asarray(values[part], np.float32)
