@@ -291,13 +291,13 @@ def _ends(x, blocks, range):
 def _given(range, channels):
     """Return both ends of a range in numbers, one for all channels or one for each."""
     try:
-        low, high = (np.asarray(end, np.float64) for end in range)
+        low, high = map(np.float64, range)
     except (TypeError, ValueError):
         raise ValueError(
             f"choose_qparams: range must be (low, high) or a function such as "
             f"qk.calibration.min_max, got {range!r}."
         ) from None
-    if not (np.isfinite(low).all() and np.isfinite(high).all() and (low <= high).all()):
+    if not np.all((-np.inf < low) & (low <= high) & (high < np.inf)):
         raise ValueError(
             f"choose_qparams: range must be finite, the smaller end first, got ({low}, {high})."
         )
@@ -323,12 +323,11 @@ def _spanned(low, high, channels, symmetric):
             f"choose_qparams: the range from {low[widest]:.3g} to {high[widest]:.3g} is too wide: "
             "its width is infinite in float32. Clip the values with np.clip, or pass a range."
         )
-    low, high = low.astype(np.float32), high.astype(np.float32)
-    narrow = high.astype(np.float64) - low < _NARROWEST_RANGE
+    ends = np.float32([low, high])
+    narrow = np.subtract(ends[1], ends[0], dtype=np.float64) < _NARROWEST_RANGE
     # the converter makes a symmetric one 1e-6 wide, and moves either end of another out by as much
-    half = np.float32(_NARROWEST_RANGE / 2)
-    wider = (-half, half) if symmetric else (low - _NARROWEST_RANGE, high + _NARROWEST_RANGE)
-    return np.where(narrow, wider[0], low), np.where(narrow, wider[1], high)
+    out = np.float32([[-_NARROWEST_RANGE], [_NARROWEST_RANGE]])
+    return np.where(narrow, out / 2 if symmetric else ends + out, ends)
 
 
 def _nudged(low, scale, qmin, qmax, rule):
