@@ -174,9 +174,8 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
 
 def _tried(full, end, nearby):
     """Return ends to try: shares of the full one, or what lies within a share of the present."""
-    if nearby:
-        return np.clip(end + full * _NEARBY, min(full, 0), max(full, 0))
-    return full * _SHRINKS
+    near = np.clip(end + full * _NEARBY, min(full, 0), max(full, 0))
+    return near if nearby else full * _SHRINKS
 
 
 def _squared_error(found, low, high, *, bits, symmetric=False):

@@ -20,8 +20,7 @@ def initial_centroids(weights, clusters, init="kmeans++", *, seed=0):
     weights = np.ravel(validate.values(weights, what="initial_centroids"))
     clusters = validate.whole(clusters, name="initial_centroids: clusters")
     start = INITS[validate.choice(init, INITS, name="initial_centroids: init")]
-    found = start(weights, clusters, np.random.default_rng(seed))
-    return np.sort(found.astype(np.float32))
+    return np.sort(np.float32(start(weights, clusters, np.random.default_rng(seed))))
 
 
 def nearest_centroid(weights, centroids):

@@ -85,8 +85,8 @@ def entropy_coded_bytes(stored):
     minus = np.iinfo(bits.dtype).max // 2 + 1 if bits.itemsize > 1 else 0
     others = bits[(bits != 0) & (bits != minus)]
     zeros = [np.count_nonzero(bits == zero) for zero in sorted({0, minus})]
-    places = _log2_choose(bits.size + len(zeros), len(zeros))  # how many of each there are
-    places += _spent_bits([*zeros, others.size])
+    how_many = _log2_choose(bits.size + len(zeros), len(zeros))
+    places = how_many + _spent_bits([*zeros, others.size])
     if others.size == 0:
         return float(places) / 8
     planes = others.view(np.uint8).reshape(others.size, -1).T
