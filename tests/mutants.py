@@ -56,8 +56,8 @@ MUTATIONS = (
              "np.add, 0 * qparams.zero_point.astype"),
     Mutation("real values without a scale", r"steps \*= qparams\.scale\[:, None\]", "pass"),
     # observers
-    Mutation("smallest of the largest", r"return float\(low\.min\(\)\), float\(high\.max\(\)\)",
-             "return float(low.min()), float(high.min())", "tests/quantize/test_calibration.py"),
+    Mutation("largest of the last batch alone", r"max\(high, self\.high\)",
+             "high", "tests/quantize/test_calibration.py"),
     Mutation("interval of the wrong percentile", r"\(1 - percent / 100\) / 2",
              "(1 - percent / 100)"),
     Mutation("MSE observer's step²/6", r"step\*\*2 / 12", "step**2 / 6"),

@@ -1,11 +1,11 @@
-"""Choosing a range from a sample, a stream of batches of which none is kept: what to cut off."""
+"""Choosing a range from a stream of batches, of which none is kept: how much to cut off."""
 
 import itertools
 from functools import partial
 
 import numpy as np
 
-from qkit.quantize.histogram import ends, histogram
+from qkit.quantize.histogram import histogram
 
 _SHRINKS = np.linspace(0, 1, 101)[1:]  # shares of the full range that are tried
 _COARSE = np.linspace(0, 1, 13)[1:] ** 2  # dense near 0: outliers reach far
@@ -28,8 +28,8 @@ def min_max(batches):
     >>> min_max([np.float32([0.0, 1.0]), np.float32([-2.0])])
     (-2.0, 1.0)
     """
-    low, high = ends(batches).T
-    return float(low.min()), float(high.max())
+    found = histogram(batches)
+    return found.low, found.high
 
 
 def percentile(batches, percent=99.99):
@@ -38,13 +38,11 @@ def percentile(batches, percent=99.99):
     Parameters
     ----------
     batches : iterable of array_like, or Histogram
-    percent : float
-        Share of the values inside, above 0 to 100.
+    percent : float above 0 to 100, of the values that are to lie inside
 
     Returns
     -------
-    (float, float)
-        True to within 1/2048 of the range.
+    (float, float), true to within 1/2048 of the range
 
     Examples
     --------
@@ -57,10 +55,9 @@ def percentile(batches, percent=99.99):
     found = histogram(batches)
     cumulative = np.cumsum(found.counts)
     cut = (1 - percent / 100) / 2 * cumulative[-1]
-    first = np.searchsorted(cumulative, cut, side="right")
-    last = np.searchsorted(cumulative, cumulative[-1] - cut, side="left")
-    edges = (found.first + np.array([first, last + 1])) * found.width
-    return float(max(edges[0], found.low)), float(min(edges[1], found.high))
+    first = found.first + np.searchsorted(cumulative, cut, side="right")
+    end = found.first + np.searchsorted(cumulative, cumulative[-1] - cut, side="left") + 1
+    return float(max(first * found.width, found.low)), float(min(end * found.width, found.high))
 
 
 def mse(batches, *, bits=8, symmetric=False):
@@ -69,10 +66,9 @@ def mse(batches, *, bits=8, symmetric=False):
     Parameters
     ----------
     batches : iterable of array_like, or Histogram
-    bits : int
-        Of the grid, 2 to 16: the coarser, the more is clipped.
-    symmetric : bool
-        Shrink both ends alike, for a symmetric grid.
+    bits : int, 2 to 16
+        Of the grid: the coarser, the more is clipped.
+    symmetric : bool, shrinks both ends alike, for a symmetric grid
 
     Returns
     -------
@@ -108,8 +104,7 @@ def entropy(batches, *, bits=8):
     Parameters
     ----------
     batches : iterable of array_like, or Histogram
-    bits : int
-        Of the grid, 2 to 16.
+    bits : int, 2 to 16, of the grid
 
     Returns
     -------
@@ -150,8 +145,7 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
     Parameters
     ----------
     batches : iterable of array_like, or Histogram
-    decay : float
-        Share of the range that is kept at each batch, in [0, 1).
+    decay : float in [0, 1), the share of the range that is kept at each batch
     start : (float, float)
         The range before the first batch; after 693 batches, half of it is still there.
 
@@ -172,7 +166,7 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
     if not 0 <= decay < 1:
         raise ValueError(f"moving_average: decay must be 0 or more and below 1, got {decay}.")
     low, high = start
-    for batch_low, batch_high in ends(batches):
+    for batch_low, batch_high in histogram(batches).ends:
         low += (1 - decay) * (min(batch_low, 0) - low)
         high += (1 - decay) * (max(batch_high, 0) - high)
     return float(low), float(high)
@@ -180,9 +174,8 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
 
 def _tried(full, end, nearby):
     """Return ends to try: shares of the full one, or what lies within a share of the present."""
-    if not nearby:
-        return full * _SHRINKS
-    return np.clip(end + full * _NEARBY, min(full, 0), max(full, 0))
+    near = np.clip(end + full * _NEARBY, min(full, 0), max(full, 0))
+    return near if nearby else full * _SHRINKS
 
 
 def _squared_error(found, low, high, *, bits, symmetric=False):
@@ -193,14 +186,12 @@ def _squared_error(found, low, high, *, bits, symmetric=False):
     steps = 2**bits - 1 - symmetric
     step = max((high - low) / steps, np.finfo(np.float64).tiny)
     zero_point = steps // 2 if symmetric else np.rint(-low / step)
-    values, counts = found.means, found.nonzero
+    values, counts = found.means, found.nonzero  # a zero loses nothing on any grid
     limits = -zero_point * step, (steps - zero_point) * step
     if step > 4 * found.width:
-        each = (np.clip(np.rint(values / step) * step, *limits) - values) ** 2
-    else:
-        clipped = np.clip(values, *limits)
-        each = (clipped - values) ** 2 + (clipped == values) * step**2 / 12
-    return float(counts @ each)
+        return float(counts @ (np.clip(np.rint(values / step) * step, *limits) - values) ** 2)
+    clipped = np.clip(values, *limits)
+    return float(counts @ ((clipped - values) ** 2 + (clipped == values) * step**2 / 12))
 
 
 def _divergence(counts, end, levels):

@@ -1,6 +1,7 @@
 """Values that many weights share: where such centroids start, and how k-means moves them."""
 
 from bisect import bisect, insort
+from operator import itemgetter
 
 import numpy as np
 
@@ -11,23 +12,19 @@ _LEAST_PROBABILITY = 0.01
 
 
 def initial_centroids(weights, clusters, init="kmeans++", *, seed=0):
-    """Return where the centroids start: ascending, some may be equal; shape (clusters,), float32.
+    """Return where the centroids start: ascending, float32; some may be equal.
 
-    As tensorflow-model-optimization has them: S. Han, H. Mao, W. J. Dally, "Deep compression",
-    ICLR 2016; D. Arthur, S. Vassilvitskii, "k-means++", SODA 2007.
+    S. Han, H. Mao, W. J. Dally, "Deep compression", 2016; D. Arthur, S. Vassilvitskii, "k-means++",
+    2007; in the way of tensorflow-model-optimization.
     """
     weights = np.ravel(validate.values(weights, what="initial_centroids"))
     clusters = validate.whole(clusters, name="initial_centroids: clusters")
     start = INITS[validate.choice(init, INITS, name="initial_centroids: init")]
-    found = start(weights, clusters, np.random.default_rng(seed))
-    return np.sort(found.astype(np.float32))
+    return np.sort(np.float32(start(weights, clusters, np.random.default_rng(seed))))
 
 
 def nearest_centroid(weights, centroids):
-    """Return the position of the nearest centroid of each weight, the first of equally near ones.
-
-    In one dimension only the neighbours on either side can be nearest.
-    """
+    """Return which centroid is nearest to each weight, the first of equally near ones."""
     levels, position = np.unique(centroids, return_index=True)
     above = np.searchsorted(levels, weights).clip(max=levels.size - 1)
     below = np.maximum(above - 1, 0)
@@ -40,8 +37,7 @@ def nearest_centroid(weights, centroids):
 def kmeans_steps(weights, centroids, steps):
     """Return the centroids before each step of k-means and after the last: (steps + 1, clusters).
 
-    Each moves to the mean of the weights that are nearest to it, and stays where there are none
-    (S. P. Lloyd, 1982). tensorflow-model-optimization trains them by the gradient of the loss.
+    Each moves to the mean of the weights nearest to it, if there are any (S. P. Lloyd, 1982).
     """
     steps = validate.whole(steps, name="kmeans_steps: steps", least=0)
     weights = np.sort(weights, axis=None)  # neighbours are looked up faster one after the other
@@ -55,21 +51,8 @@ def kmeans_steps(weights, centroids, steps):
     return path
 
 
-def _linear(weights, clusters, rng):
-    """Evenly from the smallest to the largest weight."""
-    return np.linspace(weights.min(), weights.max(), clusters)
-
-
-def _random(weights, clusters, rng):
-    """Drawn evenly between the smallest and the largest weight."""
-    return rng.uniform(weights.min(), weights.max(), clusters)
-
-
 def _density(weights, clusters, rng):
-    """Where the share of smaller weights passes evenly spaced levels, on 30 nodes.
-
-    tensorflow-model-optimization does not interpolate between nodes: fewer values may be in use.
-    """
+    """Return where the share of smaller weights passes evenly spaced levels, on 30 nodes alone."""
     gap = np.float32(_DENSITY_GAP)
     low, high = weights.min() - gap, weights.max() + gap
     nodes = np.linspace(low, high, _DENSITY_NODES, dtype=np.float32)
@@ -81,32 +64,31 @@ def _density(weights, clusters, rng):
 
 
 def _kmeans_plus_plus(weights, clusters, rng):
-    """Drawn from the weights, far ones more likely, the best of a few each time."""
+    """Draw from the weights, far ones more likely, the best of a few each time."""
     weights, trials = np.sort(weights), 2 + int(np.log(clusters))
-    chosen = [rng.choice(weights)]
-    squares = np.square(weights - chosen[0])
-    while len(chosen) < clusters:
+    infinity = np.float32(np.inf)
+    chosen = [-infinity, rng.choice(weights), infinity]
+    squares = np.square(weights - chosen[1])
+
+    def moved(candidate):
+        # a new centroid is nearest only to weights between its two neighbours
+        place = bisect(chosen, candidate)
+        part = slice(*np.searchsorted(weights, chosen[place - 1 : place + 1]))
+        left = np.minimum(squares[part], np.square(weights[part] - candidate))
+        return float((squares[part] - left).sum()), candidate, part, left
+
+    for _ in range(clusters - 1):
         total = np.cumsum(squares, dtype=np.float64)
         drawn = np.searchsorted(total, rng.random(trials) * total[-1], side="right")
-        best, most = None, -1.0
-        for candidate in weights[drawn.clip(max=weights.size - 1)]:
-            # a new centroid is nearest only to weights between its two neighbours
-            place = bisect(chosen, candidate)
-            start = np.searchsorted(weights, chosen[place - 1]) if place else 0
-            end = np.searchsorted(weights, chosen[place]) if place < len(chosen) else weights.size
-            part = slice(start, end)
-            left = np.minimum(squares[part], np.square(weights[part] - candidate))
-            gained = float((squares[part] - left).sum())
-            if gained > most:
-                best, most = (candidate, part, left), gained
-        candidate, part, squares[part] = best
+        candidates = weights[drawn.clip(max=weights.size - 1)]
+        _, candidate, part, squares[part] = max(map(moved, candidates), key=itemgetter(0))
         insort(chosen, candidate)
-    return np.array(chosen)
+    return np.array(chosen[1:-1])
 
 
 INITS = {
-    "linear": _linear,
-    "random": _random,
+    "linear": lambda weights, clusters, rng: np.linspace(weights.min(), weights.max(), clusters),
+    "random": lambda weights, clusters, rng: rng.uniform(weights.min(), weights.max(), clusters),
     "density": _density,
     "kmeans++": _kmeans_plus_plus,
 }

@@ -1,7 +1,7 @@
 """What stored weights cost: zeros, shared values and entropy, and the bytes that these allow."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from scipy.special import gammaln
@@ -23,9 +23,7 @@ class StoredBytes(Result):
     @property
     def by_way(self):
         """The bytes by way of storing, in words."""
-        names = ("raw", "deflated", "entropy floor")
-        counts = (self.raw_bytes, self.deflated_bytes, self.entropy_bytes)
-        return dict(zip(names, counts, strict=True))
+        return dict(zip(("raw", "deflated", "entropy floor"), astuple(self), strict=True))
 
     def summary(self):
         """Say in one line what they take."""
@@ -36,11 +34,8 @@ def stored_bytes(arrays):
     """Measure what arrays take, each in its stored dtype, deflated one after the other."""
     arrays = list(arrays)
     content = b"".join(array.tobytes() for array in arrays)
-    return StoredBytes(
-        raw_bytes=len(content),
-        deflated_bytes=len(zlib.compress(content, _LEVEL)),
-        entropy_bytes=sum(map(entropy_coded_bytes, arrays)),
-    )
+    deflated = zlib.compress(content, _LEVEL)
+    return StoredBytes(len(content), len(deflated), sum(map(entropy_coded_bytes, arrays)))
 
 
 def kib(size_bytes):
@@ -61,10 +56,7 @@ def distinct_values(x):
 
 
 def entropy_bits(x):
-    """Return the Shannon entropy of the values, in bits a value; 0.0 and −0.0 are one.
-
-    As much needs a code that takes one value after the other and knows how often each occurs.
-    """
+    """Return the Shannon entropy of the values, in bits a value; 0.0 and −0.0 are one."""
     x = np.asarray(x)
     return float(_spent_bits(_counts(x)) / x.size)
 
@@ -81,23 +73,20 @@ def two_of_four_share(x):
 def entropy_coded_bytes(stored):
     """Return the bytes of numbers under an ideal code that takes them one after the other.
 
-    First comes which of them are zero, and of which sign (a file tells 0.0 and −0.0 apart), then
-    the others, in the cheapest of three ways: as they are, as symbols, or each of their bytes with
-    a code of its own (floating-point numbers seldom repeat, but their exponents do). Each code
-    spends −log2(p) bits on what has the frequency p (Shannon, 1948), and the decoder's table of
-    which symbols occur, and how often, is paid for by counting (Cover, 1973).
-
-    It bounds every code that knows of a value no more than this table, such as Huffman's. Deflate
-    looks at several values together, and goes below where weights repeat in patterns.
+    First comes which are zero, and of which sign, then the others in the cheapest of three ways: as
+    they are, as symbols, or each of their bytes by itself, as exponents repeat where floating-point
+    numbers do not. What has the frequency p costs −log2(p) bits (Shannon, 1948), and the decoder's
+    table of frequencies is paid for by counting (Cover, 1973). No code that knows only this table
+    is shorter; deflate can be, as it sees patterns.
     """
     bits = np.ascontiguousarray(stored).ravel()
     bits = bits.view(f"u{bits.itemsize}")
     # the sign alone, −0.0: a product with a mask leaves one for each negative weight
     minus = np.iinfo(bits.dtype).max // 2 + 1 if bits.itemsize > 1 else 0
     others = bits[(bits != 0) & (bits != minus)]
-    zeros = [np.count_nonzero(bits == 0), np.count_nonzero(bits == minus)][: 1 + (minus > 0)]
-    places = _log2_choose(bits.size + len(zeros), len(zeros))  # how many of each there are
-    places += _spent_bits([*zeros, others.size])
+    zeros = [np.count_nonzero(bits == zero) for zero in sorted({0, minus})]
+    how_many = _log2_choose(bits.size + len(zeros), len(zeros))
+    places = how_many + _spent_bits([*zeros, others.size])
     if others.size == 0:
         return float(places) / 8
     planes = others.view(np.uint8).reshape(others.size, -1).T
@@ -108,8 +97,7 @@ def entropy_coded_bytes(stored):
 def _coded_bits(symbols):
     """Return the bits of the symbols under the code of their frequencies, and of its table."""
     # counting bytes takes a tenth of the time of sorting them
-    bytewise = symbols.itemsize == 1
-    counts = np.bincount(symbols) if bytewise else _counts(symbols)
+    counts = np.bincount(symbols) if symbols.itemsize == 1 else _counts(symbols)
     kinds = np.count_nonzero(counts)
     which = _log2_choose(256**symbols.itemsize, kinds)
     how_often = _log2_choose(symbols.size - 1, kinds - 1)  # ways to share a sum out to as many
@@ -118,7 +106,7 @@ def _coded_bits(symbols):
 
 def _spent_bits(counts):
     """Return Shannon's bits for symbols that occur so often, −log2 of its share for each."""
-    counts = np.asarray(counts, float)
+    counts = np.float64(counts)
     counts = counts[counts > 0]
     return counts @ np.log2(counts.sum() / counts)
 

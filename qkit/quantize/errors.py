@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from qkit import validate
-from qkit.quantize.blocks import block_slices
 from qkit.quantize.grid import QParams, fake_quantize
 from qkit.result import Result
 
@@ -26,13 +25,11 @@ class QuantizationError(Result):
 
     def summary(self):
         """Say in one line how much is lost, and by what."""
-        text = f"SQNR {self.sqnr_db:.1f} dB, error {self.rmse_steps:.3f} steps (RMS)"
-        if not self.clipped_share:
-            return f"{text}, all of it rounding"
-        return (
-            f"{text}; {100 * self.clipped_share:.2g} % of the values are clipped, which makes up "
-            f"{100 * self.clipping_share:.0f} % of the squared error"
-        )
+        clipped = ", all of it rounding"
+        if self.clipped_share:
+            clipped = f"; {100 * self.clipped_share:.2g} % of the values are clipped, which makes "
+            clipped += f"up {100 * self.clipping_share:.0f} % of the squared error"
+        return f"SQNR {self.sqnr_db:.1f} dB, error {self.rmse_steps:.3f} steps (RMS){clipped}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,14 +75,13 @@ def sqnr_db(x, approximation):
 
     Parameters
     ----------
-    x, approximation : array_like of floating point
-        Of one shape.
+    x, approximation : array_like of floating point, of one shape
 
     Returns
     -------
     float
-        10 · log10(Σ x² / Σ (x − approximation)²); infinite where they are equal. Each bit more
-        adds about 6.02 dB.
+        10 · log10(Σ x² / Σ (x − approximation)²), infinite where they are equal; a bit more of a
+        grid adds about 6.02 dB.
 
     References
     ----------
@@ -101,9 +97,8 @@ def sqnr_db(x, approximation):
         raise ValueError(
             f"sqnr_db: the shapes must be equal, got {x.shape} and {approximation.shape}."
         )
-    values, others = (v.reshape(1, 1, -1) for v in (x, approximation))
     signal = noise = 0.0
-    for _, kept, lost in _squares(values, others):
+    for _, kept, lost in _squares(x.reshape(1, 1, -1), approximation.reshape(1, 1, -1)):
         signal += kept.sum()
         noise += lost.sum()
     return float(_decibels(signal, noise))
@@ -131,31 +126,24 @@ def grid_fit(x, qparams):
     """
     x = validate.values(x, what="grid_fit")
     approximation = fake_quantize(x, qparams)
-    steps = (approximation - x).reshape(qparams.laid_out(x.shape))
-    steps /= qparams.scale[:, None]
+    error = _measured(x, approximation, qparams)
+    steps = (approximation - x).reshape(qparams.laid_out(x.shape)) / qparams.scale[:, None]
     errors, _ = np.histogram(np.clip(steps, STEP_EDGES[0], STEP_EDGES[-1]), STEP_EDGES)
-    largest = float(np.abs(x).max(initial=0)) or 1.0
+    largest = float(np.abs(x).max()) or 1.0
     values, _ = np.histogram(x / largest, VALUE_EDGES)
-    return GridFit(
-        qparams=qparams,
-        error=_measured(x, approximation, qparams),
-        largest=largest,
-        value_share=values / x.size,
-        error_density=errors / x.size / np.diff(STEP_EDGES),
-    )
+    density = errors / x.size / np.diff(STEP_EDGES)
+    return GridFit(qparams, error, largest, values / x.size, density)
 
 
 def _measured(x, approximation, qparams):
-    """Return the error of what a grid made of values."""
     if x.size == 0:
         raise ValueError(f"quantization_error: no values to measure, shape {x.shape}.")
-    shape = qparams.granularity.blocks(x.shape)
-    values, approximation = x.reshape(shape), approximation.reshape(shape)
+    values = x.reshape(qparams.laid_out(x.shape))
     half = qparams.scale / 2
     low, high = (qparams.low - half)[:, None], (qparams.high + half)[:, None]
-    signal, noise = np.zeros(shape[1]), np.zeros(shape[1])
+    signal, noise = np.zeros((2, half.size))
     clipped, clipping = 0, 0.0
-    for part, signals, squares in _squares(values, approximation):
+    for part, signals, squares in _squares(values, approximation.reshape(values.shape)):
         channels = part[1]
         signal[channels] += signals.sum(axis=(0, 2))
         noise[channels] += squares.sum(axis=(0, 2))
@@ -175,7 +163,7 @@ def _measured(x, approximation, qparams):
 
 def _squares(values, approximation):
     """Yield blocks, and squares of values and of errors in double precision, a block at a time."""
-    for part in block_slices(values.shape):
+    for part in QParams.slices(values.shape):
         block = values[part]
         errors = np.subtract(approximation[part], block, dtype=np.float64)
         yield part, np.square(block, dtype=np.float64), np.square(errors)

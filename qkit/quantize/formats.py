@@ -29,7 +29,7 @@ class Number:
 
     @property
     def bits(self):
-        """All bits, the parts set apart by ``|``."""
+        """All bits, its parts set apart by ``|``."""
         return "|".join(bits for _, bits in self.parts)
 
     @property
@@ -40,9 +40,7 @@ class Number:
     @property
     def relative_error(self):
         """Magnitude of the error, as a share of the value's; 0 where it is kept exactly."""
-        if self.error == 0:
-            return 0.0
-        return abs(self.error / self.value) if self.value else math.inf
+        return abs(self.error / self.value) if self.error else 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,12 +73,10 @@ def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
 
     Parameters
     ----------
-    value : float
-        Finite.
+    value : float, finite
     low, high : float
         The range that the integer formats' grids are chosen for; widened until it contains 0.
-    symmetric : bool
-        Whether these grids have the zero point 0, see `choose_qparams`.
+    symmetric : bool, whether these grids have the zero point 0
 
     Returns
     -------
@@ -101,7 +97,7 @@ def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
     value, low, high = float(value), float(low), float(high)
     if not math.isfinite(value):
         raise ValueError(f"nearest_numbers: the value must be a finite number, got {value}.")
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    if not -math.inf < low < high < math.inf:
         raise ValueError(
             f"nearest_numbers: the range must be finite, its low end below its high end, got {low} "
             f"to {high}."
@@ -115,80 +111,72 @@ def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
 
 def _nearest_float(name, value):
     exponent_bits, fraction_bits = FLOATS[name]
-    bias = 2 ** (exponent_bits - 1) - 1
+    bias, fractions = 2 ** (exponent_bits - 1) - 1, 2**fraction_bits
+    infinity = (2**exponent_bits - 1) * fractions
     # below the smallest normal number, the spacing no longer shrinks
     exponent = math.frexp(value)[1] - 1 if value else 1 - bias
     exponent = min(max(exponent, 1 - bias), bias)
     spacing = math.ldexp(1.0, exponent - fraction_bits)
-    steps = round(abs(value) / spacing)  # exact but for the rounding, half to even
-    infinity = (2**exponent_bits - 1) << fraction_bits
-    # The bits without the sign count the numbers from 0 upwards, over all exponents.
-    magnitude = min(((exponent + bias - 1) << fraction_bits) + steps, infinity)
+    # the bits without the sign count the numbers from 0 upwards; round() takes halves to even
+    place = min((exponent + bias - 1) * fractions + round(abs(value) / spacing), infinity)
+    signed = int(math.copysign(place, value))
+
+    unsigned, real = (np.uint16, np.float16) if name == "float16" else (np.uint32, np.float32)
+    cut_off = 16 * (name == "bfloat16")  # bits that float32 has more
 
     def number(place):
-        if abs(place) >= infinity:
-            return math.copysign(math.inf, place) if abs(place) == infinity else math.nan
-        field, fraction = divmod(abs(place), 2**fraction_bits)
-        significand = fraction + (2**fraction_bits if field else 0)
-        return math.copysign(math.ldexp(significand, max(field, 1) - bias - fraction_bits), place)
+        return math.copysign(unsigned(abs(place) << cut_off).view(real), place)
 
-    negative = math.copysign(1, value) < 0
-    place = -magnitude if negative else magnitude
-    stored = math.copysign(number(magnitude), value)
-    field, fraction = divmod(magnitude, 2**fraction_bits)
+    bits = f"{place:0{exponent_bits + fraction_bits}b}"
     parts = (
-        ("sign", str(int(negative))),
-        ("exponent", f"{field:0{exponent_bits}b}"),
-        ("fraction", f"{fraction:0{fraction_bits}b}"),
+        ("sign", f"{math.copysign(1, value) < 0:d}"),
+        ("exponent", bits[:exponent_bits]),
+        ("fraction", bits[exponent_bits:]),
     )
-    overflow = magnitude == infinity
-    significand = (fraction / 2**fraction_bits) + (1 if field else 0)
-    power = max(field, 1) - bias
-    formula = f"{'-' if negative else ''}{significand:.7g} × 2{str(power).translate(_RAISED)}"
+    stored, power = math.copysign(number(place), value), max(place // fractions, 1) - bias
+    formula = f"{math.ldexp(stored, -power):.7g} × 2{str(power).translate(_RAISED)}"
+    overflow = place == infinity
     if overflow:
         formula = "an exponent of ones alone stands for ∞"
     return Number(
-        name, parts, _minus(formula), value, stored, number(place - 1), number(place + 1), spacing,
-        "overflow" if overflow else "",
+        name, parts, _minus(formula), value, stored, number(signed - 1), number(signed + 1),
+        spacing, "overflow" if overflow else "",
     )  # fmt: skip
 
 
 def _nearest_integer(name, value, grid):
     scale, zero_point = float(grid.scale[0]), int(grid.zero_point[0])
     low, high = float(grid.low[0]), float(grid.high[0])
-    inside = np.clip([value], low, high)  # first: float32 may have no number so large
-    q = int(quantize(inside, grid)[0])
+    q = int(quantize(np.clip([value], low, high), grid)[0])  # float32 may have no number so large
 
     def number(q):
-        if not grid.qmin <= q <= grid.qmax:
-            return math.nan
-        return float(dequantize(np.array([q]), grid)[0])
+        return float(dequantize([q], grid)[0]) if grid.qmin <= q <= grid.qmax else math.nan
 
     away = f"({q} {'-' if zero_point > 0 else '+'} {abs(zero_point)})" if zero_point else q
     bits = f"{q & (2**grid.bits - 1):0{grid.bits}b}"
-    clipped = not low - scale / 2 <= value <= high + scale / 2
+    inside = low - scale / 2 <= value <= high + scale / 2
     return Number(
         name, (("integer", bits),), _minus(f"{away} × {scale:.6g}"), value, number(q),
-        number(q - 1), number(q + 1), scale, "clipped" if clipped else "",
+        number(q - 1), number(q + 1), scale, "" if inside else "clipped",
     )  # fmt: skip
 
 
 def _said(number):
     """Say what a format keeps, and how far off that is."""
-    name, stored = number.format, _minus(f"{number.stored:.8g}")
+    stored = _minus(f"{number.stored:.8g}")
     if number.beyond == "overflow":
-        return f"{name} has no number so large, and keeps {stored.replace('inf', '∞')}"
+        return f"{number.format} has no number so large, and keeps {stored.replace('inf', '∞')}"
     if number.error == 0:
-        return f"{name} keeps it exactly"
+        return f"{number.format} keeps it exactly"
     verb = "clips it to" if number.beyond else "keeps"
-    percent = two_digits(100 * number.relative_error)
-    return f"{name} {verb} {stored} (off by {two_digits(abs(number.error))}, {percent} %)"
+    off, percent = two_digits(abs(number.error)), two_digits(100 * number.relative_error)
+    return f"{number.format} {verb} {stored} (off by {off}, {percent} %)"
 
 
 def _against(number, other):
     """Say how many times closer than another format a number is; nothing where one is exact."""
     ours, theirs = abs(number.error), abs(other.error)
-    if ours == 0 or theirs == 0 or math.isinf(theirs):
+    if 0 in (ours, theirs) or math.isinf(theirs):
         return ""
     ratio, word = (theirs / ours, "closer") if ours <= theirs else (ours / theirs, "farther off")
     if ratio < 1.05:

@@ -1,15 +1,16 @@
 """The grid of TensorFlow Lite in NumPy: real = (q − zero_point) · scale, chosen and applied."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from qkit import validate
-from qkit.quantize.blocks import round_by_blocks
 from qkit.result import Result
 
 _NARROWEST_RANGE = 1e-6  # narrower ones are widened, as the converter does: no scale is 0
+_BLOCK = 2**16  # values that are worked on at once: 256 KiB stay in a core's own cache
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class PerGroup:
 
     def blocks(self, shape):
         """Return (outer, channels, inner) as `PerTensor` does."""
-        if self.size < 1 or not shape or shape[-1] % self.size:
-            last = shape[-1] if shape else 1
+        last = (1, *shape)[-1]
+        if self.size < 1 or last % self.size:
             fitting = [n for n in range(1, last + 1) if last % n == 0]
             raise ValueError(
                 f"PerGroup({self.size}) does not divide the last axis of the shape {shape}; sizes "
@@ -73,12 +74,6 @@ class QParams(Result):
         return (self.qmax - self.qmin).bit_length()
 
     @property
-    def dtype(self):
-        """Smallest NumPy dtype that holds the integers."""
-        limits = map(np.iinfo, (np.int8, np.uint8, np.int16, np.uint16))
-        return next(i.dtype for i in limits if i.min <= self.qmin and self.qmax <= i.max)
-
-    @property
     def low(self):
         """Smallest real number of each grid."""
         return (self.qmin - self.zero_point).astype(np.float32) * self.scale
@@ -91,22 +86,27 @@ class QParams(Result):
     def laid_out(self, shape):
         """Return (outer, channels, inner) of a tensor's shape that fits the grid."""
         blocks = self.granularity.blocks(shape)
-        if self.scale.shape != (blocks[1],):
+        if self.scale.shape != blocks[1:2]:
             raise ValueError(
                 f"a tensor of shape {shape} has {blocks[1]} channels under {self.granularity}, and "
                 f"the grid has {self.scale.size}. Was it chosen for another tensor?"
             )
         return blocks
 
+    @staticmethod
+    def slices(laid_out):
+        """Yield slices of (outer, channels, inner): blocks that stay in a core's own cache."""
+        sizes = _block_sizes(laid_out)
+        for starts in itertools.product(*map(range, (0, 0, 0), laid_out, sizes)):
+            yield tuple(slice(i, i + size) for i, size in zip(starts, sizes, strict=True))
+
     def summary(self):
         """Say in one line what the grid spans, and how fine it is."""
-        text = f"{self.bits} bits, integers {self.qmin} to {self.qmax}"
+        scales = f"{self.scale.size} scales, {self.scale.min():.3g} to {self.scale.max():.3g}"
         if self.scale.size == 1:
-            return (
-                f"{text}; scale {self.scale[0]:.6g}, zero point {self.zero_point[0]}: "
-                f"{self.low[0]:.6g} to {self.high[0]:.6g}"
-            )
-        return f"{text}; {self.scale.size} scales, {self.scale.min():.3g} to {self.scale.max():.3g}"
+            ends = f"{self.low[0]:.6g} to {self.high[0]:.6g}"
+            scales = f"scale {self.scale[0]:.6g}, zero point {self.zero_point[0]}: {ends}"
+        return f"{self.bits} bits, integers {self.qmin} to {self.qmax}; {scales}"
 
 
 def choose_qparams(
@@ -118,19 +118,16 @@ def choose_qparams(
     ----------
     x : array_like of floating point
         Finite and not empty. Where `range` gives both ends, only the shape counts.
-    bits : int
-        2 to 16.
+    bits : int, 2 to 16
     symmetric : bool
-        Zero point 0 and as many integers on either side (−127 to 127 in 8 bits), as TensorFlow
-        Lite has weights and 16-bit activations; otherwise the zero point lies where it must.
-    granularity : PerTensor, PerAxis or PerGroup
-        Which values share a scale.
+        Zero point 0 and as many integers on either side, as weights and 16-bit activations have.
+    granularity : PerTensor, PerAxis or PerGroup, which values share a scale
     range : (low, high) or callable, optional
-        What the grid must span, widened until it contains 0: smallest and largest value by
-        default; two numbers, or two arrays of shape (channels,); or one of `qk.calibration`.
+        What the grid must span, widened until it contains 0: two numbers, or two arrays of shape
+        (channels,); or one of `qk.calibration`. Smallest and largest value by default.
     rule : {"converter", "fake_quant"}
         Whose rounding: a zero point halfway between two integers goes away from zero in the
-        converter of TensorFlow Lite, and up in the operators with which TensorFlow trains.
+        converter, and up in the operators with which TensorFlow trains.
 
     Returns
     -------
@@ -138,8 +135,7 @@ def choose_qparams(
 
     References
     ----------
-    B. Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-
-    only inference", CVPR 2018; TensorFlow Lite 8-bit quantization specification.
+    B. Jacob et al., CVPR 2018, arXiv:1712.05877; TensorFlow Lite 8-bit quantization specification.
 
     Examples
     --------
@@ -181,7 +177,7 @@ def quantize(x, qparams):
 
     Returns
     -------
-    ndarray of the shape of `x`, of the dtype `qparams.dtype`
+    ndarray of the shape of `x`, of the smallest dtype that holds `qmin` to `qmax`
 
     Examples
     --------
@@ -189,7 +185,8 @@ def quantize(x, qparams):
     >>> quantize(np.float32([-9.0, 0.0, 0.1, 3.0]), grid)
     array([-8, -4, -4,  7], dtype=int8)
     """
-    return round_by_blocks(x, qparams, qparams.dtype, np.add, qparams.zero_point.astype(np.float32))
+    dtype = np.min_scalar_type(qparams.qmin or qparams.qmax)  # unsigned where all begins at 0
+    return _rounded(x, qparams, dtype, np.add, qparams.zero_point.astype(np.float32))
 
 
 def dequantize(q, qparams):
@@ -197,8 +194,7 @@ def dequantize(q, qparams):
 
     Parameters
     ----------
-    q : array_like of integer
-        In [qmin, qmax].
+    q : array_like of integer, `qmin` to `qmax`
     qparams : QParams
 
     Returns
@@ -222,11 +218,10 @@ def dequantize(q, qparams):
 
 
 def fake_quantize(x, qparams):
-    """Return the numbers of a grid that are nearest to real values.
+    """Return the numbers of a grid that are nearest to real values: `quantize`, then `dequantize`.
 
-    The same as ``dequantize(quantize(x, qparams), qparams)``. For a grid by
-    ``rule="fake_quant"`` it equals `tf.quantization.fake_quant_with_min_max_vars`, for PerAxis
-    `…_per_channel`, to the last bit, where the range is no narrower than 1e-6.
+    For a grid by ``rule="fake_quant"`` that is no narrower than 1e-6 it equals TensorFlow's
+    `fake_quant_with_min_max_vars`, for PerAxis `…_per_channel`, to the last bit.
 
     Parameters
     ----------
@@ -243,12 +238,47 @@ def fake_quantize(x, qparams):
     >>> fake_quantize(x, choose_qparams(x, bits=2))
     array([0.        , 0.33333334, 1.        ], dtype=float32)
     """
-    return round_by_blocks(x, qparams, np.float32, np.multiply, qparams.scale)
+    return _rounded(x, qparams, np.float32, np.multiply, qparams.scale)
+
+
+def _block_sizes(shape):
+    """Return how far a block reaches along each axis: the inner ones first, at least one each."""
+    inner = max(min(shape[2], _BLOCK), 1)
+    channels = max(min(shape[1], _BLOCK // inner), 1)
+    return max(min(shape[0], _BLOCK // inner // channels), 1), channels, inner
+
+
+def _rounded(x, qparams, dtype, finish, operand):
+    """Round to whole steps from zero as TensorFlow's operator does, halves up, and finish them."""
+    x = validate.floating(x, what="quantize")
+    values = x.reshape(qparams.laid_out(x.shape))
+    result = np.empty(values.shape, dtype)
+    resize = np.divide if qparams.inverse is None else np.multiply
+    stride = qparams.scale if qparams.inverse is None else qparams.inverse
+    below_zero = qparams.zero_point.astype(np.float32) - qparams.qmin
+    grids = np.stack([qparams.low, stride, below_zero, operand])[:, None, :, None]
+    sizes = _block_sizes(values.shape)
+    if sizes[0] > 1:  # written out, many channels run nearly as fast as one
+        grids = np.ascontiguousarray(np.broadcast_to(grids, (len(grids), *sizes)))
+    for part in qparams.slices(values.shape):
+        low, stride, below_zero, by = grids[:, : len(values[part]), part[1]]
+        with np.errstate(over="ignore"):  # of what lies far beyond the grid, or is refused
+            block = np.asarray(values[part], np.float32)
+            steps = block - low
+            resize(steps, stride, out=steps)
+        if not np.isfinite(block).all():
+            validate.values(x, what="quantize")  # which counts them all, and refuses
+        np.clip(steps, 0, qparams.qmax - qparams.qmin, out=steps)
+        steps -= below_zero
+        steps += np.float32(0.5)
+        np.floor(steps, out=steps)
+        finish(steps, by, out=result[part], casting="unsafe")
+    return result.reshape(x.shape)
 
 
 def _ends(x, blocks, range):
     """Return smallest and largest value that the grid of each channel must span."""
-    if range is not None and not callable(range):
+    if not (range is None or callable(range)):
         return _given(range, blocks[1])
     x = validate.values(x, what="choose_qparams").reshape(blocks)
     if x.size == 0:
@@ -261,13 +291,13 @@ def _ends(x, blocks, range):
 def _given(range, channels):
     """Return both ends of a range in numbers, one for all channels or one for each."""
     try:
-        low, high = (np.asarray(end, np.float64) for end in range)
+        low, high = map(np.float64, range)
     except (TypeError, ValueError):
         raise ValueError(
             f"choose_qparams: range must be (low, high) or a function such as "
             f"qk.calibration.min_max, got {range!r}."
         ) from None
-    if not (np.isfinite(low).all() and np.isfinite(high).all() and (low <= high).all()):
+    if not np.all((-np.inf < low) & (low <= high) & (high < np.inf)):
         raise ValueError(
             f"choose_qparams: range must be finite, the smaller end first, got ({low}, {high})."
         )
@@ -293,12 +323,11 @@ def _spanned(low, high, channels, symmetric):
             f"choose_qparams: the range from {low[widest]:.3g} to {high[widest]:.3g} is too wide: "
             "its width is infinite in float32. Clip the values with np.clip, or pass a range."
         )
-    low, high = low.astype(np.float32), high.astype(np.float32)
-    narrow = high.astype(np.float64) - low < _NARROWEST_RANGE
+    ends = np.float32([low, high])
+    narrow = np.subtract(ends[1], ends[0], dtype=np.float64) < _NARROWEST_RANGE
     # the converter makes a symmetric one 1e-6 wide, and moves either end of another out by as much
-    half = np.float32(_NARROWEST_RANGE / 2)
-    wider = (-half, half) if symmetric else (low - _NARROWEST_RANGE, high + _NARROWEST_RANGE)
-    return np.where(narrow, wider[0], low), np.where(narrow, wider[1], high)
+    out = np.float32([[-_NARROWEST_RANGE], [_NARROWEST_RANGE]])
+    return np.where(narrow, out / 2 if symmetric else ends + out, ends)
 
 
 def _nudged(low, scale, qmin, qmax, rule):

@@ -1,10 +1,12 @@
 """How the values of a stream of batches spread, in memory that does not grow with the values."""
 
+import math
+
 import numpy as np
 
 from qkit import validate
 
-_BINS = 4096  # at most so many, which is even
+_BINS = 4096  # at most; an even number
 _BLOCK = 2**16
 
 
@@ -25,7 +27,7 @@ class Histogram:
 
     @property
     def nonzero(self):
-        """Counts without the values that are exactly 0, which lose nothing on any grid."""
+        """Counts without the values that are exactly 0."""
         counts = self.counts.copy()
         if self.zeros:
             counts[-self.first] -= self.zeros
@@ -35,8 +37,7 @@ class Histogram:
     def magnitudes(self):
         """Counts of the absolute values that are not 0, in bins of the same width from 0 on."""
         position = self.first + np.arange(self.counts.size)
-        folded = np.where(position < 0, -1 - position, position)
-        return np.bincount(folded, self.nonzero)
+        return np.bincount(np.where(position < 0, -1 - position, position), self.nonzero)
 
     @property
     def means(self):
@@ -55,11 +56,12 @@ class Histogram:
             # as narrow as the values allow; 0 and one value have no width of their own
             least = float(np.finfo(np.float32).tiny)
             self.width = max((max(high, 0) - min(low, 0)) / (_BINS - 1), least)
+            self.first = math.floor(low / self.width)
         self.ends.append((low, high))
         self._reach(low, high)
         for start in range(0, x.size, _BLOCK):  # double precision for a block at a time
             block = x[start : start + _BLOCK].astype(np.float64)
-            position = self._widths(block) - self.first
+            position = np.floor(block / self.width).astype(np.int64) - self.first
             self.counts += np.bincount(position, minlength=self.counts.size)
             self.sums += np.bincount(position, weights=block, minlength=self.counts.size)
             self.zeros += block.size - np.count_nonzero(block)
@@ -67,19 +69,17 @@ class Histogram:
     def _reach(self, low, high):
         """Join bins and add some on either side, until there are bins for these values too."""
         self.low, self.high = min(low, self.low), max(high, self.high)
-        while self._widths(self.high) - self._widths(self.low) >= _BINS:
-            odd = self.first % 2
-            self.counts, self.sums = (_joined(v, odd) for v in (self.counts, self.sums))
+        while math.floor(self.high / self.width) - math.floor(self.low / self.width) >= _BINS:
+            odd = self.first % 2  # an odd first bin is the upper one of its pair
+            around = (odd, (self.counts.size + odd) % 2)
+            self.counts, self.sums = (
+                np.pad(v, around).reshape(-1, 2).sum(axis=1) for v in (self.counts, self.sums)
+            )
             self.width, self.first = 2 * self.width, self.first // 2
-        begin, end = int(self._widths(self.low)), int(self._widths(self.high)) + 1
-        around = (self.first - begin, end - self.first - self.counts.size)
-        if self.counts.size == 0:
-            around = (0, end - begin)
-        self.counts, self.sums = (np.pad(v, around) for v in (self.counts, self.sums))
-        self.first = begin
-
-    def _widths(self, x):
-        return np.floor(x / self.width).astype(np.int64)
+        below = self.first - math.floor(self.low / self.width)
+        above = math.floor(self.high / self.width) + 1 - self.first - self.counts.size
+        self.counts, self.sums = (np.pad(v, (below, above)) for v in (self.counts, self.sums))
+        self.first -= below
 
 
 def histogram(batches):
@@ -89,28 +89,9 @@ def histogram(batches):
         found = Histogram()
         for batch in batches:
             found.add(batch)
-    _some(found.ends)
-    return found
-
-
-def ends(batches):
-    """Return the smallest and the largest value of each batch of a stream or a `Histogram`."""
-    if isinstance(batches, Histogram):
-        return np.array(_some(batches.ends))
-    values = (validate.values(batch, what="calibration") for batch in batches)
-    return np.array(_some([(float(x.min()), float(x.max())) for x in values if x.size]))
-
-
-def _some(found):
-    if not found:
+    if not found.ends:
         raise ValueError(
             "calibration: the stream of batches holds no values. Was the generator used up before? "
             "Pass a list, or make the generator anew."
         )
     return found
-
-
-def _joined(values, odd):
-    """Add neighbours two by two; an odd first bin is the upper one of its pair."""
-    values = np.pad(values, (odd, 0))
-    return np.pad(values, (0, values.size % 2)).reshape(-1, 2).sum(axis=1)

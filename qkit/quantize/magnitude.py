@@ -12,31 +12,23 @@ def magnitude_mask(weights, sparsity, pattern=None):
 
     Parameters
     ----------
-    weights : array_like of floating point
-        Of one layer.
-    sparsity : float
-        Share of the weights to set to 0, from 0 to below 1. Weights as large as the last one kept
-        stay too, so that equal magnitudes can leave more. The pattern "2:4" takes no notice of it.
+    weights : array_like of floating point, of one layer
+    sparsity : float from 0 to below 1
+        Share of the weights, or of the blocks, to set to 0: of n, max(round(n · (1 − sparsity)), 1)
+        are kept, rounded as tensorflow-model-optimization does, and what is as large as the last.
     pattern : None, "2:4" or (rows, columns)
         None chooses each weight by itself. "2:4" keeps the two largest of every four neighbours
-        along the last axis, the input channels in a .tflite file. Two whole numbers keep or drop
-        blocks of a matrix whole, by the mean of their magnitudes. What is left over counts too.
+        along the last axis, the input channels in a .tflite file, whatever the sparsity. Two whole
+        numbers keep or drop blocks of a matrix whole, by the mean of their magnitudes. What is left
+        over at the end of an axis counts as one group or block more.
 
     Returns
     -------
-    ndarray of the shape of `weights`, bool
-        True where a weight is kept.
-
-    Notes
-    -----
-    Of n weights, max(round(n · (1 − sparsity)), 1) are kept, in float32 and with halves to the even
-    number, as tensorflow-model-optimization does; of blocks likewise, in the layout of Keras. Where
-    a block overhangs a matrix by two or more, it drops other blocks than it has measured.
+    ndarray of the shape of `weights`, bool, True where a weight is kept
 
     References
     ----------
-    M. Zhu, S. Gupta, "To prune, or not to prune", 2017. A. Mishra et al., "Accelerating sparse deep
-    neural networks", 2021: two of four.
+    M. Zhu, S. Gupta, arXiv:1710.01878; A. Mishra et al., arXiv:2104.08378: two of four.
 
     Examples
     --------
@@ -57,7 +49,9 @@ def magnitude_mask(weights, sparsity, pattern=None):
     if pattern is None:
         return magnitudes >= _threshold(magnitudes, sparsity)
     if isinstance(pattern, str) and pattern == "2:4":
-        return _two_of_four(magnitudes)
+        order = np.argsort(-fours(magnitudes), axis=-1, kind="stable")  # the first of equals stays
+        kept = np.argsort(order, axis=-1) < KEPT_OF_FOUR
+        return kept.reshape(*magnitudes.shape[:-1], -1)[..., : magnitudes.shape[-1]]
     rows, columns = _block(pattern, magnitudes.shape)
     means = _block_means(_block_means(magnitudes, rows, axis=0), columns, axis=1)
     kept = means >= _threshold(means, sparsity)
@@ -73,23 +67,14 @@ def fours(x):
 
 def _threshold(magnitudes, sparsity):
     """Return the smallest magnitude that is kept."""
-    share = np.float32(1) - np.float32(sparsity)
-    kept = max(int(np.round(np.float32(magnitudes.size) * share)), 1)
-    position = magnitudes.size - kept
+    kept = np.round(np.float32(magnitudes.size) * (np.float32(1) - np.float32(sparsity)))
+    position = magnitudes.size - max(int(kept), 1)
     return np.partition(magnitudes, position, axis=None)[position]
 
 
-def _two_of_four(magnitudes):
-    groups = fours(magnitudes)
-    largest = np.argsort(-groups, axis=-1, kind="stable")[..., :KEPT_OF_FOUR]  # the first of equals
-    kept = np.zeros(groups.shape, bool)
-    np.put_along_axis(kept, largest, True, axis=-1)
-    return kept.reshape(*magnitudes.shape[:-1], -1)[..., : magnitudes.shape[-1]]
-
-
 def _block(pattern, shape):
-    valid = isinstance(pattern, (tuple, list)) and len(pattern) == 2
-    if not valid or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in pattern):
+    pair = isinstance(pattern, (tuple, list)) and len(pattern) == 2
+    if not pair or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in pattern):
         raise ValueError(
             'magnitude_mask: pattern must be None, "2:4" or a block of (rows, columns), whole '
             f"numbers of 1 or more, got {pattern!r}."
@@ -105,6 +90,5 @@ def _block(pattern, shape):
 def _block_means(values, size, axis):
     """Return the means of neighbours along an axis; the last ones may be fewer."""
     starts = np.arange(0, values.shape[axis], size)
-    counts = np.diff(np.append(starts, values.shape[axis]))
-    sums = np.add.reduceat(values, starts, axis=axis)
-    return sums / np.expand_dims(counts.astype(np.float32), 1 - axis)
+    counts = np.diff(np.float32([*starts, values.shape[axis]]))
+    return np.add.reduceat(values, starts, axis=axis) / np.expand_dims(counts, 1 - axis)

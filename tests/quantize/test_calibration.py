@@ -201,6 +201,13 @@ def test_histogram_grows_with_its_batches_and_loses_nothing(sizes, seed):
     assert found.width <= 2 * widest / 31
 
 
+@pytest.mark.parametrize("first", [0, 1e-45, -1e-30])
+def test_a_first_batch_of_nothing_does_not_stand_in_the_way_of_the_next(first):
+    found = histogram([np.full(3, first, np.float32), np.float32([-3, 1])])
+    assert (found.low, found.high, found.counts.sum()) == (-3, 1, 5)
+    assert found.counts.size >= 2048
+
+
 def test_ranges_that_grow_a_billionfold():
     batches = [np.float32([-1, 1]) * 10**e for e in range(-3, 7)]
     assert min_max(batches) == (-1e6, 1e6)

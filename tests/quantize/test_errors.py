@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.quantize import blocks as cut
+from qkit.quantize import grid as cut
 from qkit.quantize.errors import STEP_EDGES, VALUE_EDGES, grid_fit
 from qkit.quantize.grid import (
     PerAxis,

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import qkit as qk
-from qkit.quantize import blocks as cut
+from qkit.quantize import grid as cut
 from qkit.quantize.grid import (
     PerAxis,
     PerGroup,
