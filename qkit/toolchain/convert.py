@@ -1,6 +1,5 @@
 """From a Keras 2 model or a SavedModel to the bytes of a .tflite file that keeps its promise."""
 
-import contextlib
 import difflib
 from pathlib import Path
 
@@ -60,8 +59,7 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
     source = checked_source(model, scheme, calibration)
     if left_in_float:
         _require_known(left_in_float, convert(model, "float32"))
-    from_folder = isinstance(source, Path)
-    with quiet(), contextlib.nullcontext() if from_folder else room_for_biases(source.model):
+    with quiet(), room_for_biases(getattr(source, "model", None)):
         converter = _converter(source, scheme, calibration)
         try:
             tflite = _written(converter, left_in_float)
@@ -83,18 +81,15 @@ def _converter(source, scheme, calibration):
         converter = lite.from_concrete_functions([_of_one_input(source.model)], source.model)
     else:
         converter = lite.from_keras_model(source.model)
-    target = converter.target_spec
     converter.optimizations = [getattr(tf.lite.Optimize, name) for name in scheme.optimizations]
+    converter.target_spec.supported_types = [getattr(tf, name) for name in scheme.supported_types]
     if scheme.supported_ops:
-        target.supported_ops = [getattr(tf.lite.OpsSet, name) for name in scheme.supported_ops]
-    if scheme.supported_types:
-        target.supported_types = [getattr(tf, name) for name in scheme.supported_types]
+        ops = [getattr(tf.lite.OpsSet, name) for name in scheme.supported_ops]
+        converter.target_spec.supported_ops = ops
     if scheme.calibrated:
         converter.representative_dataset = lambda: ([image[None]] for image in calibration)
-    if not scheme.per_channel:
-        converter._experimental_disable_per_channel = True
-    if scheme.io != "float32":
-        converter.inference_input_type = converter.inference_output_type = getattr(tf, scheme.io)
+    converter._experimental_disable_per_channel = not scheme.per_channel
+    converter.inference_input_type = converter.inference_output_type = getattr(tf, scheme.io)
     return converter
 
 
