@@ -142,44 +142,40 @@ def checked_calibration(calibration, scheme):
 def checked_source(model, scheme, calibration):
     """Return a Network, or the folder of a SavedModel; refuse what does not go with the scheme."""
     if isinstance(model, (str, Path)):
-        path = Path(model)
-        if not (path / "saved_model.pb").is_file():
+        source = Path(model)
+        if not (source / "saved_model.pb").is_file():
             raise ValueError(
-                f"convert: {path} is not the folder of a SavedModel: it holds no saved_model.pb. "
+                f"convert: {source} is not the folder of a SavedModel: it holds no saved_model.pb. "
                 "Make one with model.save(folder, save_format='tf'), or pass the model itself."
             )
-        if scheme.calibrated:
-            validate.images(calibration, _saved_input_shape(path), what="convert: calibration")
-        return path
-    opened = network(model, what="convert")
-    require_stripped(opened, what="convert")
+    else:
+        source = network(model, what="convert")
+        _refuse_combinations(source, scheme)
     if scheme.calibrated:
-        if len(opened.inputs) != 1:
-            raise ValueError(
-                f"convert: {opened.name!r} shows {len(opened.inputs)} inputs, and calibration "
-                "images feed a single one. Use a scheme that needs no sample, or one input."
-            )
-        (image,) = opened.inputs.values()
-        validate.images(calibration, image, what="convert: calibration")
-    _refuse_combinations(opened, scheme)
-    return opened
+        validate.images(calibration, _input_shape(source), what="convert: calibration")
+    return source
 
 
-def _saved_input_shape(path):
-    """Return the shape of one input of a SavedModel; None where its signature is not plain."""
-    with quiet():
-        signatures = tensorflow().saved_model.load(str(path)).signatures
-    if "serving_default" not in signatures:
-        return None
-    inputs = signatures["serving_default"].structured_input_signature[1]
-    shapes = [spec.shape for spec in inputs.values()]
-    if len(shapes) != 1 or shapes[0].rank is None or None in shapes[0][1:]:
-        return None
-    return tuple(shapes[0][1:])
+def _input_shape(source):
+    """Return the shape of the one input; None where the signature of a SavedModel is not plain."""
+    if isinstance(source, Path):
+        with quiet():
+            signature = tensorflow().saved_model.load(str(source)).signatures.get("serving_default")
+        inputs = signature.structured_input_signature[1].values() if signature else ()
+        shapes = [spec.shape for spec in inputs]
+        plain = len(shapes) == 1 and shapes[0][1:].is_fully_defined()
+        return tuple(shapes[0][1:]) if plain else None
+    if len(source.inputs) != 1:
+        raise ValueError(
+            f"convert: {source.name!r} shows {len(source.inputs)} inputs, and calibration "
+            "images feed a single one. Use a scheme that needs no sample, or one input."
+        )
+    return next(iter(source.inputs.values()))
 
 
 def _refuse_combinations(opened, scheme):
     """Refuse what the converter gets wrong, and models that are not what the scheme says."""
+    require_stripped(opened, what="convert")
     if scheme.through_grid and not opened.aware:
         raise ValueError(
             f"convert: the scheme {scheme.name!r} wants a model trained through the grid, and "
