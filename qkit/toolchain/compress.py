@@ -8,7 +8,7 @@ from qkit import validate
 from qkit._tensorflow import quiet
 from qkit.networks import MOST_CLUSTERS, network
 from qkit.toolchain.history import record_training
-from qkit.toolchain.wrapping import copy_of, layers_left_alone, require_compressed, require_plain
+from qkit.toolchain.wrapping import copy_of, require_compressed, require_plain
 from qkit.training import Settings
 
 _MOST_STEPS_BETWEEN_MASKS = 100  # as the library has it; fewer where there are few steps
@@ -37,7 +37,6 @@ def prune(
     model : tf.keras.Model
         Trained, Keras 2, Sequential or functional; it is left as it is.
     data : Dataset
-        Or anything with `x_train` and `y_train`.
     sparsity : float
         Share of zeros in each kernel at the end; in (0, 1). The pattern "2:4" has 0.5.
     schedule : {"polynomial", "constant"}
@@ -52,7 +51,7 @@ def prune(
     Returns
     -------
     (tf.keras.Model, WeightHistory)
-        The copy, without the library's wrappers; and its kernels and held-out accuracy by step.
+        The copy, without the library's wrappers; its kernels and held-out accuracy by step.
 
     References
     ----------
@@ -99,7 +98,6 @@ def cluster(
     model : tf.keras.Model
         Trained, Keras 2, Sequential or functional; it is left as it is.
     data : Dataset
-        Or anything with `x_train` and `y_train`.
     clusters : int
         Distinct values a kernel may hold, 2 to 256; 3 or more with `preserve_sparsity`.
     init : {"kmeans++", "linear", "random", "density"}
@@ -115,7 +113,7 @@ def cluster(
     Returns
     -------
     (tf.keras.Model, WeightHistory)
-        The copy, without the library's wrappers; and its kernels and held-out accuracy by step.
+        The copy, without the library's wrappers; its kernels and held-out accuracy by step.
 
     References
     ----------
@@ -164,18 +162,39 @@ def _compressed(
     """Train a copy with wrappers around the layers that fit; return it, stripped, and a record."""
     x, y = settings.checked(opened, data, what=what)
     require_plain(opened, what=what)
-    left_alone = layers_left_alone(opened.model, known, misfit, what=what, remedy=remedy)
     steps = settings.steps_per_epoch(len(x)) * settings.epochs
+    copy = copy_of(opened.model)
+    # asked of a copy of its own, as the library teaches its layers to answer
+    left_alone = _left_alone(copy_of(opened.model), what, known, remedy, misfit)
 
     def wrapped(layer):
         return wrap(layer, steps) if known(layer) and layer.name not in left_alone else layer
 
-    copy = copy_of(opened.model)
     history = record_training(
         copy, x, y, settings, kind=kind, what=kind[0], cache=cache, left_alone=left_alone,
         wrap=wrapped, unwrap=unwrap, callbacks=callbacks,
     )  # fmt: skip
     return copy, history
+
+
+def _left_alone(model, what, known, remedy, misfit):
+    """Return by name the layers with kernels that the library will not compress, and why."""
+    found = {}
+    having = [layer for layer in model.layers if any(w.shape.rank > 1 for w in layer.weights)]
+    for layer in having:
+        kind, weights = type(layer).__name__, known(layer)
+        if weights is None:
+            raise ValueError(
+                f"{what}: the library does not know which weights of the layer {layer.name!r} "
+                f"({kind}) to {what}. Replace it by a layer of Keras, or {remedy}."
+            )
+        reason = misfit(weights) if weights else f"the library {what}s nothing in a {kind}"
+        if reason:
+            found[layer.name] = reason
+    if len(found) == len(having):
+        reasons = "; ".join(f"{name}: {why}" for name, why in found.items()) or "It has no kernels"
+        raise ValueError(f"{what}: there is nothing to {what} in {model.name!r}. {reasons}.")
+    return found
 
 
 def _check_pruning(sparsity, schedule, pattern):

@@ -41,8 +41,7 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
     Examples
     --------
     >>> import qkit as qk
-    >>> tflite = convert(qk.models.walkthrough_cnn(), "dynamic_range")
-    >>> tflite[4:8]
+    >>> convert(qk.models.walkthrough_cnn(), "dynamic_range")[4:8]
     b'TFL3'
     """
     scheme = find_scheme(scheme)
@@ -64,9 +63,8 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
         try:
             tflite = _written(converter, left_in_float)
         except Exception as error:  # RuntimeError or ConverterError, by the stage that refuses
-            raise ValueError(
-                f"convert: {scheme.name!r} makes the converter stop: {error}"
-            ) from error
+            said = f"convert: {scheme.name!r} makes the converter stop: {error}"
+            raise ValueError(said) from error
     check_promise(tflite, scheme, left_in_float)
     return tflite
 
@@ -77,7 +75,9 @@ def _converter(source, scheme, calibration):
     lite = tf.lite.TFLiteConverter
     if isinstance(source, Path):
         converter = lite.from_saved_model(str(source))
-    elif scheme.activations == "int16" and _unrolled(source):
+    elif scheme.activations == "int16" and any(
+        getattr(layer, "unroll", False) for layer in source.layers.values()
+    ):
         converter = lite.from_concrete_functions([_of_one_input(source.model)], source.model)
     else:
         converter = lite.from_keras_model(source.model)
@@ -91,10 +91,6 @@ def _converter(source, scheme, calibration):
     converter._experimental_disable_per_channel = not scheme.per_channel
     converter.inference_input_type = converter.inference_output_type = getattr(tf, scheme.io)
     return converter
-
-
-def _unrolled(opened):
-    return any(getattr(layer, "unroll", False) for layer in opened.layers.values())
 
 
 def _of_one_input(model):
@@ -162,9 +158,9 @@ def _input_shape(source):
         with quiet():
             signature = tensorflow().saved_model.load(str(source)).signatures.get("serving_default")
         inputs = signature.structured_input_signature[1].values() if signature else ()
-        shapes = [spec.shape for spec in inputs]
-        plain = len(shapes) == 1 and shapes[0][1:].is_fully_defined()
-        return tuple(shapes[0][1:]) if plain else None
+        shapes = [spec.shape[1:] for spec in inputs]
+        plain = len(shapes) == 1 and shapes[0].is_fully_defined()
+        return tuple(shapes[0]) if plain else None
     if len(source.inputs) != 1:
         raise ValueError(
             f"convert: {source.name!r} shows {len(source.inputs)} inputs, and calibration "
@@ -217,7 +213,6 @@ def _require_full_integer(names, scheme):
 
 
 def _require_known(names, float_tflite):
-    """Refuse names that no operation of the float file gives."""
     known = [tensor.name for tensor in inspect(float_tflite).activations]
     for name in names:
         if name not in known:
