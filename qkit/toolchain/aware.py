@@ -94,10 +94,8 @@ def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
         The trained float model; left as it is.
     data : Dataset
     epochs : int
-    calibration : ndarray, optional
-        As for `quantization_aware`.
-    **options
-        For `fit`, of both alike.
+    calibration, **options
+        As for `quantization_aware`; and for `fit`, of both alike.
 
     Returns
     -------
