@@ -77,7 +77,10 @@ def prune(
         remedy="give its class a method get_prunable_weights() that returns them",
         misfit=lambda weights: _misfit(weights, pattern),
         wrap=lambda layer, steps: tfmot.prune_low_magnitude(
-            layer, _schedule(tfmot, schedule, sparsity, steps), **_pattern_options(pattern)
+            layer,
+            _schedule(tfmot, schedule, sparsity, steps),
+            block_size=(1, 1) if pattern in (None, "2:4") else tuple(pattern),
+            sparsity_m_by_n=(2, 4) if pattern == "2:4" else None,
         ),
         unwrap=tfmot.strip_pruning,
         callbacks=[tfmot.UpdatePruningStep()],
@@ -129,9 +132,7 @@ def cluster(
     """
     _check_clustering(clusters, init, preserve_sparsity)
     opened = network(model, what="cluster")
-    require_compressed(
-        opened, zeros=preserve_sparsity, clusters=False, why="cluster: preserve_sparsity=True"
-    )
+    require_compressed(opened, zeros=preserve_sparsity, why="cluster: preserve_sparsity=True")
     with quiet():
         from tensorflow_model_optimization.clustering import keras as tfmot
         from tensorflow_model_optimization.python.core.clustering.keras import clustering_registry
@@ -247,12 +248,6 @@ def _schedule(tfmot, schedule, sparsity, steps):
         return tfmot.ConstantSparsity(sparsity, begin_step=1, frequency=every)
     ramp = max(1, round(_RAMP * steps / every)) * every  # the mask is chosen at its last step too
     return tfmot.PolynomialDecay(0.0, sparsity, begin_step=0, end_step=ramp, frequency=every)
-
-
-def _pattern_options(pattern):
-    if pattern is None:
-        return {}
-    return {"sparsity_m_by_n": (2, 4)} if pattern == "2:4" else {"block_size": tuple(pattern)}
 
 
 def _too_small(kernel, clusters, per_channel):

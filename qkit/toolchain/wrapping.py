@@ -50,7 +50,7 @@ def require_plain(network, *, what):
     require_stripped(network, what=what)
 
 
-def require_compressed(network, *, zeros, clusters, why):
+def require_compressed(network, *, why, zeros=False, clusters=False):
     """Refuse a network without the zeros or the clusters that it is to have, and say for what."""
     if zeros and not network.pruned:
         raise ValueError(
