@@ -8,13 +8,12 @@ import numpy as np
 from qkit import validate
 from qkit._tensorflow import quiet, tensorflow
 from qkit.networks import network
-from qkit.result import Result
 from qkit.toolchain.wrapping import copy_of, require_compressed, require_plain
 from qkit.training import Settings, fit, seeded
 
 # By what is preserved: the library's scheme, in `tfmot.experimental.combine`, and its arguments.
 _SCHEMES = {
-    None: None,
+    None: (),
     "sparsity": ("Default8BitPrunePreserveQuantizeScheme",),
     "clusters": ("Default8BitClusterPreserveQuantizeScheme", False),
     "both": ("Default8BitClusterPreserveQuantizeScheme", True),
@@ -61,12 +60,11 @@ def quantization_aware(model, *, calibration=None, preserve=None):
     )
     model = opened.model
     if calibration is not None:
-        calibration = validate.images(
-            calibration, model.input_shape[1:], what="quantization_aware: calibration"
-        )
+        shape = model.input_shape[1:]
+        calibration = validate.images(calibration, shape, what="quantization_aware: calibration")
     try:
         with quiet():
-            aware = _wrapped(copy_of(model), _SCHEMES[preserve])
+            aware = _wrapped(copy_of(model), *_SCHEMES[preserve])
     except (RuntimeError, ValueError) as error:
         raise ValueError(_explain(model, error)) from error
     if calibration is not None:
@@ -96,10 +94,8 @@ def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
         The trained float model; left as it is.
     data : Dataset
     epochs : int
-    calibration : ndarray, optional
-        As for `quantization_aware`.
-    **options
-        Passed on to `fit`, for both alike.
+    calibration, **options
+        As for `quantization_aware`; and for `fit`, of both alike.
 
     Returns
     -------
@@ -123,34 +119,13 @@ def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
     )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class RangeHistory(Result):
+@dataclass(frozen=True, eq=False)
+class RangeHistory:
     """How activation ranges moved while a quantization-aware model was trained."""
 
     steps: np.ndarray  # training steps done; the first is 0
     ranges: dict  # by grid, its smallest and largest value at those steps, of shape (k, 2)
     data_ranges: dict  # what training images span in the end: where the ranges are going
-
-    def to_frame(self):
-        """Return a DataFrame with one row per step and two columns per grid."""
-        import pandas as pd
-
-        columns = {}
-        for layer, ends in self.ranges.items():
-            columns[layer, "min"], columns[layer, "max"] = ends.T
-        return pd.DataFrame(columns, index=pd.Index(self.steps, name="step"))
-
-    def summary(self):
-        """Say in one line how far the widest grid still is from the data at the last step."""
-        spans = {
-            layer: np.ptp(ends[-1]) / max(np.ptp(self.data_ranges[layer]), 1e-12)
-            for layer, ends in self.ranges.items()
-        }
-        widest = max(spans, key=spans.get)
-        return (
-            f"after {self.steps[-1]:,} steps the grid of {widest!r} spans "
-            f"{spans[widest]:.2f} times what the data do"
-        )
 
 
 def activation_ranges(model):
@@ -169,11 +144,10 @@ def activation_ranges(model):
     found = {}
     for variable in model.variables:
         path, _, kind = variable.name.partition(":")[0].rpartition("/")
-        layer = "input" if path.startswith("quantize_layer") else path.removeprefix("quant_")
-        for end, position in (("_min", 0), ("_max", 1)):
-            if kind.endswith(end) and "kernel" not in kind:
-                found.setdefault(layer, [np.nan, np.nan])[position] = float(variable.numpy())
-    return {layer: tuple(ends) for layer, ends in found.items()}
+        if kind.endswith(("_min", "_max")) and "kernel" not in kind:
+            layer = "input" if path.startswith("quantize_layer") else path.removeprefix("quant_")
+            found.setdefault(layer, {})[kind[-3:]] = float(variable.numpy())
+    return {layer: (ends["min"], ends["max"]) for layer, ends in found.items()}
 
 
 def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
@@ -211,18 +185,16 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
     x, y = Settings(1, batch_size, seed, 0, 1e-3).checked(opened, data, what="range_history")
     draw = np.random.default_rng(seed).integers(len(x), size=steps * batch_size)
     records = {0: activation_ranges(model)}
-
-    def record(batch, logs):
-        records[batch + 1] = activation_ranges(model)
-
     keras = tensorflow().keras
+    follow = keras.callbacks.LambdaCallback(
+        on_batch_end=lambda batch, logs: records.update({batch + 1: activation_ranges(model)})
+    )
     with quiet(), seeded(seed):
         model.compile(
             keras.optimizers.Adam(),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             steps_per_execution=every,
         )
-        follow = keras.callbacks.LambdaCallback(on_batch_end=record)
         model.fit(
             x[draw], y[draw], batch_size=batch_size, shuffle=False, callbacks=[follow], verbose=0
         )
@@ -230,16 +202,13 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
     return RangeHistory(np.array([*records]), ranges, _data_ranges(model, x[draw[:500]]))
 
 
-def _wrapped(model, scheme):
-    """Return a model put on a grid by the library's default scheme, or by one of a name."""
+def _wrapped(model, scheme=None, *options):
     import tensorflow_model_optimization as tfmot
     from tensorflow_model_optimization.experimental import combine
 
+    chosen = [getattr(combine, scheme)(*options)] if scheme else []
     annotated = tfmot.quantization.keras.quantize_annotate_model(model)
-    if scheme is None:
-        return tfmot.quantization.keras.quantize_apply(annotated)
-    name, *options = scheme
-    return tfmot.quantization.keras.quantize_apply(annotated, getattr(combine, name)(*options))
+    return tfmot.quantization.keras.quantize_apply(annotated, *chosen)
 
 
 def _data_ranges(aware, images):
@@ -271,12 +240,12 @@ def _set_ranges(aware, calibration):
 def _explain(model, error):
     """Return a message that names the layer for which the library has no QuantizeConfig."""
     said = str(error)
-    culprit = f"a layer of {model.name!r}"
-    for layer in model.layers:  # one of one's own is named by its type alone
-        kind = type(layer)
-        if any(sign in said for sign in (f"{layer.name}:", f"{kind}", f"Layer {kind.__name__} ")):
-            culprit = f"the layer {layer.name!r} ({kind.__name__})"
-            break
+    named = (
+        f"the layer {layer.name!r} ({type(layer).__name__})"
+        for layer in model.layers  # one of one's own is named by its type alone
+        if f"Layer {layer.name}:" in said or f"Layer {type(layer).__name__} " in said
+    )
+    culprit = next(named, f"a layer of {model.name!r}")
     return (
         f"quantization_aware: {culprit} has no QuantizeConfig, so the library does not know how to "
         "put it on a grid. Ways out: replace it by a supported layer; or annotate the others with "

@@ -1,15 +1,16 @@
 """Training that compresses: small weights become zero, or weights share a few values."""
 
+from functools import partial
+
 import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import quiet
 from qkit.networks import MOST_CLUSTERS, network
 from qkit.toolchain.history import record_training
-from qkit.toolchain.wrapping import copy_of, layers_left_alone, require_compressed, require_plain
+from qkit.toolchain.wrapping import copy_of, require_compressed, require_plain
 from qkit.training import Settings
 
-_SCHEDULES = ("polynomial", "constant")
 _MOST_STEPS_BETWEEN_MASKS = 100  # as the library has it; fewer where there are few steps
 _MASKS = 30
 _RAMP = 0.75  # share of the steps in which the sparsity rises; the rest is for recovery
@@ -36,7 +37,6 @@ def prune(
     model : tf.keras.Model
         Trained, Keras 2, Sequential or functional; it is left as it is.
     data : Dataset
-        Or anything with `x_train` and `y_train`.
     sparsity : float
         Share of zeros in each kernel at the end; in (0, 1). The pattern "2:4" has 0.5.
     schedule : {"polynomial", "constant"}
@@ -51,7 +51,7 @@ def prune(
     Returns
     -------
     (tf.keras.Model, WeightHistory)
-        The copy, without the library's wrappers; and its kernels and held-out accuracy by step.
+        The copy, without the library's wrappers; its kernels and held-out accuracy by step.
 
     References
     ----------
@@ -66,20 +66,21 @@ def prune(
     [0.5, 0.5]
     """
     _check_pruning(sparsity, schedule, pattern)
-    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
-    opened = network(model, what="prune")
-    x, y = settings.checked(opened, data, what="prune")
     with quiet():
+        from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
         from tensorflow_model_optimization.sparsity import keras as tfmot
-    steps = settings.steps_per_epoch(len(x)) * epochs
     return _compressed(
-        opened, x, y, settings, what="prune", cache=cache,
+        network(model, what="prune"), data, cache, what="prune",
+        settings=Settings(epochs, batch_size, seed, validation_split, learning_rate),
         kind=("pruning", sparsity, schedule, pattern),
-        known=_prunable,
+        known=partial(_known, prune_registry.PruneRegistry, "prunable"),
         remedy="give its class a method get_prunable_weights() that returns them",
         misfit=lambda weights: _misfit(weights, pattern),
-        wrap=lambda layer: tfmot.prune_low_magnitude(
-            layer, _schedule(tfmot, schedule, sparsity, steps), **_pattern_options(pattern)
+        wrap=lambda layer, steps: tfmot.prune_low_magnitude(
+            layer,
+            _schedule(tfmot, schedule, sparsity, steps),
+            block_size=(1, 1) if pattern in (None, "2:4") else tuple(pattern),
+            sparsity_m_by_n=(2, 4) if pattern == "2:4" else None,
         ),
         unwrap=tfmot.strip_pruning,
         callbacks=[tfmot.UpdatePruningStep()],
@@ -100,7 +101,6 @@ def cluster(
     model : tf.keras.Model
         Trained, Keras 2, Sequential or functional; it is left as it is.
     data : Dataset
-        Or anything with `x_train` and `y_train`.
     clusters : int
         Distinct values a kernel may hold, 2 to 256; 3 or more with `preserve_sparsity`.
     init : {"kmeans++", "linear", "random", "density"}
@@ -116,7 +116,7 @@ def cluster(
     Returns
     -------
     (tf.keras.Model, WeightHistory)
-        The copy, without the library's wrappers; and its kernels and held-out accuracy by step.
+        The copy, without the library's wrappers; its kernels and held-out accuracy by step.
 
     References
     ----------
@@ -131,24 +131,22 @@ def cluster(
     True
     """
     _check_clustering(clusters, init, preserve_sparsity)
-    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
     opened = network(model, what="cluster")
-    x, y = settings.checked(opened, data, what="cluster")
-    require_compressed(
-        opened, zeros=preserve_sparsity, clusters=False, why="cluster: preserve_sparsity=True"
-    )
+    require_compressed(opened, zeros=preserve_sparsity, why="cluster: preserve_sparsity=True")
     with quiet():
         from tensorflow_model_optimization.clustering import keras as tfmot
+        from tensorflow_model_optimization.python.core.clustering.keras import clustering_registry
         from tensorflow_model_optimization.python.core.clustering.keras.experimental import (
             cluster as experimental,
         )
     return _compressed(
-        opened, x, y, settings, what="cluster", cache=cache,
+        opened, data, cache, what="cluster",
+        settings=Settings(epochs, batch_size, seed, validation_split, learning_rate),
         kind=("clustering", int(clusters), init, per_channel, preserve_sparsity),
-        known=_clusterable,
+        known=partial(_known, clustering_registry.ClusteringRegistry, "clusterable"),
         remedy="derive its class from tfmot.clustering.keras.ClusterableLayer",
-        misfit=lambda weights: _too_small(weights[0], clusters, per_channel),
-        wrap=lambda layer: experimental.cluster_weights(
+        misfit=lambda weights: _too_small(weights[0][1], clusters, per_channel),
+        wrap=lambda layer, _: experimental.cluster_weights(
             layer,
             number_of_clusters=int(clusters),
             cluster_centroids_init=tfmot.CentroidInitialization[_INITIALISATIONS[init]],
@@ -160,18 +158,44 @@ def cluster(
 
 
 def _compressed(
-    opened, x, y, settings, *, what, cache, kind, known, remedy, misfit, wrap, unwrap, callbacks=()
+    opened, data, cache, *, what, settings, kind, known, remedy, misfit, wrap, unwrap, callbacks=()
 ):
     """Train a copy with wrappers around the layers that fit; return it, stripped, and a record."""
+    x, y = settings.checked(opened, data, what=what)
     require_plain(opened, what=what)
-    left_alone = layers_left_alone(opened.model, known, misfit, what=what, remedy=remedy)
+    steps = settings.steps_per_epoch(len(x)) * settings.epochs
     copy = copy_of(opened.model)
+    # asked of a copy of its own, as the library teaches its layers to answer
+    left_alone = _left_alone(copy_of(opened.model), what, known, remedy, misfit)
+
+    def wrapped(layer):
+        return wrap(layer, steps) if known(layer) and layer.name not in left_alone else layer
+
     history = record_training(
-        copy, x, y, settings, kind=kind, what=kind[0], cache=cache,
-        wrap=lambda layer: layer if layer.name in left_alone or not known(layer) else wrap(layer),
-        unwrap=unwrap, callbacks=callbacks, left_alone=left_alone,
+        copy, x, y, settings, kind=kind, what=kind[0], cache=cache, left_alone=left_alone,
+        wrap=wrapped, unwrap=unwrap, callbacks=callbacks,
     )  # fmt: skip
     return copy, history
+
+
+def _left_alone(model, what, known, remedy, misfit):
+    """Return by name the layers with kernels that the library will not compress, and why."""
+    found = {}
+    having = [layer for layer in model.layers if any(w.shape.rank > 1 for w in layer.weights)]
+    for layer in having:
+        kind, weights = type(layer).__name__, known(layer)
+        if weights is None:
+            raise ValueError(
+                f"{what}: the library does not know which weights of the layer {layer.name!r} "
+                f"({kind}) to {what}. Replace it by a layer of Keras, or {remedy}."
+            )
+        reason = misfit(weights) if weights else f"the library {what}s nothing in a {kind}"
+        if reason:
+            found[layer.name] = reason
+    if len(found) == len(having):
+        reasons = "; ".join(f"{name}: {why}" for name, why in found.items()) or "It has no kernels"
+        raise ValueError(f"{what}: there is nothing to {what} in {model.name!r}. {reasons}.")
+    return found
 
 
 def _check_pruning(sparsity, schedule, pattern):
@@ -180,10 +204,9 @@ def _check_pruning(sparsity, schedule, pattern):
             "prune: sparsity must be a share of zeros between 0 and 1, such as 0.8 for 80 %, got "
             f"{sparsity!r}."
         )
-    validate.choice(schedule, _SCHEDULES, name="prune: schedule")
-    block = isinstance(pattern, (tuple, list)) and len(pattern) == 2
-    block = block and all(isinstance(n, int) and n >= 1 for n in pattern)
-    if not block and pattern not in (None, "2:4"):
+    validate.choice(schedule, ("polynomial", "constant"), name="prune: schedule")
+    block = isinstance(pattern, (tuple, list)) and [*map(type, pattern)] == [int, int]
+    if pattern not in (None, "2:4") and not (block and min(pattern) >= 1):
         raise ValueError(
             "prune: pattern must be None, '2:4' or a block (rows, columns) such as (1, 4), got "
             f"{pattern!r}."
@@ -211,28 +234,12 @@ def _misfit(kernels, pattern):
     return None
 
 
-def _prunable(layer):
-    """Return the weights that the library prunes in a layer; None where it does not know it."""
-    from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
-
-    return _known(layer, prune_registry.PruneRegistry, "prunable")
-
-
-def _clusterable(layer):
-    """Return the weights that the library clusters in a layer; None where it does not know it."""
-    from tensorflow_model_optimization.python.core.clustering.keras import clustering_registry
-
-    pairs = _known(layer, clustering_registry.ClusteringRegistry, "clusterable")
-    return None if pairs is None else [weight for _, weight in pairs]
-
-
-def _known(layer, registry, which):
-    """Return what a layer says of itself, taught to by a registry where it does not by itself."""
-    if not hasattr(layer, f"get_{which}_weights"):
-        if not registry.supports(layer):
-            return None
+def _known(registry, which, layer):
+    """Return the weights of a layer that the library works on; None where it does not know it."""
+    told = f"get_{which}_weights"
+    if not hasattr(layer, told) and registry.supports(layer):
         getattr(registry, f"make_{which}")(layer)
-    return getattr(layer, f"get_{which}_weights")()
+    return getattr(layer, told)() if hasattr(layer, told) else None
 
 
 def _schedule(tfmot, schedule, sparsity, steps):
@@ -243,15 +250,9 @@ def _schedule(tfmot, schedule, sparsity, steps):
     return tfmot.PolynomialDecay(0.0, sparsity, begin_step=0, end_step=ramp, frequency=every)
 
 
-def _pattern_options(pattern):
-    if pattern is None:
-        return {}
-    return {"sparsity_m_by_n": (2, 4)} if pattern == "2:4" else {"block_size": tuple(pattern)}
-
-
 def _too_small(kernel, clusters, per_channel):
     """Return why a kernel is not worth so many clusters, or None."""
     channels = kernel.shape[-1] if per_channel and len(kernel.shape) == 4 else 1
     weights = int(np.prod(kernel.shape)) // channels
-    small = weights <= clusters
-    return f"{weights} weights are no more than {clusters} clusters" if small else None
+    told = f"{weights} weights are no more than {clusters} clusters"
+    return told if weights <= clusters else None

@@ -1,6 +1,5 @@
 """From a Keras 2 model or a SavedModel to the bytes of a .tflite file that keeps its promise."""
 
-import contextlib
 import difflib
 from pathlib import Path
 
@@ -42,8 +41,7 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
     Examples
     --------
     >>> import qkit as qk
-    >>> tflite = convert(qk.models.walkthrough_cnn(), "dynamic_range")
-    >>> tflite[4:8]
+    >>> convert(qk.models.walkthrough_cnn(), "dynamic_range")[4:8]
     b'TFL3'
     """
     scheme = find_scheme(scheme)
@@ -60,15 +58,13 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
     source = checked_source(model, scheme, calibration)
     if left_in_float:
         _require_known(left_in_float, convert(model, "float32"))
-    from_folder = isinstance(source, Path)
-    with quiet(), contextlib.nullcontext() if from_folder else room_for_biases(source.model):
+    with quiet(), room_for_biases(getattr(source, "model", None)):
         converter = _converter(source, scheme, calibration)
         try:
             tflite = _written(converter, left_in_float)
         except Exception as error:  # RuntimeError or ConverterError, by the stage that refuses
-            raise ValueError(
-                f"convert: {scheme.name!r} makes the converter stop: {error}"
-            ) from error
+            said = f"convert: {scheme.name!r} makes the converter stop: {error}"
+            raise ValueError(said) from error
     check_promise(tflite, scheme, left_in_float)
     return tflite
 
@@ -79,27 +75,22 @@ def _converter(source, scheme, calibration):
     lite = tf.lite.TFLiteConverter
     if isinstance(source, Path):
         converter = lite.from_saved_model(str(source))
-    elif scheme.activations == "int16" and _unrolled(source):
+    elif scheme.activations == "int16" and any(
+        getattr(layer, "unroll", False) for layer in source.layers.values()
+    ):
         converter = lite.from_concrete_functions([_of_one_input(source.model)], source.model)
     else:
         converter = lite.from_keras_model(source.model)
-    target = converter.target_spec
     converter.optimizations = [getattr(tf.lite.Optimize, name) for name in scheme.optimizations]
+    converter.target_spec.supported_types = [getattr(tf, name) for name in scheme.supported_types]
     if scheme.supported_ops:
-        target.supported_ops = [getattr(tf.lite.OpsSet, name) for name in scheme.supported_ops]
-    if scheme.supported_types:
-        target.supported_types = [getattr(tf, name) for name in scheme.supported_types]
+        ops = [getattr(tf.lite.OpsSet, name) for name in scheme.supported_ops]
+        converter.target_spec.supported_ops = ops
     if scheme.calibrated:
         converter.representative_dataset = lambda: ([image[None]] for image in calibration)
-    if not scheme.per_channel:
-        converter._experimental_disable_per_channel = True
-    if scheme.io != "float32":
-        converter.inference_input_type = converter.inference_output_type = getattr(tf, scheme.io)
+    converter._experimental_disable_per_channel = not scheme.per_channel
+    converter.inference_input_type = converter.inference_output_type = getattr(tf, scheme.io)
     return converter
-
-
-def _unrolled(opened):
-    return any(getattr(layer, "unroll", False) for layer in opened.layers.values())
 
 
 def _of_one_input(model):
@@ -147,44 +138,40 @@ def checked_calibration(calibration, scheme):
 def checked_source(model, scheme, calibration):
     """Return a Network, or the folder of a SavedModel; refuse what does not go with the scheme."""
     if isinstance(model, (str, Path)):
-        path = Path(model)
-        if not (path / "saved_model.pb").is_file():
+        source = Path(model)
+        if not (source / "saved_model.pb").is_file():
             raise ValueError(
-                f"convert: {path} is not the folder of a SavedModel: it holds no saved_model.pb. "
+                f"convert: {source} is not the folder of a SavedModel: it holds no saved_model.pb. "
                 "Make one with model.save(folder, save_format='tf'), or pass the model itself."
             )
-        if scheme.calibrated:
-            validate.images(calibration, _saved_input_shape(path), what="convert: calibration")
-        return path
-    opened = network(model, what="convert")
-    require_stripped(opened, what="convert")
+    else:
+        source = network(model, what="convert")
+        _refuse_combinations(source, scheme)
     if scheme.calibrated:
-        if len(opened.inputs) != 1:
-            raise ValueError(
-                f"convert: {opened.name!r} shows {len(opened.inputs)} inputs, and calibration "
-                "images feed a single one. Use a scheme that needs no sample, or one input."
-            )
-        (image,) = opened.inputs.values()
-        validate.images(calibration, image, what="convert: calibration")
-    _refuse_combinations(opened, scheme)
-    return opened
+        validate.images(calibration, _input_shape(source), what="convert: calibration")
+    return source
 
 
-def _saved_input_shape(path):
-    """Return the shape of one input of a SavedModel; None where its signature is not plain."""
-    with quiet():
-        signatures = tensorflow().saved_model.load(str(path)).signatures
-    if "serving_default" not in signatures:
-        return None
-    inputs = signatures["serving_default"].structured_input_signature[1]
-    shapes = [spec.shape for spec in inputs.values()]
-    if len(shapes) != 1 or shapes[0].rank is None or None in shapes[0][1:]:
-        return None
-    return tuple(shapes[0][1:])
+def _input_shape(source):
+    """Return the shape of the one input; None where the signature of a SavedModel is not plain."""
+    if isinstance(source, Path):
+        with quiet():
+            signature = tensorflow().saved_model.load(str(source)).signatures.get("serving_default")
+        inputs = signature.structured_input_signature[1].values() if signature else ()
+        shapes = [spec.shape[1:] for spec in inputs]
+        plain = len(shapes) == 1 and shapes[0].is_fully_defined()
+        return tuple(shapes[0]) if plain else None
+    if len(source.inputs) != 1:
+        raise ValueError(
+            f"convert: {source.name!r} shows {len(source.inputs)} inputs, and calibration "
+            "images feed a single one. Use a scheme that needs no sample, or one input."
+        )
+    return next(iter(source.inputs.values()))
 
 
 def _refuse_combinations(opened, scheme):
     """Refuse what the converter gets wrong, and models that are not what the scheme says."""
+    require_stripped(opened, what="convert")
     if scheme.through_grid and not opened.aware:
         raise ValueError(
             f"convert: the scheme {scheme.name!r} wants a model trained through the grid, and "
@@ -226,7 +213,6 @@ def _require_full_integer(names, scheme):
 
 
 def _require_known(names, float_tflite):
-    """Refuse names that no operation of the float file gives."""
     known = [tensor.name for tensor in inspect(float_tflite).activations]
     for name in names:
         if name not in known:

@@ -11,7 +11,6 @@ from qkit.result import Result
 from qkit.toolchain.wrapping import copy_of
 from qkit.training import MOST_STEPS_PER_CALL, Settings, once, run_epochs, seeded
 
-_NOTED = ("sparsity", "distinct_values", "accuracy")
 _HELD_OUT_IMAGES = 2_000  # at each record: enough to see the accuracy dip, quick enough for thirty
 _RECORDS_PER_EPOCH = 10
 
@@ -29,15 +28,6 @@ class WeightHistory(Result):
     accuracy: np.ndarray  # on training images that were held out, shape (k,); NaN without them
     left_alone: dict  # layers with kernels that were not to be compressed, with the reason
     from_cache: bool
-
-    def to_frame(self):
-        """Return a DataFrame with one row per record; columns by quantity and kernel."""
-        import pandas as pd
-
-        columns = {("accuracy", ""): self.accuracy}
-        columns |= {("sparsity", kernel): values for kernel, values in self.sparsity.items()}
-        columns |= {("distinct_values", k): values for k, values in self.distinct_values.items()}
-        return pd.DataFrame(columns, index=pd.Index(self.steps, name="step"))
 
     def summary(self):
         """Say in one line what the training made of the kernels, and which it left alone."""
@@ -82,31 +72,31 @@ def weight_history(
     opened = network(model, what="weight_history")
     x, y = settings.checked(opened, data, what="weight_history")
     return record_training(
-        opened.model, x, y, settings, cache=cache, kind=("weights",), what="training"
+        opened.model, x, y, settings, kind=("weights",), what="training", cache=cache, left_alone={}
     )
 
 
 def record_training(
-    target, x, y, settings, *, kind, what, cache, wrap=None, unwrap=None, callbacks=(),
-    left_alone=None,
-):  # fmt: skip
+    target, x, y, settings, *, kind, what, cache, left_alone, wrap=None, unwrap=None, callbacks=()
+):
     """Train a model in place and record it; once, under `kind` and all else, if it may be cached.
 
     With `wrap` a copy of wrapped layers is trained, whose weights come back through `unwrap`.
     """
-    left_alone, per_epoch = left_alone or {}, settings.steps_per_epoch(len(x))
+    per_epoch, trained_on = settings.steps_per_epoch(len(x)), settings.trained_on(len(x))
     at_once = int(np.clip(per_epoch // _RECORDS_PER_EPOCH, 1, MOST_STEPS_PER_CALL))
-    held_out = slice(settings.trained_on(len(x)), settings.trained_on(len(x)) + _HELD_OUT_IMAGES)
+    held_out = slice(trained_on, trained_on + _HELD_OUT_IMAGES)
 
     def train(show):
         opened = network(_wrapped(target, wrap, settings.seed) if wrap else target)
-        trained, steps = opened.model, per_epoch * settings.epochs
+        trained = opened.model
         notes = [_noted(opened, 0, x[held_out], y[held_out])]
 
         def follow(batch, logs):
             done = int(trained.optimizer.iterations)
             notes.append(_noted(opened, done, x[held_out], y[held_out]))
-            show(f"{target.name}, {what}: step {done:,} of {steps:,}, {_line(notes[-1])}")
+            steps = f"step {done:,} of {per_epoch * settings.epochs:,}"
+            show(f"{target.name}, {what}: {steps}, {_line(_by_quantity(notes))}")
 
         callback = tensorflow().keras.callbacks.LambdaCallback(on_train_batch_end=follow)
         run_epochs(trained, x, y, settings, [*callbacks, callback], at_once)
@@ -116,19 +106,17 @@ def record_training(
             target.set_weights([weight + 0.0 for weight in unwrap(trained).get_weights()])
         # once more, as the model is left: the last weights are masked after a step
         notes[-1] = _noted(network(target), notes[-1]["steps"], x[held_out], y[held_out])
-        return {name: [note[name] for note in notes] for name in notes[0]}
+        return _by_quantity(notes)
 
-    def last(record):
-        end = _line({name: record[name][-1] for name in _NOTED})
-        return f"{target.name}, {what}: {end}{_left_alone(left_alone)}"
-
-    depends_on = (kind, astuple(settings))
-    record, from_cache = once(target, x, y, depends_on, train, cache=cache, last=last)
+    record, from_cache = once(
+        target, x, y, (kind, astuple(settings)), train, cache=cache,
+        last=lambda record: f"{target.name}, {what}: {_line(record)}{_left_alone(left_alone)}",
+    )  # fmt: skip
     return WeightHistory(
-        steps=np.array(record["steps"], np.int64),
-        sparsity=_columns(record["sparsity"], np.float64),
-        distinct_values=_columns(record["distinct_values"], np.int64),
-        accuracy=np.array(record["accuracy"], np.float64),
+        steps=np.array(record["steps"]),
+        sparsity=_columns(record["sparsity"]),
+        distinct_values=_columns(record["distinct_values"]),
+        accuracy=np.array(record["accuracy"]),
         left_alone=left_alone,
         from_cache=from_cache,
     )
@@ -156,12 +144,17 @@ def _noted(opened, step, x, y):
     }
 
 
-def _line(note):
-    zeros = ", ".join(f"{name} {share:.1%}" for name, share in note["sparsity"].items())
-    values = ", ".join(f"{name} {n:,}" for name, n in note["distinct_values"].items())
+def _by_quantity(notes):
+    return {name: [note[name] for note in notes] for name in notes[0]}
+
+
+def _line(record):
+    """Say what the last note of a record holds."""
+    zeros = ", ".join(f"{name} {share:.1%}" for name, share in record["sparsity"][-1].items())
+    values = ", ".join(f"{name} {n:,}" for name, n in record["distinct_values"][-1].items())
     text = f"zeros {zeros}; distinct values {values}"
-    if np.isfinite(note["accuracy"]):
-        text += f"; held-out accuracy {note['accuracy']:.4f}"
+    if np.isfinite(record["accuracy"][-1]):
+        text += f"; held-out accuracy {record['accuracy'][-1]:.4f}"
     return text
 
 
@@ -170,5 +163,5 @@ def _left_alone(layers):
     return f"; left alone: {words}" if words else ""
 
 
-def _columns(records, dtype):
-    return {name: np.array([record[name] for record in records], dtype) for name in records[0]}
+def _columns(notes):
+    return {kernel: np.array(values) for kernel, values in _by_quantity(notes).items()}

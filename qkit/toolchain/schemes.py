@@ -16,16 +16,13 @@ class Scheme:
     ----------
     name, title : str
     needs : {"nothing", "unlabelled sample", "labelled training data"}
-        The data it asks for beside the trained model; both of the last two in a combination such
-        as "pruned+full_integer".
+        The data it asks for beside the trained model; the last two in "pruned+full_integer".
     weights, activations, io : str
         dtype of the weights in the file, of what flows between the operators, of input and output.
     technique : str
-        What the model went through before it is converted, a key of `qkit.toolchain.techniques`
-        such as "pruned" or "qat"; empty for the model as it is.
+        What the model went through before, such as "pruned" or "qat"; empty for it as it is.
     optimizations, supported_ops, supported_types : tuple of str
-        Names in ``tf.lite.Optimize``, in ``tf.lite.OpsSet`` and of dtypes; where empty, the
-        converter's default.
+        Names in ``tf.lite.Optimize``, in ``tf.lite.OpsSet`` and of dtypes; empty: the default.
     per_channel : bool
         Whether each channel of the weights has its own scale.
     published_size_cut, published_accuracy, published_hardware : str or None
@@ -62,7 +59,6 @@ PUBLISHED_SOURCE = "https://ai.google.dev/edge/litert/models/model_optimization"
 
 
 def _guide(cut, loss, hardware):
-    """Return what the official guide says of a scheme, as fields of `Scheme`."""
     return {
         "published_size_cut": f"up to {cut}",
         "published_accuracy": f"{loss} loss",
@@ -72,6 +68,8 @@ def _guide(cut, loss, hardware):
 
 _INTEGER = {"supported_ops": ("TFLITE_BUILTINS_INT8",), **_guide("75 %", "small", _EVERYWHERE)}
 _INT16 = ("EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",)
+_TRAINED_INT8 = (_LABELS, "int8", "int8", "float32")
+_TRAINED_FLOAT = (_LABELS, "float32", "float32", "float32")
 _ALL = (
     Scheme("float32", "float32", _NOTHING, "float32", "float32", optimizations=()),
     Scheme(
@@ -92,23 +90,15 @@ _ALL = (
         supported_ops=_INT16,
     ),
     Scheme(
-        "qat", "quantization-aware training", _LABELS, "int8", "int8",
-        technique="qat", **_guide("75 %", "smallest", _EVERYWHERE),
+        "qat", "quantization-aware training", *_TRAINED_INT8, "qat",
+        **_guide("75 %", "smallest", _EVERYWHERE),
     ),
-    *(
-        Scheme(name, title, _LABELS, "float32", "float32", technique=name, optimizations=())
-        for name, title in (
-            ("pruned", "pruned"),
-            ("clustered", "clustered"),
-            ("pruned_clustered", "pruned, then clustered"),
-        )
-    ),
-    *(
-        Scheme(name, f"QAT that preserves {what}", _LABELS, "int8", "int8", technique=name)
-        for name, what in (
-            ("pqat", "sparsity"), ("cqat", "clusters"), ("pcqat", "sparsity and clusters"),
-        )
-    ),
+    Scheme("pruned", "pruned", *_TRAINED_FLOAT, "pruned", ()),
+    Scheme("clustered", "clustered", *_TRAINED_FLOAT, "clustered", ()),
+    Scheme("pruned_clustered", "pruned, then clustered", *_TRAINED_FLOAT, "pruned_clustered", ()),
+    Scheme("pqat", "QAT that preserves sparsity", *_TRAINED_INT8, "pqat"),
+    Scheme("cqat", "QAT that preserves clusters", *_TRAINED_INT8, "cqat"),
+    Scheme("pcqat", "QAT that preserves sparsity and clusters", *_TRAINED_INT8, "pcqat"),
 )  # fmt: skip
 SCHEMES = MappingProxyType({scheme.name: scheme for scheme in _ALL})
 
@@ -125,8 +115,8 @@ def find_scheme(scheme):
     if isinstance(scheme, str) and scheme in SCHEMES:
         return SCHEMES[scheme]
     typed = str(scheme).lower()
-    near = [name for name in SCHEMES if name.startswith(typed)]
-    near = near or difflib.get_close_matches(typed, SCHEMES, n=1, cutoff=0.3)
+    begun = [name for name in SCHEMES if name.startswith(typed)]
+    near = begun or difflib.get_close_matches(typed, SCHEMES, n=1, cutoff=0.3)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(
         f"unknown scheme {scheme!r}.{hint} There are: {', '.join(SCHEMES)}; and combinations such "

@@ -1,5 +1,7 @@
 """What a model can go through before it is converted, in the right order, with plain settings."""
 
+from functools import partial
+
 from qkit.networks import network
 from qkit.toolchain.aware import fine_tune_with_control, quantization_aware
 from qkit.toolchain.compress import cluster, prune
@@ -8,13 +10,10 @@ from qkit.training import fit
 _EPOCHS = 2  # of all that trains through the grid, and of pruning
 
 
-def _through_grid(preserve):
-    def train(model, data, calibration):
-        aware = quantization_aware(model, calibration=calibration, preserve=preserve)
-        fit(aware, data, epochs=_EPOCHS)
-        return {"": aware}
-
-    return train
+def _through_grid(model, data, calibration, preserve):
+    aware = quantization_aware(model, calibration=calibration, preserve=preserve)
+    fit(aware, data, epochs=_EPOCHS)
+    return {"": aware}
 
 
 def _with_control(model, data, calibration):
@@ -32,9 +31,9 @@ TECHNIQUES = {
         "pruned",
         lambda model, data, _: {"": cluster(model, data, preserve_sparsity=True)[0]},
     ),
-    "pqat": ("pruned", _through_grid("sparsity")),
-    "cqat": ("clustered", _through_grid("clusters")),
-    "pcqat": ("pruned_clustered", _through_grid("both")),
+    "pqat": ("pruned", partial(_through_grid, preserve="sparsity")),
+    "cqat": ("clustered", partial(_through_grid, preserve="clusters")),
+    "pcqat": ("pruned_clustered", partial(_through_grid, preserve="both")),
 }
 
 
@@ -46,12 +45,11 @@ def train_missing(techniques, model, data, trained, calibration):
     found = dict(trained)
 
     def make(technique):
-        if technique in found:
-            return found[technique]
-        start, train = TECHNIQUES[technique]
-        for name, made in train(make(start) if start else model, data, calibration).items():
-            found.setdefault(name or technique, made)
-        return found[technique]
+        if technique and technique not in found:
+            start, train = TECHNIQUES[technique]
+            for name, made in train(make(start), data, calibration).items():
+                found.setdefault(name or technique, made)
+        return found[technique] if technique else model
 
     for technique in TECHNIQUES:
         if technique in techniques and technique not in found:

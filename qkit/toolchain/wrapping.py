@@ -1,4 +1,4 @@
-"""Layers wrapped one by one for a training: which models allow it, and which layers stay out."""
+"""Which models a training can wrap layer by layer, and what is refused of those wrapped or not."""
 
 from qkit._tensorflow import tensorflow
 from qkit.networks import MOST_CLUSTERS
@@ -50,7 +50,7 @@ def require_plain(network, *, what):
     require_stripped(network, what=what)
 
 
-def require_compressed(network, *, zeros, clusters, why):
+def require_compressed(network, *, why, zeros=False, clusters=False):
     """Refuse a network without the zeros or the clusters that it is to have, and say for what."""
     if zeros and not network.pruned:
         raise ValueError(
@@ -62,30 +62,3 @@ def require_compressed(network, *, zeros, clusters, why):
             f"{why}, and {network.name!r} holds more than {MOST_CLUSTERS} distinct values. Cluster "
             "it first: clustered, history = qk.cluster(model, data)."
         )
-
-
-def layers_left_alone(model, known, misfit, *, what, remedy):
-    """Return by name the layers with kernels that the library will not compress, and why.
-
-    `known` gives a layer's weights that the library compresses, None where it does not know the
-    layer; `misfit` why such weights do not fit what is asked for, or None.
-    """
-    found = {}
-    having = [each for each in copy_of(model).layers if any(w.shape.rank > 1 for w in each.weights)]
-    for layer in having:
-        kind, weights = type(layer).__name__, known(layer)
-        if weights is None:
-            raise ValueError(
-                f"{what}: the library does not know which weights of the layer {layer.name!r} "
-                f"({kind}) to {what}. Replace it by a layer of Keras, or {remedy}."
-            )
-        reason = misfit(weights) if weights else f"the library {what}s nothing in a {kind}"
-        if reason:
-            found[layer.name] = reason
-    if len(found) == len(having):
-        reasons = "; ".join(f"{name}: {why}" for name, why in found.items())
-        raise ValueError(
-            f"{what}: there is nothing to {what} in {model.name!r}. "
-            f"{reasons or 'It has no kernels'}."
-        )
-    return found

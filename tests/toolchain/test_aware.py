@@ -183,16 +183,6 @@ def test_other_ranges_follow_by_a_moving_average_of_0999_a_step(followed):
     assert (np.diff(history.ranges["hidden"][:, 1]) < 0).all()
 
 
-def test_table_and_line(followed):
-    history, _ = followed
-    frame = history.to_frame()
-    assert frame.index.name == "step"
-    assert frame.loc[0, ("logits", "min")] == -6
-    ratios = {k: np.ptp(v[-1]) / np.ptp(history.data_ranges[k]) for k, v in history.ranges.items()}
-    widest = max(ratios, key=ratios.get)
-    assert f"after 50 steps the grid of {widest!r} spans {ratios[widest]:.2f} times" in str(history)
-
-
 def test_plain_model_has_no_ranges(toy_model):
     assert qk.activation_ranges(toy_model()) == {}
 

@@ -51,9 +51,6 @@ def test_a_model_is_recorded_where_it_starts_and_where_it_ends(toy_model, toy_da
     for name, kernel in before.items():
         assert history.distinct_values[name][0] == np.unique(kernel).size
     assert history.steps.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
-    frame = history.to_frame()
-    assert frame.index.name == "step"
-    assert set(frame.columns.get_level_values(0)) == {"accuracy", "sparsity", "distinct_values"}
 
 
 def test_the_line_that_stays_tells_the_end_and_what_was_left_alone(trained, digits, monkeypatch):
