@@ -271,7 +271,7 @@ def _train(schemes, model, data, trained, calibration):
     missing = {}
     for scheme in schemes if data is not None else ():
         with _refusals(missing, scheme.name):
-            trained |= train_missing([scheme.technique], model, data, trained, calibration)
+            train_missing(scheme.technique, model, data, trained, calibration)
     return missing
 
 

@@ -66,17 +66,20 @@ def prune(
     [0.5, 0.5]
     """
     _check_pruning(sparsity, schedule, pattern)
+    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
+    opened = network(model, what="prune")
+    x, y = settings.checked(opened, data, what="prune")
+    steps = settings.steps_per_epoch(len(x)) * epochs
     with quiet():
         from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
         from tensorflow_model_optimization.sparsity import keras as tfmot
     return _compressed(
-        network(model, what="prune"), data, cache, what="prune",
-        settings=Settings(epochs, batch_size, seed, validation_split, learning_rate),
+        opened, x, y, settings, cache, what="prune",
         kind=("pruning", sparsity, schedule, pattern),
         known=partial(_known, prune_registry.PruneRegistry, "prunable"),
         remedy="give its class a method get_prunable_weights() that returns them",
         misfit=lambda weights: _misfit(weights, pattern),
-        wrap=lambda layer, steps: tfmot.prune_low_magnitude(
+        wrap=lambda layer: tfmot.prune_low_magnitude(
             layer,
             _schedule(tfmot, schedule, sparsity, steps),
             block_size=(1, 1) if pattern in (None, "2:4") else tuple(pattern),
@@ -131,7 +134,9 @@ def cluster(
     True
     """
     _check_clustering(clusters, init, preserve_sparsity)
+    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
     opened = network(model, what="cluster")
+    x, y = settings.checked(opened, data, what="cluster")
     require_compressed(opened, zeros=preserve_sparsity, why="cluster: preserve_sparsity=True")
     with quiet():
         from tensorflow_model_optimization.clustering import keras as tfmot
@@ -140,13 +145,12 @@ def cluster(
             cluster as experimental,
         )
     return _compressed(
-        opened, data, cache, what="cluster",
-        settings=Settings(epochs, batch_size, seed, validation_split, learning_rate),
+        opened, x, y, settings, cache, what="cluster",
         kind=("clustering", int(clusters), init, per_channel, preserve_sparsity),
         known=partial(_known, clustering_registry.ClusteringRegistry, "clusterable"),
         remedy="derive its class from tfmot.clustering.keras.ClusterableLayer",
         misfit=lambda weights: _too_small(weights[0][1], clusters, per_channel),
-        wrap=lambda layer, _: experimental.cluster_weights(
+        wrap=lambda layer: experimental.cluster_weights(
             layer,
             number_of_clusters=int(clusters),
             cluster_centroids_init=tfmot.CentroidInitialization[_INITIALISATIONS[init]],
@@ -158,18 +162,16 @@ def cluster(
 
 
 def _compressed(
-    opened, data, cache, *, what, settings, kind, known, remedy, misfit, wrap, unwrap, callbacks=()
+    opened, x, y, settings, cache, *, what, kind, known, remedy, misfit, wrap, unwrap, callbacks=()
 ):
     """Train a copy with wrappers around the layers that fit; return it, stripped, and a record."""
-    x, y = settings.checked(opened, data, what=what)
     require_plain(opened, what=what)
-    steps = settings.steps_per_epoch(len(x)) * settings.epochs
     copy = copy_of(opened.model)
     # asked of a copy of its own, as the library teaches its layers to answer
     left_alone = _left_alone(copy_of(opened.model), what, known, remedy, misfit)
 
     def wrapped(layer):
-        return wrap(layer, steps) if known(layer) and layer.name not in left_alone else layer
+        return wrap(layer) if known(layer) and layer.name not in left_alone else layer
 
     history = record_training(
         copy, x, y, settings, kind=kind, what=kind[0], cache=cache, left_alone=left_alone,

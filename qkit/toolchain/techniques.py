@@ -37,22 +37,15 @@ TECHNIQUES = {
 }
 
 
-def train_missing(techniques, model, data, trained, calibration):
-    """Return by technique the models asked for and what they start from, given or trained here.
+def train_missing(technique, model, data, trained, calibration):
+    """Add to `trained`, by technique, the model asked for and what it starts from, if not there.
 
-    The empty technique is the model itself and passed over; "qat" gives its "control" too.
+    The empty technique is the model itself; "qat" gives its "control" too.
     """
-    found = dict(trained)
-
-    def make(technique):
-        if technique and technique not in found:
-            start, train = TECHNIQUES[technique]
-            for name, made in train(make(start), data, calibration).items():
-                found.setdefault(name or technique, made)
-        return found[technique] if technique else model
-
-    for technique in TECHNIQUES:
-        if technique in techniques and technique not in found:
-            network(model, what=f"compare: the technique {technique!r}")
-            make(technique)
-    return found
+    if technique in ("", *trained):
+        return
+    network(model, what=f"compare: the technique {technique!r}")
+    start, train = TECHNIQUES[technique]
+    train_missing(start, model, data, trained, calibration)
+    for name, made in train(trained.get(start, model), data, calibration).items():
+        trained.setdefault(name or technique, made)

@@ -34,38 +34,44 @@ def test_every_scheme_with_a_technique_has_its_training():
 
 
 def test_prune_then_cluster_then_quantize_each_once(made):
-    found = train_missing(["pcqat", "pqat", ""], "net", None, {}, None)
+    found = {}
+    for technique in ("pcqat", "pqat", ""):
+        train_missing(technique, "net", None, found, None)
     assert made == [
         ("pruned", "net"),
-        ("pqat", "pruned of net"),
         ("pruned_clustered", "pruned of net"),
         ("pcqat", "pruned_clustered of pruned of net"),
+        ("pqat", "pruned of net"),
     ]
     assert found["pcqat"] == "pcqat of pruned_clustered of pruned of net"
     assert "control" not in found
 
 
 def test_what_is_given_is_taken(made):
-    found = train_missing(["cqat", "qat"], "net", None, {"clustered": "mine", "qat": "aware"}, None)
+    found = {"clustered": "mine", "qat": "aware"}
+    for technique in ("cqat", "qat"):
+        train_missing(technique, "net", None, found, None)
     assert made == [("cqat", "mine")]
     assert found == {"clustered": "mine", "qat": "aware", "cqat": "cqat of mine"}
 
 
-def test_qat_that_is_trained_here_has_its_control(made):
-    assert train_missing({"qat"}, "net", None, {}, None)["control"] == "control"
-    given = train_missing({"qat"}, "net", None, {"control": "mine"}, None)
-    assert given["control"] == "mine"
+@pytest.mark.parametrize("given", [{}, {"control": "mine"}])
+def test_qat_that_is_trained_here_has_its_control(made, given):
+    found = dict(given)
+    train_missing("qat", "net", None, found, None)
+    assert found == {"qat": "qat of net", "control": "control", **given}
 
 
 def test_all_of_it_for_real(digits, trained):
     with pytest.raises(TypeError, match="technique 'pruned'"):
-        train_missing({"pruned"}, "a folder", digits, {}, None)
-    found = train_missing({"pcqat"}, trained, digits, {}, digits.x_train[:300])
+        train_missing("pruned", "a folder", digits, {}, None)
+    found, again = {}, {}
+    train_missing("pcqat", trained, digits, found, digits.x_train[:300])
     assert set(found) == {"pruned", "pruned_clustered", "pcqat"}
     dense = network(found["pcqat"]).kernels["logits"]
     assert sparsity(dense) > 0.79
     assert distinct_values(dense) <= 16
-    again = train_missing({"pcqat"}, trained, digits, {}, digits.x_train[:300])
+    train_missing("pcqat", trained, digits, again, digits.x_train[:300])
     assert (network(again["pcqat"]).kernels["logits"] == dense).all()
 
 
