@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 
 import numpy as np
 
@@ -17,27 +16,23 @@ from qkit.result import Result
 from qkit.tflite.edit import opened
 
 # What a calibration sample may hold: its name, and what is said of it.
-IMAGES = MappingProxyType(
-    {
-        "random": "random training images",
-        "one class": "training images of class {}",
-        "noise": "images of uniform noise on 0 to 1",
-        "0…255": "training images, left on 0…255",
-        "−1…1": "training images, scaled to −1…1",
-    }
-)
+IMAGES = {
+    "random": "random training images",
+    "one class": "training images of class {}",
+    "noise": "images of uniform noise on 0 to 1",
+    "0…255": "training images, left on 0…255",
+    "−1…1": "training images, scaled to −1…1",
+}
 # From the bits of the activations to the function that chooses a range; 16 bits are symmetric.
-OBSERVERS = MappingProxyType(
-    {
-        "min–max": lambda bits: calibration.min_max,
-        "percentile 99.99": lambda bits: calibration.percentile,
-        "percentile 99": lambda bits: partial(calibration.percentile, percent=99),
-        "MSE": lambda bits: partial(calibration.mse, bits=bits, symmetric=bits == 16),
-        "entropy": lambda bits: partial(calibration.entropy, bits=bits),
-        # each image is a step; quantization-aware training starts so, and takes a batch a step
-        "moving average": lambda bits: calibration.moving_average,
-    }
-)
+OBSERVERS = {
+    "min–max": lambda bits: calibration.min_max,
+    "percentile 99.99": lambda bits: calibration.percentile,
+    "percentile 99": lambda bits: partial(calibration.percentile, percent=99),
+    "MSE": lambda bits: partial(calibration.mse, bits=bits, symmetric=bits == 16),
+    "entropy": lambda bits: partial(calibration.entropy, bits=bits),
+    # each image is a step; quantization-aware training starts so, and takes a batch a step
+    "moving average": lambda bits: calibration.moving_average,
+}
 _CLIPPED = 1e-3  # a larger share is worth a word
 
 

@@ -1,7 +1,6 @@
 """From requirements to the schemes that meet them, as far as the measurement can tell."""
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from qkit import validate
 from qkit.evaluate.report import EFFORT
@@ -19,17 +18,9 @@ _LIMITED = {  # by argument: how the requirement is called, what has the limit, 
 class Shortlist(Result):
     """Which schemes meet which requirements; names are in order of latency, the fastest first."""
 
-    verdicts: MappingProxyType  # by scheme and requirement: "met", "missed" or, unsure, "open"
-    latency_us: MappingProxyType  # by scheme
+    table: object  # a row per scheme: by requirement "met", "missed" or, unsure, "open"; latency
     chosen: tuple  # names of the schemes that meet every requirement
     open: tuple  # and of those that miss none, but are not shown to meet all
-
-    def to_frame(self):
-        """Return a DataFrame of verdicts with one row per scheme, one column per requirement."""
-        import pandas as pd
-
-        frame = pd.DataFrame(dict(self.verdicts)).T.rename_axis("scheme")
-        return frame.assign(latency_us=pd.Series(dict(self.latency_us)))
 
     def summary(self):
         """Say in one line what is left, and what more data could add."""
@@ -67,6 +58,8 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     >>> shortlist(compared, size_bytes=30_000).chosen
     ('dynamic_range',)
     """
+    import pandas as pd
+
     if drop_pp is not None:
         comparison.require_accuracies("shortlist: drop_pp")
     limits = {"size_bytes": size_bytes, "drop_pp": drop_pp, "latency_us": latency_us}
@@ -85,15 +78,17 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
         raise ValueError(
             "shortlist: name a requirement: size_bytes=, drop_pp=, latency_us= or data=."
         )
-    verdicts = {
-        name: {k: _verdict(*of(comparison, name), limit) for k, (of, limit) in asked.items()}
-        for name in comparison.models
+    names, times = list(comparison.models), comparison.latency.median_us
+    columns = {
+        said: [_verdict(*of(comparison, name), limit) for name in names]
+        for said, (of, limit) in asked.items()
     }
-    times = comparison.latency.median_us
-    kinds = {name: {*verdicts[name].values()} for name in sorted(verdicts, key=times.get)}
-    chosen = tuple(name for name in kinds if kinds[name] == {"met"})
-    unsure = tuple(name for name in kinds if "open" in kinds[name] and "missed" not in kinds[name])
-    return Shortlist(MappingProxyType(verdicts), times, chosen, unsure)
+    verdicts = pd.DataFrame(columns, index=pd.Index(names, name="scheme"))
+    fastest_first = verdicts.loc[sorted(names, key=times.get)]
+    chosen = fastest_first[(fastest_first == "met").all(axis=1)].index
+    possible = fastest_first[(fastest_first != "missed").all(axis=1)].index
+    table = verdicts.assign(latency_us=[times[name] for name in names])
+    return Shortlist(table, tuple(chosen), tuple(possible.drop(chosen)))
 
 
 def _needs(comparison, name):
