@@ -23,17 +23,18 @@ IMAGES = {
     "0…255": "training images, left on 0…255",
     "−1…1": "training images, scaled to −1…1",
 }
-# From the bits of the activations to the function that chooses a range; 16 bits are symmetric.
+# From the bits of the activations to the function that chooses a range.
 OBSERVERS = {
     "min–max": lambda bits: calibration.min_max,
     "percentile 99.99": lambda bits: calibration.percentile,
     "percentile 99": lambda bits: partial(calibration.percentile, percent=99),
-    "MSE": lambda bits: partial(calibration.mse, bits=bits, symmetric=bits == 16),
+    "MSE": lambda bits: partial(calibration.mse, bits=bits, symmetric=bits == _SYMMETRIC_BITS),
     "entropy": lambda bits: partial(calibration.entropy, bits=bits),
     # each image is a step; quantization-aware training starts so, and takes a batch a step
     "moving average": lambda bits: calibration.moving_average,
 }
 _CLIPPED = 1e-3  # a larger share is worth a word
+_SYMMETRIC_BITS = 16  # has as many levels below 0 as above, whether they are needed or not
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,7 +72,7 @@ class CalibrationEffect(Result):
         if cut["clipped_share"] > _CLIPPED:
             share = 100 * cut["clipped_share"]
             said.append(f"Too narrow: {share:.2g} % of the test values of {cut.name} are clipped.")
-        if used < 0.6 * levels and self.bits < 16:  # 16 bits have more below 0 than are needed
+        if used < 0.6 * levels and self.bits < _SYMMETRIC_BITS:
             times = (coarse["high"] - coarse["low"]) / (coarse["test_high"] - coarse["test_low"])
             wide = f": its range is {times:.3g} times what they span" if times > 1 else ""
             said.append(
@@ -128,13 +129,13 @@ def calibration_effect(
     seen = seen or activation_histograms(file, x)
     choose = OBSERVERS[observer](bits)
     ranges = {name: choose(histogram) for name, histogram in sampled.items()}
-    by_tensor = dict(zip(file.own_grids, ranges.values(), strict=True))
+    by_tensor = zip(file.own_grids, ranges.values(), strict=True)
     grids = on_grids(file, by_tensor, activation_bits=bits)
     rows = {name: _use(seen[name], ends, bits) for name, ends in ranges.items()}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("activation")
     measured = effect(file, grids, x, y, reference=reference).paired
-    words = IMAGES[images].format(one_class)
-    return CalibrationEffect(words, sample_size, observer, bits, table, measured)
+    sample = IMAGES[images].format(one_class)
+    return CalibrationEffect(sample, sample_size, observer, bits, table, measured)
 
 
 def calibration_sample(data, *, images="random", one_class=0, size=100):
@@ -163,15 +164,16 @@ def activation_histograms(tflite, x):
     owners = {layer.activation_name: layer.name for layer in file.layers}
     found = {}
     for tensor, histogram in histograms(file, x).items():
-        name = owners.get(tensor) or tensor.partition(";")[0].split("/")[-2:][0]
-        name = name if found else "input"
+        own = owners.get(tensor) or tensor.partition(";")[0].split("/")[-2:][0]
+        name = own if found else "input"
         found[tensor if name in found else name] = histogram
     return found
 
 
 def _use(seen, chosen, bits):
     """Return a row of the table, from the histogram of the test values and the chosen range."""
-    grid = choose_qparams(np.float32(chosen), bits=bits, symmetric=bits == 16)  # as `Bits` does
+    # as `Bits` does
+    grid = choose_qparams(np.float32(chosen), bits=bits, symmetric=bits == _SYMMETRIC_BITS)
     low, high, step = (float(value[0]) for value in (grid.low, grid.high, grid.scale))
     test_low, test_high = min(seen.low, 0.0), max(seen.high, 0.0)
     beyond = (seen.means < low - step / 2) | (seen.means > high + step / 2)

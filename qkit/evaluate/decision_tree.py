@@ -20,16 +20,14 @@ class Question:
 
 
 # The first question comes first; the words are short for those of the guide.
-TREE = MappingProxyType(
-    {
-        "optimize": Question("Optimize at all?", no="float32", yes="smaller"),
-        "smaller": Question("Cut the size by more than half?", no="float16", yes="effort"),
-        "effort": Question("Willing to put in more effort?", no="dynamic_range", yes="retrain"),
-        "retrain": Question("Can you retrain?", no="calibration", yes="qat"),
-        "calibration": Question("Have a calibration set?", no="dynamic_range", yes="accuracy"),
-        "accuracy": Question("Need higher accuracy?", no="full_integer", yes="int16_activations"),
-    }
-)
+TREE = {
+    "optimize": Question("Optimize at all?", no="float32", yes="smaller"),
+    "smaller": Question("Cut the size by more than half?", no="float16", yes="effort"),
+    "effort": Question("Willing to put in more effort?", no="dynamic_range", yes="retrain"),
+    "retrain": Question("Can you retrain?", no="calibration", yes="qat"),
+    "calibration": Question("Have a calibration set?", no="dynamic_range", yes="accuracy"),
+    "accuracy": Question("Need higher accuracy?", no="full_integer", yes="int16_activations"),
+}
 # A scheme, what it costs more than, and what to say where it is not more accurate for it.
 _SHOULD_BEAT = (
     ("qat", CONTROL_ROW, "Training: its equal-epoch control, quantized without QAT, is at {right} "

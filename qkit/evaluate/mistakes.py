@@ -1,7 +1,6 @@
 """Five mistakes that users of the tools report again and again, made for real, and repaired."""
 
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 
@@ -26,38 +25,32 @@ class Recipe:
     feed: str = "reals"  # of a test image; or the "bytes" of its pixels, read as int8
 
 
-PATIENTS = MappingProxyType(
-    {
-        "A": Recipe(calibration="pixels"),
-        "B": Recipe(feed="bytes"),
-        "C": Recipe(calibration="none"),
-        "D": Recipe(aware="initial"),
-        "E": Recipe(calibration="twice"),
-    }
-)
+PATIENTS = {
+    "A": Recipe(calibration="pixels"),
+    "B": Recipe(feed="bytes"),
+    "C": Recipe(calibration="none"),
+    "D": Recipe(aware="initial"),
+    "E": Recipe(calibration="twice"),
+}
 # What those who bring them say. It need not be the cause.
-COMPLAINTS = MappingProxyType(
-    {
-        "A": "Since it is quantized, it answers as if it saw next to nothing.",
-        "B": "In Python it worked; fed with the camera's bytes it answers at random.",
-        "C": "It is as accurate as ever, but the accelerator will not take it.",
-        "D": "I trained it through the grid, for a moment, and now it knows nothing.",
-        "E": "Calibration went through without a word, and now it guesses. Is that int8?",
-    }
-)
+COMPLAINTS = {
+    "A": "Since it is quantized, it answers as if it saw next to nothing.",
+    "B": "In Python it worked; fed with the camera's bytes it answers at random.",
+    "C": "It is as accurate as ever, but the accelerator will not take it.",
+    "D": "I trained it through the grid, for a moment, and now it knows nothing.",
+    "E": "Calibration went through without a word, and now it guesses. Is that int8?",
+}
 # What each changes in a recipe, from the wrong value to the right. The last two are sound advice
 # that none of the five was in need of.
-DIAGNOSES = MappingProxyType(
-    {
-        "calibrated on pixels that were not divided by 255": ("calibration", "pixels", "images"),
-        "calibrated on images that were divided by 255 twice": ("calibration", "twice", "images"),
-        "no calibration set, and the converter kept silent": ("calibration", "none", "images"),
-        "trained through the grid, but the ranges never settled": ("aware", "initial", "settled"),
-        "the camera's bytes read as int8, not put on the input's grid": ("feed", "bytes", "reals"),
-        "too few calibration images": ("sample_size", 100, 500),
-        "a sample that is too large": ("sample_size", 500, 100),
-    }
-)
+DIAGNOSES = {
+    "calibrated on pixels that were not divided by 255": ("calibration", "pixels", "images"),
+    "calibrated on images that were divided by 255 twice": ("calibration", "twice", "images"),
+    "no calibration set, and the converter kept silent": ("calibration", "none", "images"),
+    "trained through the grid, but the ranges never settled": ("aware", "initial", "settled"),
+    "the camera's bytes read as int8, not put on the input's grid": ("feed", "bytes", "reals"),
+    "too few calibration images": ("sample_size", 100, 500),
+    "a sample that is too large": ("sample_size", 500, 100),
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

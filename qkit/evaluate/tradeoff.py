@@ -55,7 +55,7 @@ _ALL = (
     Quantity("deflated size, KiB", "smaller", _kib("deflated_bytes")),
     Quantity("latency, µs", "smaller", _latency),
 )
-QUANTITIES = MappingProxyType({quantity.name: quantity for quantity in _ALL})
+QUANTITIES = {quantity.name: quantity for quantity in _ALL}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
