@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 
 import numpy as np
 
@@ -17,29 +16,24 @@ from qkit.result import Result
 from qkit.tflite.edit import opened
 
 # What a calibration sample may hold: its name, and what is said of it.
-IMAGES = MappingProxyType(
-    {
-        "random": "random training images",
-        "one class": "training images of class {}",
-        "noise": "images of uniform noise on 0 to 1",
-        "0…255": "training images, left on 0…255",
-        "−1…1": "training images, scaled to −1…1",
-    }
-)
+IMAGES = {
+    "random": "random training images",
+    "one class": "training images of class {}",
+    "noise": "images of uniform noise on 0 to 1",
+    "0…255": "training images, left on 0…255",
+    "−1…1": "training images, scaled to −1…1",
+}
 # From the bits of the activations to the function that chooses a range.
-OBSERVERS = MappingProxyType(
-    {
-        "min–max": lambda bits: calibration.min_max,
-        "percentile 99.99": lambda bits: calibration.percentile,
-        "percentile 99": lambda bits: partial(calibration.percentile, percent=99),
-        "MSE": lambda bits: partial(calibration.mse, bits=bits, symmetric=bits == _SYMMETRIC_BITS),
-        "entropy": lambda bits: partial(calibration.entropy, bits=bits),
-        # each image is a step; quantization-aware training starts so, and takes a batch a step
-        "moving average": lambda bits: calibration.moving_average,
-    }
-)
+OBSERVERS = {
+    "min–max": lambda bits: calibration.min_max,
+    "percentile 99.99": lambda bits: calibration.percentile,
+    "percentile 99": lambda bits: partial(calibration.percentile, percent=99),
+    "MSE": lambda bits: partial(calibration.mse, bits=bits, symmetric=bits == _SYMMETRIC_BITS),
+    "entropy": lambda bits: partial(calibration.entropy, bits=bits),
+    # each image is a step; quantization-aware training starts so, and takes a batch a step
+    "moving average": lambda bits: calibration.moving_average,
+}
 _CLIPPED = 1e-3  # a larger share is worth a word
-_UNUSED = 0.6  # as is a grid of whose levels less than this share is in use
 _SYMMETRIC_BITS = 16  # has as many levels below 0 as above, whether they are needed or not
 
 
@@ -50,8 +44,7 @@ class CalibrationEffect(Result):
     The table has a row for each activation: the ends `low` and `high` of its grid; what the test
     images really span in the float network and 0, `test_low` and `test_high`; `clipped_share`, of
     their values more than half a step beyond the grid, true to a bin of 1/2048 of their range;
-    `levels_used`, how many of the 2**bits levels lie where they have values, of the grid that is
-    left after clipping.
+    `levels_used`, how many of the 2**bits levels lie where they have values.
     """
 
     sample: str  # which images chose the ranges, in words
@@ -79,7 +72,7 @@ class CalibrationEffect(Result):
         if cut["clipped_share"] > _CLIPPED:
             share = 100 * cut["clipped_share"]
             said.append(f"Too narrow: {share:.2g} % of the test values of {cut.name} are clipped.")
-        if used < _UNUSED * levels and self.bits < _SYMMETRIC_BITS:
+        if used < 0.6 * levels and self.bits < _SYMMETRIC_BITS:
             times = (coarse["high"] - coarse["low"]) / (coarse["test_high"] - coarse["test_low"])
             wide = f": its range is {times:.3g} times what they span" if times > 1 else ""
             said.append(
@@ -100,33 +93,27 @@ def calibration_effect(
 
     Parameters
     ----------
-    tflite : bytes or FloatFile
-        From ``qk.convert(model, "float32")``.
-    data : Dataset
-        Its training images are drawn from, its first test images are measured on.
+    tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
+    data : Dataset, whose training images are drawn from, and first test images measured on
     images : {"random", "one class", "noise", "0…255", "−1…1"}
         Which images choose the ranges; the last two are random ones on a wrong scale.
-    one_class, sample_size : int
-        The class of "one class"; how many images. Larger samples contain the smaller ones.
+    one_class : int, the class of "one class"
+    sample_size : int; larger samples contain the smaller ones
     observer : {"min–max", "percentile 99.99", "percentile 99", "MSE", "entropy", "moving average"}
         How a range is chosen from the sample, see `qk.calibration`; the converter takes the first.
-    bits, test_images : int
-        Bits of the activations, 2 to 16; how many images are measured on.
-    reference : Accuracy, optional
-        Of the float file on the same test images, where it is known.
-    sampled, seen : mapping of str to Histogram, optional
-        From `activation_histograms` on the sample and on the test images, where they are known.
+    bits : int, of the activations, 2 to 16
+    test_images : int
+    reference : Accuracy of the float file on the test images, where it is known
+    sampled, seen : dict from `activation_histograms` on the sample, the test images; likewise
 
     Returns
     -------
-    CalibrationEffect
-        Simulated by `qk.simulation.at_bits`, whose answers are the converter's but for ties.
+    CalibrationEffect, simulated by `qk.simulation.bits`
 
     Examples
     --------
     >>> import qkit as qk
-    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> digits = qk.load_data("digits")
+    >>> tflite, digits = qk.convert(qk.models.walkthrough_cnn(), "float32"), qk.load_data("digits")
     >>> effect = calibration_effect(tflite, digits, images="0…255", sample_size=5, test_images=20)
     >>> int(effect.table.loc["input", "levels_used"])
     2
@@ -142,17 +129,13 @@ def calibration_effect(
     seen = seen or activation_histograms(file, x)
     choose = OBSERVERS[observer](bits)
     ranges = {name: choose(histogram) for name, histogram in sampled.items()}
-    by_tensor = dict(zip(file.own_grids, ranges.values(), strict=True))
+    by_tensor = zip(file.own_grids, ranges.values(), strict=True)
     grids = on_grids(file, by_tensor, activation_bits=bits)
     rows = {name: _use(seen[name], ends, bits) for name, ends in ranges.items()}
-    return CalibrationEffect(
-        sample=IMAGES[images].format(one_class),
-        sample_size=sample_size,
-        observer=observer,
-        bits=bits,
-        table=pd.DataFrame.from_dict(rows, orient="index").rename_axis("activation"),
-        paired=effect(file, grids, x, y, reference=reference).paired,
-    )
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("activation")
+    measured = effect(file, grids, x, y, reference=reference).paired
+    sample = IMAGES[images].format(one_class)
+    return CalibrationEffect(sample, sample_size, observer, bits, table, measured)
 
 
 def calibration_sample(data, *, images="random", one_class=0, size=100):
@@ -176,16 +159,13 @@ def calibration_sample(data, *, images="random", one_class=0, size=100):
 
 
 def activation_histograms(tflite, x):
-    """Return how the values of every activation spread that gets a grid of its own.
-
-    By short names, "input" and those of the layers, in the order in which they run.
-    """
+    """Return how the activations with a grid of their own spread, by "input" and layers' names."""
     file = opened(tflite)
     owners = {layer.activation_name: layer.name for layer in file.layers}
     found = {}
     for tensor, histogram in histograms(file, x).items():
-        name = owners.get(tensor) or tensor.partition(";")[0].split("/")[-2:][0]
-        name = name if found else "input"
+        own = owners.get(tensor) or tensor.partition(";")[0].split("/")[-2:][0]
+        name = own if found else "input"
         found[tensor if name in found else name] = histogram
     return found
 
@@ -198,6 +178,11 @@ def _use(seen, chosen, bits):
     test_low, test_high = min(seen.low, 0.0), max(seen.high, 0.0)
     beyond = (seen.means < low - step / 2) | (seen.means > high + step / 2)
     used = np.rint(min(high, test_high) / step) - np.rint(max(low, test_low) / step) + 1
-    ends = {"low": low, "high": high, "test_low": test_low, "test_high": test_high}
-    clipped = float(seen.nonzero[beyond].sum() / seen.counts.sum())
-    return ends | {"clipped_share": clipped, "levels_used": int(used)}
+    return {
+        "low": low,
+        "high": high,
+        "test_low": test_low,
+        "test_high": test_high,
+        "clipped_share": float(seen.nonzero[beyond].sum() / seen.counts.sum()),
+        "levels_used": int(used),
+    }

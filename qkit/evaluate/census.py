@@ -11,8 +11,6 @@ from qkit.result import Result
 from qkit.tflite.file import inspect, layer_name
 from qkit.tflite.values import real_values, stored_values
 
-_UNPACKING = ("DEQUANTIZE", "DENSIFY")  # what may stand between a constant and its layer
-
 
 @dataclass(frozen=True)
 class KernelCensus:
@@ -57,13 +55,12 @@ class WeightCensus(Result):
         table = self.to_frame()
         shares = table["two_of_four_share"].dropna()
         stored, values = _span(table["distinct_stored"]), _span(table["distinct_values"])
-        distinct = f"{stored} distinct values a kernel"
-        if stored != values:
-            distinct = f"{stored} distinct numbers stored a kernel, which stand for {values} values"
+        stand_for = f"numbers stored a kernel, which stand for {values} values"
+        distinct = "values a kernel" if stored == values else stand_for
         return (
             f"{self.count:,} weights in {table['size_bytes'].sum():,} bytes: {self.sparsity:.1%} "
             f"zeros, in {(table['sparsity'] > 0).sum()} of {len(table)} kernels; 2:4 in "
-            f"{(shares == 1).sum()} of {len(shares)}; {distinct} "
+            f"{(shares == 1).sum()} of {len(shares)}; {stored} distinct {distinct} "
             f"({_span(table['distinct_per_channel'])} at most in a channel); "
             f"{self.entropy_bits:.2f} bits a weight by entropy; left out: "
             f"{self.left_out_values:,} values of one axis"
@@ -76,15 +73,14 @@ def weight_census(model_or_tflite):
     Parameters
     ----------
     model_or_tflite : tf.keras.Model or bytes
-        A Keras 2 model, of which the kernels are counted as its forward pass uses them: with the
-        mask, the clusters or the grid of the wrappers that it may have. Or a .tflite file.
+        Of a Keras 2 model, the kernels as its forward pass uses them: with the mask, the clusters
+        or the grid of its wrappers.
 
     Returns
     -------
     WeightCensus
-        Of tensors of two axes or more. A layer has one name in a model and in a file; what the
-        converter made without a layer, and sparse-encoded weights, have the file's own name. Where
-        batch normalisation is folded into a layer, a file has other values than its model.
+        A layer has one name in a model and in a file; what the converter made without a layer, and
+        sparse-encoded weights, have the file's own. A file has batch normalisation folded in.
 
     Examples
     --------
@@ -102,10 +98,8 @@ def weight_census(model_or_tflite):
             "weight_census: there is no kernel: no stored weights of two axes or more. Is it built?"
         )
     count = sum(kernel.count for kernel in kernels)
-    zeros, bits = (
-        sum(kernel.count * getattr(kernel, name) for kernel in kernels) / count
-        for name in ("sparsity", "entropy_bits")
-    )
+    zeros = sum(kernel.count * kernel.sparsity for kernel in kernels) / count
+    bits = sum(kernel.count * kernel.entropy_bits for kernel in kernels) / count
     return WeightCensus(tuple(kernels), left_out, count, zeros, bits)
 
 
@@ -132,27 +126,25 @@ def _of_model(opened):
 
 
 def _of_file(file):
-    readers = {}  # by tensor, the position and name of the operator that computes with it
-    for position, op in reversed([*enumerate(file.operators)]):
-        reader = position, op.name
-        if op.name in _UNPACKING:
-            reader = readers.get(id(op.outputs[0]), reader)
-        readers |= {id(tensor): reader for tensor in op.inputs}
-    kernels, left_out, seen = [], 0, set()
-    for tensor in sorted(file.tensors, key=lambda t: readers.get(id(t), (-1, ""))):
-        # integer biases count too, which have a scale: shapes have none
-        counts = tensor.constant and (tensor.holds_values or tensor.scale.size)
-        if not counts or tensor.buffer in seen:
+    kernels, left_out, seen, packed = [], 0, set(), {}
+    for op in file.operators:
+        read = [packed.get(id(tensor), tensor) for tensor in op.inputs]
+        if op.name in ("DEQUANTIZE", "DENSIFY"):  # may stand between a constant and its layer
+            packed[id(op.outputs[0])] = read[0]
             continue
-        seen.add(tensor.buffer)
-        stored = stored_values(tensor)
-        if stored.ndim < 2:
-            left_out += stored.size
-            continue
-        _, reader = readers.get(id(tensor), (-1, ""))
-        sparse = tensor.sparsity is not None
-        head = layer_name(tensor.name), tensor.shape, tensor.dtype, tensor.size_bytes, sparse
-        kernels.append(_counted(head, stored, real_values(tensor), reader == "DEPTHWISE_CONV_2D"))
+        for tensor in read:
+            # integer biases count too, which have a scale: shapes have none
+            counts = tensor.constant and (tensor.holds_values or tensor.scale.size)
+            if not counts or tensor.buffer in seen:
+                continue
+            seen.add(tensor.buffer)
+            if len(tensor.shape) < 2:
+                left_out += math.prod(tensor.shape)
+                continue
+            head = layer_name(tensor.name), tensor.shape, tensor.dtype, tensor.size_bytes
+            stored, real = stored_values(tensor), real_values(tensor)
+            sparse, depthwise = tensor.sparsity is not None, op.name == "DEPTHWISE_CONV_2D"
+            kernels.append(_counted((*head, sparse), stored, real, depthwise))
     return kernels, left_out
 
 

@@ -20,16 +20,14 @@ class Question:
 
 
 # The first question comes first; the words are short for those of the guide.
-TREE = MappingProxyType(
-    {
-        "optimize": Question("Optimize at all?", no="float32", yes="smaller"),
-        "smaller": Question("Cut the size by more than half?", no="float16", yes="effort"),
-        "effort": Question("Willing to put in more effort?", no="dynamic_range", yes="retrain"),
-        "retrain": Question("Can you retrain?", no="calibration", yes="qat"),
-        "calibration": Question("Have a calibration set?", no="dynamic_range", yes="accuracy"),
-        "accuracy": Question("Need higher accuracy?", no="full_integer", yes="int16_activations"),
-    }
-)
+TREE = {
+    "optimize": Question("Optimize at all?", no="float32", yes="smaller"),
+    "smaller": Question("Cut the size by more than half?", no="float16", yes="effort"),
+    "effort": Question("Willing to put in more effort?", no="dynamic_range", yes="retrain"),
+    "retrain": Question("Can you retrain?", no="calibration", yes="qat"),
+    "calibration": Question("Have a calibration set?", no="dynamic_range", yes="accuracy"),
+    "accuracy": Question("Need higher accuracy?", no="full_integer", yes="int16_activations"),
+}
 # A scheme, what it costs more than, and what to say where it is not more accurate for it.
 _SHOULD_BEAT = (
     ("qat", CONTROL_ROW, "Training: its equal-epoch control, quantized without QAT, is at {right} "
@@ -63,20 +61,15 @@ class Decision(Result):
 
 
 def follow(answers):
-    """Follow the official decision tree to a scheme.
+    """Follow the tree of https://ai.google.dev/edge/litert/models/model_optimization to a scheme.
 
     Parameters
     ----------
-    answers : dict of str to bool
-        By key of `TREE`; questions that are not met may be left out.
+    answers : dict of str to bool, by key of `TREE`; questions that are not met may be left out
 
     Returns
     -------
     Decision
-
-    References
-    ----------
-    The guide of https://ai.google.dev/edge/litert/models/model_optimization.
 
     Examples
     --------
@@ -104,21 +97,19 @@ def disagreements(decision, comparison):
     Parameters
     ----------
     decision : Decision
-    comparison : Comparison
-        Without an accuracy of the scheme there is nothing to hold against the tree.
+    comparison : Comparison, which has nothing to say where it has no accuracy of the scheme
 
     Returns
     -------
-    list of str
-        A sentence each.
+    list of str, a sentence each
 
     Examples
     --------
     >>> import qkit as qk
     >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
     >>> compared = qk.compare(model, digits, ["float16"])
-    >>> float16 = follow({"optimize": True, "smaller": False})
-    >>> disagreements(float16, compared)[0].partition(",")[0]
+    >>> decision = follow({"optimize": True, "smaller": False})
+    >>> disagreements(decision, compared)[0].partition(",")[0]
     'Size: the guide says up to 50 % smaller'
     """
     comparison.require_accuracies("disagreements")
@@ -163,8 +154,8 @@ def _size(decision, comparison):
 
 def _speed(decision, comparison):
     low, high = comparison.latency.ratio_interval[decision.scheme]
+    ratio = _said(comparison.latency.ratio[decision.scheme])
     if low > 1:
-        ratio = _said(comparison.latency.ratio[decision.scheme])
         yield (
             f"Speed: on this CPU it takes {ratio} times ({low:.2f} to {high:.2f}) the time of "
             f"{comparison.reference}."
@@ -174,14 +165,14 @@ def _speed(decision, comparison):
 def _less_would_do(decision, comparison):
     """Name the smallest scheme that asks for no more and is not measurably less accurate."""
     scheme, accuracies, times = decision.scheme, comparison.accuracies, comparison.latency.median_us
-    size = {name: comparison.sizes[name].size_bytes for name in accuracies if name in SCHEMES}
-    for rival in sorted(size, key=size.get):
-        if size[rival] >= size[scheme]:
-            return
-        found, needs = paired(accuracies[scheme], accuracies[rival]), SCHEMES[rival].needs
-        if EFFORT.index(needs) <= EFFORT.index(SCHEMES[scheme].needs) and not found.worse:
+    size = {name: comparison.sizes[name].size_bytes for name in accuracies}
+    effort = {name: EFFORT.index(SCHEMES[name].needs) for name in size if name in SCHEMES}
+    easy = [k for k in effort if size[k] < size[scheme] and effort[k] <= effort[scheme]]
+    for rival in sorted(easy, key=size.get):
+        found = paired(accuracies[scheme], accuracies[rival])
+        if not found.worse:
             yield (
-                f"Less would do: {rival}, which {NEEDED[needs]}, is "
+                f"Less would do: {rival}, which {NEEDED[SCHEMES[rival].needs]}, is "
                 f"{100 * (1 - size[rival] / size[scheme]):.1f} % smaller still, "
                 f"{found.difference_pp:+.2f} points (p = {found.p_value:.2g}), and takes "
                 f"{_said(times[rival] / times[scheme])} times the time."

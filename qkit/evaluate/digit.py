@@ -60,10 +60,8 @@ def digit_answers(models, image):
 
     Parameters
     ----------
-    models : mapping of str to bytes
-        .tflite files by name. The others are compared with "float32", or with the first.
-    image : ndarray of the models' input shape, or of as many values
-        Floating point, on the scale the models were trained on.
+    models : mapping of str to bytes, .tflite files; the reference is "float32", or the first
+    image : ndarray of the models' input shape, or of as many values, float, as in training
 
     Returns
     -------
@@ -126,9 +124,9 @@ def _scores(interpreter, image):
 
 def _ends_in_softmax(tflite):
     """Whether the scores are probabilities already; a conversion of dtype may follow."""
-    content = inspect(tflite)
-    maker = {id(made): op for op in content.operators for made in op.outputs}
-    op = maker.get(id(content.outputs[0]))
-    while op is not None and op.name in ("QUANTIZE", "DEQUANTIZE"):
-        op = maker.get(id(op.inputs[0]))
+    file = inspect(tflite)
+    maker = {id(made): op for op in file.operators for made in op.outputs}
+    tensor = file.outputs[0]
+    while (op := maker.get(id(tensor))) and op.name in ("QUANTIZE", "DEQUANTIZE"):
+        tensor = op.inputs[0]
     return op is not None and op.name == "SOFTMAX"

@@ -28,15 +28,11 @@ def effect(tflite, change, x, y, *, reference=None):
 
     Parameters
     ----------
-    tflite : bytes or FloatFile
-        From ``qk.convert(model, "float32")``.
+    tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
     change : PrunedWeights, ClusteredWeights or Bits
-        From `qk.prune_once`, `qk.cluster_once` or `qk.simulation.bits`: what can say itself, and
-        return the file that results, ``change.applied(tflite)``.
-    x, y : ndarray
-        Test images and their labels.
-    reference : Accuracy, optional
-        Of the float file on the same images, where it is known.
+        From `qk.prune_once`, `qk.cluster_once` or `qk.simulation.bits`.
+    x, y : ndarray, test images and their labels
+    reference : Accuracy of the float file on the same images, where it is known
 
     Returns
     -------

@@ -1,7 +1,6 @@
 """Five mistakes that users of the tools report again and again, made for real, and repaired."""
 
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 
@@ -26,38 +25,32 @@ class Recipe:
     feed: str = "reals"  # of a test image; or the "bytes" of its pixels, read as int8
 
 
-PATIENTS = MappingProxyType(
-    {
-        "A": Recipe(calibration="pixels"),
-        "B": Recipe(feed="bytes"),
-        "C": Recipe(calibration="none"),
-        "D": Recipe(aware="initial"),
-        "E": Recipe(calibration="twice"),
-    }
-)
+PATIENTS = {
+    "A": Recipe(calibration="pixels"),
+    "B": Recipe(feed="bytes"),
+    "C": Recipe(calibration="none"),
+    "D": Recipe(aware="initial"),
+    "E": Recipe(calibration="twice"),
+}
 # What those who bring them say. It need not be the cause.
-COMPLAINTS = MappingProxyType(
-    {
-        "A": "Since it is quantized, it answers as if it saw next to nothing.",
-        "B": "In Python it worked; fed with the camera's bytes it answers at random.",
-        "C": "It is as accurate as ever, but the accelerator will not take it.",
-        "D": "I trained it through the grid, for a moment, and now it knows nothing.",
-        "E": "Calibration went through without a word, and now it guesses. Is that int8?",
-    }
-)
-# By the words of the diagnosis: what it changes in a recipe, from the wrong value to the right. The
-# last two are sound advice that none of the five was in need of.
-DIAGNOSES = MappingProxyType(
-    {
-        "calibrated on pixels that were not divided by 255": ("calibration", "pixels", "images"),
-        "calibrated on images that were divided by 255 twice": ("calibration", "twice", "images"),
-        "no calibration set, and the converter kept silent": ("calibration", "none", "images"),
-        "trained through the grid, but the ranges never settled": ("aware", "initial", "settled"),
-        "the camera's bytes read as int8, not put on the input's grid": ("feed", "bytes", "reals"),
-        "too few calibration images": ("sample_size", 100, 500),
-        "a sample that is too large": ("sample_size", 500, 100),
-    }
-)
+COMPLAINTS = {
+    "A": "Since it is quantized, it answers as if it saw next to nothing.",
+    "B": "In Python it worked; fed with the camera's bytes it answers at random.",
+    "C": "It is as accurate as ever, but the accelerator will not take it.",
+    "D": "I trained it through the grid, for a moment, and now it knows nothing.",
+    "E": "Calibration went through without a word, and now it guesses. Is that int8?",
+}
+# What each changes in a recipe, from the wrong value to the right. The last two are sound advice
+# that none of the five was in need of.
+DIAGNOSES = {
+    "calibrated on pixels that were not divided by 255": ("calibration", "pixels", "images"),
+    "calibrated on images that were divided by 255 twice": ("calibration", "twice", "images"),
+    "no calibration set, and the converter kept silent": ("calibration", "none", "images"),
+    "trained through the grid, but the ranges never settled": ("aware", "initial", "settled"),
+    "the camera's bytes read as int8, not put on the input's grid": ("feed", "bytes", "reals"),
+    "too few calibration images": ("sample_size", 100, 500),
+    "a sample that is too large": ("sample_size", 500, 100),
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,9 +89,8 @@ class Examination(Result):
 
     def summary(self):
         """Say the symptoms in one line."""
-        return (
-            f"{'; '.join(f'{name}: {found}' for name, found in self.to_frame()['found'].items())}."
-        )
+        symptoms = self.to_frame()["found"].items()
+        return "; ".join(f"{name}: {found}" for name, found in symptoms) + "."
 
 
 def repaired(recipe, diagnosis):
@@ -107,8 +99,7 @@ def repaired(recipe, diagnosis):
     Parameters
     ----------
     recipe : Recipe
-    diagnosis : str
-        One of `DIAGNOSES`.
+    diagnosis : str, one of `DIAGNOSES`
 
     Returns
     -------
@@ -121,9 +112,8 @@ def repaired(recipe, diagnosis):
     """
     validate.choice(diagnosis, DIAGNOSES, name="repaired: the diagnosis")
     ingredient, wrong, right = DIAGNOSES[diagnosis]
-    if getattr(recipe, ingredient) != wrong:
-        return recipe
-    return replace(recipe, **{ingredient: right})
+    wanted = getattr(recipe, ingredient) == wrong
+    return replace(recipe, **{ingredient: right}) if wanted else recipe
 
 
 def examine(model, data, recipe, *, images=1000):
@@ -131,12 +121,10 @@ def examine(model, data, recipe, *, images=1000):
 
     Parameters
     ----------
-    model : tf.keras.Model
-        A trained Keras 2 classifier of images on 0 to 1.
+    model : tf.keras.Model, a trained Keras 2 classifier of images on 0 to 1
     data : Dataset
-        The first `images` of its test images are measured on.
     recipe : Recipe
-    images : int
+    images : int, how many of its first test images are measured on
 
     Returns
     -------
@@ -153,8 +141,7 @@ def examine(model, data, recipe, *, images=1000):
     tflite = _made(model, data, recipe)
     in_float = scores(convert(model, "float32"), x)
     file = inspect(tflite)
-    made = [tensor for op in file.operators for tensor in op.outputs]
-    grids = [_grid(t) for t in (file.inputs[0], *made) if t.scale.size and not t.constant]
+    grids = [_grid(tensor) for tensor in (*file.inputs, *file.activations) if tensor.scale.size]
     ends = [(float(grid.low[0]), float(grid.high[0])) for grid in grids] or [None]
     fed = x
     if recipe.feed == "bytes" and file.inputs[0].dtype == "int8":
@@ -179,8 +166,7 @@ def _made(model, data, recipe):
     if recipe.calibration == "none":  # no error, no warning: the converter makes this instead
         return convert(model, "dynamic_range")
     sample = drawn(data.x_train, recipe.sample_size)
-    if recipe.calibration != "images":
-        sample = 255 * sample if recipe.calibration == "pixels" else sample / 255
+    sample = {"pixels": 255 * sample, "twice": sample / 255}.get(recipe.calibration, sample)
     if recipe.aware:
         settled = sample if recipe.aware == "settled" else None
         return convert(quantization_aware(model, calibration=settled), "qat")

@@ -1,14 +1,12 @@
 """From requirements to the schemes that meet them, as far as the measurement can tell."""
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from qkit import validate
 from qkit.evaluate.report import EFFORT
 from qkit.evaluate.tradeoff import QUANTITIES
 from qkit.result import Result
 
-MET, MISSED, OPEN = "met", "missed", "open"
 _LIMITED = {  # by argument: how the requirement is called, what has the limit, and its unit
     "size_bytes": ("size ≤ {:,} bytes", QUANTITIES["file size, KiB"].of, 1024),
     "drop_pp": ("drop ≤ {:g} points", QUANTITIES["drop against float32, points"].of, 1),
@@ -20,17 +18,9 @@ _LIMITED = {  # by argument: how the requirement is called, what has the limit, 
 class Shortlist(Result):
     """Which schemes meet which requirements; names are in order of latency, the fastest first."""
 
-    verdicts: MappingProxyType  # by scheme and requirement: "met", "missed" or, unsure, "open"
-    latency_us: MappingProxyType  # by scheme
+    table: object  # a row per scheme: by requirement "met", "missed" or, unsure, "open"; latency
     chosen: tuple  # names of the schemes that meet every requirement
     open: tuple  # and of those that miss none, but are not shown to meet all
-
-    def to_frame(self):
-        """Return a DataFrame of verdicts with one row per scheme, one column per requirement."""
-        import pandas as pd
-
-        frame = pd.DataFrame(dict(self.verdicts)).T.rename_axis("scheme")
-        return frame.assign(latency_us=pd.Series(dict(self.latency_us)))
 
     def summary(self):
         """Say in one line what is left, and what more data could add."""
@@ -42,21 +32,18 @@ class Shortlist(Result):
 
 
 def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, data=None):
-    """Hold each scheme of a comparison against requirements.
+    """Hold each scheme of a comparison against requirements, one or more.
 
-    A drop is judged by its interval: no scheme is "as good" because a small test saw no difference.
+    Where the 95 % interval of a drop or a latency lies on both sides of the limit, it is open: no
+    scheme is "as good" because a small test saw no difference.
 
     Parameters
     ----------
     comparison : Comparison
-    size_bytes : int, optional
-        The file may have at most so many bytes.
-    drop_pp : float, optional
-        The accuracy may be at most so many points below the reference: met where the whole 95 %
-        interval of the difference is above −`drop_pp`, missed where all of it is below, else open.
-    latency_us : float, optional
-        An inference may take at most so long, in µs; judged by its 95 % interval in the same way.
-    data : {"nothing", "unlabelled sample", "labelled training data"}, optional
+    size_bytes : int, that the file may have at most
+    drop_pp : float, points that the accuracy may be below the reference
+    latency_us : float, µs that an inference may take
+    data : {"nothing", "unlabelled sample", "labelled training data"}
         What there is beside the trained model; each includes those before it.
 
     Returns
@@ -67,20 +54,23 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     --------
     >>> import qkit as qk
     >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
-    >>> comparison = qk.compare(model, digits, ["float16", "dynamic_range"])
-    >>> shortlist(comparison, size_bytes=30_000).chosen
+    >>> compared = qk.compare(model, digits, ["float16", "dynamic_range"])
+    >>> shortlist(compared, size_bytes=30_000).chosen
     ('dynamic_range',)
     """
+    import pandas as pd
+
     if drop_pp is not None:
         comparison.require_accuracies("shortlist: drop_pp")
     limits = {"size_bytes": size_bytes, "drop_pp": drop_pp, "latency_us": latency_us}
     asked = {}  # by requirement: what is asked of a comparison and a scheme, and its limit
-    for name, (said, of, unit) in _LIMITED.items():
-        limit = limits[name]
-        if limit is not None and not limit >= 0:
+    for name, limit in limits.items():
+        if limit is None:
+            continue
+        if not limit >= 0:
             raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
-        if limit is not None:
-            asked[said.format(limit)] = of, limit / unit
+        said, of, unit = _LIMITED[name]
+        asked[said.format(limit)] = of, limit / unit
     if data is not None:
         validate.choice(data, EFFORT, name="shortlist: data")
         asked[f"data: {data}"] = _needs, EFFORT.index(data)
@@ -88,15 +78,17 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
         raise ValueError(
             "shortlist: name a requirement: size_bytes=, drop_pp=, latency_us= or data=."
         )
-    verdicts = {
-        name: {k: _verdict(*of(comparison, name), limit) for k, (of, limit) in asked.items()}
-        for name in comparison.models
+    names, times = list(comparison.models), comparison.latency.median_us
+    columns = {
+        said: [_verdict(*of(comparison, name), limit) for name in names]
+        for said, (of, limit) in asked.items()
     }
-    times = comparison.latency.median_us
-    found = {name: {*verdicts[name].values()} for name in sorted(verdicts, key=times.get)}
-    chosen = tuple(name for name, kinds in found.items() if kinds == {MET})
-    unsure = tuple(name for name, kinds in found.items() if kinds in ({OPEN}, {MET, OPEN}))
-    return Shortlist(MappingProxyType(verdicts), times, chosen, unsure)
+    verdicts = pd.DataFrame(columns, index=pd.Index(names, name="scheme"))
+    fastest_first = verdicts.loc[sorted(names, key=times.get)]
+    chosen = fastest_first[(fastest_first == "met").all(axis=1)].index
+    possible = fastest_first[(fastest_first != "missed").all(axis=1)].index
+    table = verdicts.assign(latency_us=[times[name] for name in names])
+    return Shortlist(table, tuple(chosen), tuple(possible.drop(chosen)))
 
 
 def _needs(comparison, name):
@@ -108,5 +100,5 @@ def _needs(comparison, name):
 def _verdict(_, low, high, limit):
     """Return whether what lies between low and high is surely, surely not, or maybe in limits."""
     if high <= limit:
-        return MET
-    return MISSED if low > limit else OPEN
+        return "met"
+    return "missed" if low > limit else "open"

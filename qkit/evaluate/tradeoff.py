@@ -30,10 +30,6 @@ class Quantity:
         return f"{value:{digits}}{interval} {self.name.rpartition(', ')[2]}"
 
 
-def _accuracy(comparison, name):
-    return comparison.accuracies[name].percent
-
-
 def _drop(comparison, name):
     if name == comparison.reference:
         return 0.0, 0.0, 0.0
@@ -44,22 +40,22 @@ def _drop(comparison, name):
     return 0.0 - found.difference_pp, -high, -low  # no minus before a zero
 
 
-def _kib(field):
-    return lambda comparison, name: (getattr(comparison.sizes[name], field) / 1024,) * 3
-
-
 def _latency(comparison, name):
     return comparison.latency.median_us[name], *comparison.latency.interval_us[name]
 
 
-_QUANTITIES = (
-    Quantity("accuracy, %", "larger", _accuracy, of_accuracy=True),
+def _kib(field):
+    return lambda comparison, name: (getattr(comparison.sizes[name], field) / 1024,) * 3
+
+
+_ALL = (
+    Quantity("accuracy, %", "larger", lambda found, name: found.accuracies[name].percent, True),
     Quantity("drop against float32, points", "smaller", _drop, of_accuracy=True),
     Quantity("file size, KiB", "smaller", _kib("size_bytes")),
     Quantity("deflated size, KiB", "smaller", _kib("deflated_bytes")),
     Quantity("latency, µs", "smaller", _latency),
 )
-QUANTITIES = MappingProxyType({quantity.name: quantity for quantity in _QUANTITIES})
+QUANTITIES = {quantity.name: quantity for quantity in _ALL}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,12 +89,9 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
 
     Parameters
     ----------
-    comparison : Comparison
-        What was not measured has no values and is left out.
-    x, y : str
-        Names in `QUANTITIES`.
-    schemes : iterable of str, optional
-        Rows of the comparison, one or more; all that were measured by default.
+    comparison : Comparison, of which rows that were not measured are left out
+    x, y : str, names in `QUANTITIES`
+    schemes : iterable of str, rows to show; all by default
 
     Returns
     -------
@@ -124,15 +117,11 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
     if not chosen:
         raise ValueError("tradeoff: no scheme is left: schemes is empty.")
     points = {name: (x.of(comparison, name), y.of(comparison, name)) for name in chosen}
-    front = tuple(pareto_front(points, x, y))
-    return Tradeoff(x, y, MappingProxyType(points), front, measured)
+    return Tradeoff(x, y, MappingProxyType(points), tuple(pareto_front(points, x, y)), measured)
 
 
 def pareto_front(points, x, y):
-    """Return the names of the points that no other one beats in both quantities, the best x first.
-
-    Twins both stay. Intervals play no part: a front says what to look at first.
-    """
+    """Return the names of what no other beats in both quantities, twins too, the best x first."""
     costs = _costs(points, x, y)
     return sorted((name for name in costs if not _beating(costs, name)), key=costs.get)
 

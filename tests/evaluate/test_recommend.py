@@ -20,25 +20,24 @@ def comparison(hand_made):
 def test_size_is_a_matter_of_fact(comparison):
     found = qk.shortlist(comparison, size_bytes=21 * 1024)
     assert found.chosen == ("full_integer", "qat", "dynamic_range")
-    assert found.verdicts["float32"]["size ≤ 21,504 bytes"] == "missed"
+    assert found.table.loc["float32", "size ≤ 21,504 bytes"] == "missed"
 
 
 def test_a_drop_is_judged_by_its_interval(comparison):
     low, high = comparison.paired["full_integer"].interval_pp
     assert low < -0.3 < high
     found = qk.shortlist(comparison, drop_pp=0.3)
-    assert found.verdicts["full_integer"]["drop ≤ 0.3 points"] == "open"
-    assert found.verdicts["qat"]["drop ≤ 0.3 points"] == "missed"
-    assert found.verdicts["float32"]["drop ≤ 0.3 points"] == "met"
+    assert found.table.loc["full_integer", "drop ≤ 0.3 points"] == "open"
+    assert found.table.loc["qat", "drop ≤ 0.3 points"] == "missed"
+    assert found.table.loc["float32", "drop ≤ 0.3 points"] == "met"
     assert found.chosen == ("dynamic_range", "float32")
     assert found.open == ("full_integer",)
     assert qk.shortlist(comparison, drop_pp=-low).chosen[0] == "full_integer"
 
 
 def test_latency_is_judged_by_its_interval(comparison):
-    verdicts = qk.shortlist(comparison, latency_us=8).verdicts  # intervals are ± 10 %
-    found = {name: next(iter(v.values())) for name, v in verdicts.items()}
-    assert found == {
+    table = qk.shortlist(comparison, latency_us=8).table  # intervals are ± 10 %
+    assert table["latency ≤ 8 µs"].to_dict() == {
         "float32": "missed",
         "full_integer": "met",
         "dynamic_range": "open",
