@@ -42,11 +42,6 @@ class Tensor:
         return self.size_bytes > 0
 
     @property
-    def per_channel(self):
-        """Whether each channel has its own scale."""
-        return self.scale.size > 1
-
-    @property
     def holds_values(self):
         """Whether it holds numbers on the way from input to output, and not shapes or indices."""
         return self.dtype in _VALUE_DTYPES
@@ -123,8 +118,7 @@ def inspect(tflite):
 
     Returns
     -------
-    TfliteFile
-        With `tensors`, `operators`, `inputs` and `outputs`; ``to_frame()`` has a row per tensor.
+    TfliteFile, whose ``to_frame()`` has a row per tensor
 
     Examples
     --------

@@ -45,6 +45,18 @@ def probe(tflite):
         return _known[key]
 
 
+def allocated(tflite, batch_size=None, threads=1, **options):
+    """Return an interpreter that is ready to run; None keeps the file's own batch size."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=tflite, num_threads=threads, **options)
+    if batch_size is not None:
+        detail = interpreter.get_input_details()[0]
+        interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
+    interpreter.allocate_tensors()
+    return interpreter
+
+
 def _ask(tflite):
     helper = _running_helper()
     timer = threading.Timer(_TIME_LIMIT_S, helper.kill)
@@ -98,7 +110,7 @@ def _serve():
 
 def _trial(tflite):
     try:
-        interpreter = _allocated(tflite)
+        interpreter = allocated(tflite)
         details = interpreter.get_input_details()
         inputs = [_noise(detail, detail["shape"]) for detail in details]
         started = time.perf_counter()
@@ -114,24 +126,14 @@ def _batchable(tflite, detail):
     """Whether a batch gives, row by row, what its images give alone."""
     batch = _noise(detail, (_TRIAL_BATCH, *detail["shape"][1:]))
     try:
-        together = _run(_allocated(tflite, batch.shape), [batch])
-        alone = [_run(_allocated(tflite), [row[None]]) for row in batch]
+        together = _run(allocated(tflite, _TRIAL_BATCH), [batch])
+        alone = [_run(allocated(tflite), [row[None]]) for row in batch]
     except (RuntimeError, ValueError):
         return False
     return all(
         len(t) == _TRIAL_BATCH and np.allclose(t, np.concatenate(a), rtol=1e-4, atol=1e-5)
         for t, a in zip(together, zip(*alone, strict=True), strict=True)
     )
-
-
-def _allocated(tflite, shape=None):
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=tflite, num_threads=1)
-    if shape is not None:
-        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
-    interpreter.allocate_tensors()
-    return interpreter
 
 
 def _run(interpreter, inputs):

@@ -84,7 +84,7 @@ def depthwise_with_one_scale(file):
     for op in file.operators:
         if op.name == "DEPTHWISE_CONV_2D" and op.outputs[0].dtype == "float32":
             weights = op.inputs[1]
-            if weights.dtype == "int8" and not weights.per_channel:
+            if weights.dtype == "int8" and weights.scale.size < 2:
                 return (
                     f"its depthwise convolution {weights.name!r} has int8 weights with a single "
                     "scale and float activations. The kernel for that reads memory it should not, "
