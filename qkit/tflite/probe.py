@@ -4,7 +4,6 @@ The interpreter trusts a file's content: a damaged one can end a notebook's kern
 first run once by a helper, which serves every later file too, and is replaced when one killed it.
 """
 
-import atexit
 import contextlib
 import hashlib
 import os
@@ -20,8 +19,6 @@ import numpy as np
 
 _TIME_LIMIT_S = 60
 _SLOW_S = 0.5  # a model this slow gains nothing from batches, so they are not tried
-_MEMORY_SHARE = 0.5  # of the machine's: a damaged file may ask for any amount
-_TRIAL_BATCH = 2
 
 _lock = threading.Lock()
 _known = {}
@@ -89,17 +86,16 @@ def _running_helper():
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )
-        atexit.register(_helper.kill)
     return _helper
 
 
 def _serve():
-    """Answer with a `Probe` for each file that comes in, until the kernel ends."""
+    """Answer with a `Probe` for each file that comes in, until the kernel's end closes the pipe."""
     with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limits
         import resource
 
-        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        limit = int(_MEMORY_SHARE * available)
+        # half of the machine's memory: a damaged file may ask for any amount
+        limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what the interpreter prints must not mix with the answers
@@ -123,15 +119,15 @@ def _trial(tflite):
 
 
 def _batchable(tflite, detail):
-    """Whether a batch gives, row by row, what its images give alone."""
-    batch = _noise(detail, (_TRIAL_BATCH, *detail["shape"][1:]))
+    """Whether a batch of two gives, row by row, what its images give alone."""
+    batch = _noise(detail, (2, *detail["shape"][1:]))
     try:
-        together = _run(allocated(tflite, _TRIAL_BATCH), [batch])
+        together = _run(allocated(tflite, 2), [batch])
         alone = [_run(allocated(tflite), [row[None]]) for row in batch]
     except (RuntimeError, ValueError):
         return False
     return all(
-        len(t) == _TRIAL_BATCH and np.allclose(t, np.concatenate(a), rtol=1e-4, atol=1e-5)
+        len(t) == 2 and np.allclose(t, np.concatenate(a), rtol=1e-4, atol=1e-5)
         for t, a in zip(together, zip(*alone, strict=True), strict=True)
     )
 
