@@ -7,7 +7,7 @@ import numpy as np
 
 from qkit import validate
 from qkit.quantize.centroids import initial_centroids, kmeans_steps, nearest_centroid
-from qkit.quantize.coding import StoredBytes, distinct_values, kib, stored_bytes
+from qkit.quantize.coding import kib, stored_bytes
 from qkit.quantize.errors import sqnr_db
 from qkit.quantize.grid import PerAxis, choose_qparams, dequantize, quantize
 from qkit.quantize.magnitude import magnitude_mask
@@ -25,12 +25,16 @@ class OneShot(Result):
     left_whole: dict  # by layer that is not changed, why
     stored: dict  # by layer, what a file holds
     values: dict  # by layer, what the network computes with
-    size_before: StoredBytes  # of the weights before, stored in the same way
 
     @cached_property
     def size(self):
         """`StoredBytes` of all layers together."""
         return stored_bytes(self.stored.values())
+
+    @property
+    def size_before(self):
+        """`StoredBytes` of the weights before, stored in the same way."""
+        return _size_before(self.layers, self.storage)
 
     def applied(self, tflite):
         """Return the file that results."""
@@ -52,11 +56,6 @@ class PrunedWeights(OneShot):
     reference_name = "all weights in float32"
 
     @property
-    def row(self):
-        """The figures of the table, and of an effect's."""
-        return {"pruned_share": self.pruned_share, "deflated_bytes": self.size.deflated_bytes}
-
-    @property
     def total(self):
         """How many weights there are, those of layers that are left whole too."""
         return sum(mask.size for mask in self.masks.values())
@@ -70,8 +69,8 @@ class PrunedWeights(OneShot):
     def rounded_to_0(self):
         """How many more became 0 by rounding to int8."""
         return sum(
-            np.count_nonzero((self.stored[name] == 0) & (self.before(name) != 0) & kept)
-            for name, kept in self.masks.items()
+            np.count_nonzero((self.stored[x.name] == 0) & (x.weights != 0) & self.masks[x.name])
+            for x in self.layers
         )
 
     @property
@@ -105,11 +104,7 @@ class ClusteredWeights(OneShot):
     steps: int
 
     reference_name = "the weights as they were"
-
-    @property
-    def row(self):
-        """The figures of the table, and of an effect's."""
-        return {"clusters": self.clusters, "deflated_bytes": self.size.deflated_bytes}
+    storage = "float32"
 
     @property
     def table_bytes(self):
@@ -118,10 +113,6 @@ class ClusteredWeights(OneShot):
         whole = sum(self.values[name].nbytes for name in self.left_whole)
         index = sum(-(-self.values[name].size * bits // 8) for name in self.paths)
         return whole + index + sum(path[-1].nbytes for path in self.paths.values())
-
-    def in_use(self, name):
-        """Return how many different values a clustered layer has in the end."""
-        return distinct_values(self.values[name])
 
     def sqnr_db(self, name):
         """Return the signal-to-quantization-noise ratio of a layer's weights, in decibels."""
@@ -144,14 +135,10 @@ def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
 
     Parameters
     ----------
-    tflite : bytes, FloatFile or sequence of Layer
-        From ``qk.convert(model, "float32")``, or `qk.simulation.layers`.
-    sparsity : float
-        Share of the weights to set to 0 in each layer, from 0 to below 1; see `magnitude_mask`.
-    pattern : None, "2:4" or (rows, columns)
-        Rows are output channels, columns inputs. Blocks are for dense layers.
-    storage : {"float32", "int8"}
-        int8 is by output channel, symmetric, as the converter does.
+    tflite : bytes, FloatFile or sequence of Layer, of ``qk.convert(model, "float32")``
+    sparsity : float in [0, 1), share of the weights to set to 0 in each layer
+    pattern : None, "2:4" or (rows, columns), of output channels and inputs of dense layers
+    storage : {"float32", "int8"}, by output channel and symmetric, as the converter does
 
     Returns
     -------
@@ -160,8 +147,7 @@ def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
     Examples
     --------
     >>> import qkit as qk
-    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> pruned = prune_once(tflite, 0.5, pattern="2:4")
+    >>> pruned = prune_once(qk.convert(qk.models.walkthrough_cnn(), "float32"), 0.5, pattern="2:4")
     >>> pruned.pruned_share, pruned.left_whole
     (0.5, {'conv': 'too few input channels for fours'})
     """
@@ -169,14 +155,13 @@ def prune_once(tflite, sparsity, *, pattern=None, storage="float32"):
     found, whole = _taken(tflite, pattern)
     masks, stored, values = {}, {}, {}
     for layer in found:
-        mask = np.ones(layer.weights.shape, bool)
-        if layer.name not in whole:
-            mask = magnitude_mask(layer.weights, sparsity, pattern)
-        left = np.where(mask, layer.weights, np.float32(0))
-        masks[layer.name] = mask
-        stored[layer.name], values[layer.name] = _stored(left, layer, storage)
-    before = _size_before(found, storage)
-    return PrunedWeights(found, whole, stored, values, before, masks, pattern, storage)
+        name, weights = layer.name, layer.weights
+        masks[name] = np.ones(weights.shape, bool)
+        if name not in whole:
+            masks[name] = magnitude_mask(weights, sparsity, pattern)
+        left = np.where(masks[name], weights, np.float32(0))
+        stored[name], values[name] = _stored(left, layer, storage)
+    return PrunedWeights(found, whole, stored, values, masks, pattern, storage)
 
 
 def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
@@ -211,10 +196,7 @@ def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
             index = nearest_centroid(weights, paths[name][-1])
             counts[name] = np.bincount(index.ravel(), minlength=clusters)
             values[name] = paths[name][-1][index]
-    before = _size_before(found, "float32")
-    return ClusteredWeights(
-        found, whole, values, values, before, paths, counts, clusters, init, steps
-    )
+    return ClusteredWeights(found, whole, values, values, paths, counts, clusters, init, steps)
 
 
 def _taken(given, pattern=None):

@@ -10,7 +10,7 @@ from qkit._tensorflow import quiet
 from qkit.quantize.grid import QParams, dequantize, quantize
 from qkit.quantize.histogram import Histogram
 from qkit.tflite.file import TfliteError, require_tflite
-from qkit.tflite.probe import probe
+from qkit.tflite.probe import allocated, probe
 
 # Input values that run at once: 167 MNIST images. More of them no longer fit the processor's
 # caches: 10,000 images take 0.03 s in batches of 100 to 250, 0.06 s of 500, 0.09 s of 1,000.
@@ -23,19 +23,12 @@ def open_interpreter(tflite, *, threads=1, batch_size=None, **options):
 
     A file that would crash it is refused: it is tried in another process first.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
     require_tflite(tflite)
-    trial = probe(bytes(tflite))
-    if trial.error:
-        raise TfliteError(_DAMAGED.format(trial.error))
+    error = probe(bytes(tflite)).error
+    if error:
+        raise TfliteError(_DAMAGED.format(error))
     with quiet(), _failing_as_damaged():  # it announces its delegate in the cell
-        interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads, **options)
-        if batch_size is not None:
-            detail = interpreter.get_input_details()[0]
-            interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
-        interpreter.allocate_tensors()
-    return interpreter
+        return allocated(bytes(tflite), batch_size, threads, **options)
 
 
 def single_shapes(interpreter):
@@ -72,8 +65,7 @@ def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
     Parameters
     ----------
     tflite : bytes
-    x : ndarray of shape (n, *input), float
-        On the scale the model was trained on, whatever numbers the file itself takes.
+    x : ndarray of shape (n, *input), float, as in training, whatever numbers the file itself takes
     batched : bool, run many inputs at once where the file allows it
     threads : int or None, which takes one a core
     what : str, the caller's name, for error messages
@@ -102,22 +94,19 @@ def intermediate(tflite, x, names):
     ----------
     tflite : bytes
     x : ndarray of shape (n, *image), float
-    names : iterable of str or int
-        Of the tensors, the input too; or their numbers in the file, as names may repeat.
+    names : iterable of str or int, of the tensors; or their numbers, as names may repeat
 
     Yields
     ------
-    dict of str or int to ndarray
-        Of one image, as the file computes it: on its grid where a tensor has one.
+    dict of str or int to ndarray, of one image; on its grid where a tensor has one
 
     Examples
     --------
     >>> import qkit as qk
     >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
     >>> conv, x = qk.simulation.layers(tflite)[0], qk.load_data("digits").x_test[:2]
-    >>> [image[conv.activation_name].shape for image in intermediate(
-    ...     tflite, x, [conv.activation_name])]
-    [(1, 26, 26, 12), (1, 26, 26, 12)]
+    >>> next(intermediate(tflite, x, [conv.activation_name]))[conv.activation_name].shape
+    (1, 26, 26, 12)
     """
     from ai_edge_litert.interpreter import OpResolverType
 

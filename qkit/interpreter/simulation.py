@@ -13,11 +13,10 @@ from qkit.interpreter.run import histograms
 from qkit.quantize.calibration import min_max
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
 from qkit.result import Result
-from qkit.tflite.edit import Layer, layers, opened, with_weights
+from qkit.tflite.edit import Layer, is_float_constant, layers, opened, with_weights
+from qkit.tflite.values import stored_values
 
 __all__ = ["Bits", "Layer", "at_bits", "bits", "calibrated_ranges", "layers", "simulate"]
-
-_FLOAT_BITS = 32
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,7 +25,7 @@ class Bits(Result):
 
     layers: tuple  # with the weights before
     weight_bits: dict  # by layer, 32 for float
-    activation_bits: dict  # of the input and by layer, likewise
+    activation_bits: dict  # by layer and of "input", likewise
     ranges: dict  # of the activations, (low, high)
     granularity: object  # from the axis of output channels to that of the weights
 
@@ -35,32 +34,21 @@ class Bits(Result):
     @property
     def size_bytes(self):
         """Of all weights at these bits; scales and biases are not counted."""
-        return sum(each.weights.size * self.weight_bits[each.name] for each in self.layers) / 8
-
-    @property
-    def float_bytes(self):
-        """Of all weights in float32."""
-        return sum(layer.weights.nbytes for layer in self.layers)
-
-    @property
-    def row(self):
-        """What the row of an effect says of it."""
-        return {"weights_bytes": self.size_bytes}
+        return sum(layer.weights.size * self.weight_bits[layer.name] for layer in self.layers) / 8
 
     def applied(self, tflite):
         """Return the file that results."""
-        weights, activations = {}, {}
+        weights, activations, owner = {}, {}, "input"
         for layer in self.layers:
-            if (bits := self.weight_bits[layer.name]) != _FLOAT_BITS:
+            if (bits := self.weight_bits[layer.name]) != 32:
                 by = self.granularity(layer.axis)
                 weights[layer.weights_name] = choose_qparams(
                     layer.weights, bits=bits, symmetric=True, granularity=by
                 )
         owners = {layer.activation_name: layer.name for layer in self.layers}
-        owner = "input"
         for name, ends in self.ranges.items():
             owner = owners.get(name, owner)  # a sum or a mean goes with the layer before it
-            if (bits := self.activation_bits[owner]) != _FLOAT_BITS:
+            if (bits := self.activation_bits[owner]) != 32:
                 # 16 bits are symmetric in TensorFlow Lite; below, the zero point may move
                 ends = np.float32(ends)
                 activations[name] = choose_qparams(ends, bits=bits, symmetric=bits == 16)
@@ -68,10 +56,9 @@ class Bits(Result):
 
     def summary(self):
         """Say in one line what the weights take."""
-        return (
-            f"The weights take {self.size_bytes / 1024:.1f} KiB, "
-            f"{self.float_bytes / self.size_bytes:.1f} times less than in float32"
-        )
+        less = sum(layer.weights.nbytes for layer in self.layers) / self.size_bytes
+        kib = self.size_bytes / 1024
+        return f"The weights take {kib:.1f} KiB, {less:.1f} times less than in float32"
 
 
 def bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxis):
@@ -81,9 +68,8 @@ def bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxi
     ----------
     tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
     ranges : mapping of str to (float, float), from `calibrated_ranges`
-    weight_bits, activation_bits : int or mapping of str to int or None
-        2 to 16; by layer name (and "input" for the input's grid), or one figure for all. None and
-        32 stand for float, and so does a layer that is not named.
+    weight_bits, activation_bits : int, None or mapping of str to int or None
+        2 to 16; None and 32 stand for float, and so does a layer (or "input") that is not named.
     granularity : callable, from the axis of output channels to the granularity of the weights
 
     Returns
@@ -99,8 +85,8 @@ def bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxi
     """
     found = layers(tflite)
     names = [layer.name for layer in found]
-    by_activation = _by_name(activation_bits, ["input", *names])
-    return Bits(found, _by_name(weight_bits, names), by_activation, dict(ranges), granularity)
+    of_activations = _by_name(activation_bits, ["input", *names])
+    return Bits(found, _by_name(weight_bits, names), of_activations, dict(ranges), granularity)
 
 
 def at_bits(tflite, ranges, **options):
@@ -133,8 +119,7 @@ def calibrated_ranges(tflite, x, observer=min_max):
     ----------
     tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
     x : ndarray of shape (n, *image), float32; TensorFlow calls it the representative data set
-    observer : callable
-        From a `Histogram` of the values to (low, high); one of `qk.calibration`.
+    observer : callable, from a `Histogram` to (low, high); one of `qk.calibration`
 
     Returns
     -------
@@ -144,8 +129,7 @@ def calibrated_ranges(tflite, x, observer=min_max):
     --------
     >>> import qkit as qk
     >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> ranges = calibrated_ranges(tflite, qk.load_data("digits").x_train[:20])
-    >>> list(ranges.values())[0]
+    >>> next(iter(calibrated_ranges(tflite, qk.load_data("digits").x_train[:20]).values()))
     (0.0, 1.0)
     """
     return {name: observer(seen) for name, seen in histograms(opened(tflite), x).items()}
@@ -160,10 +144,8 @@ def simulate(tflite, *, weights=None, activations=None):
     Parameters
     ----------
     tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
-    weights : mapping of str to QParams, optional
-        By the tensor's name, as in `Layer.weights_name`. Others stay as they are.
-    activations : mapping of str to QParams, optional
-        By the tensor's name, as `calibrated_ranges` gives them; one scale a tensor.
+    weights : mapping of str to QParams, by `Layer.weights_name`; others stay as they are
+    activations : mapping of str to QParams of one scale, by names as of `calibrated_ranges`
 
     Returns
     -------
@@ -175,31 +157,31 @@ def simulate(tflite, *, weights=None, activations=None):
     >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
     >>> conv, logits = layers(tflite)
     >>> on_grid = simulate(tflite, weights={conv.weights_name: choose_qparams(conv.weights)})
-    >>> len(np.unique(layers(on_grid)[0].weights)) <= 108 and len(on_grid) == len(tflite)
+    >>> len(np.unique(layers(on_grid)[0].weights)) <= 108
     True
     """
     file, weights, activations = opened(tflite), weights or {}, activations or {}
-    constants = file.constants
+    constants = [name for name, tensor in file.names.items() if is_float_constant(tensor)]
     both = ("weights", weights, constants), ("activations", activations, file.names)
     for what, given, known in both:
-        unknown = [name for name in given if name not in known]
-        if unknown:
-            raise ValueError(
-                f"simulate: {what} names {unknown[0]!r}, which is not in the file. It has "
-                f"{', '.join(map(repr, known))}."
-            )
+        for name in given:
+            if name not in known:
+                raise ValueError(
+                    f"simulate: {what} names {name!r}, which is not in the file. It has "
+                    f"{', '.join(map(repr, known))}."
+                )
     for name, qparams in activations.items():
         if qparams.scale.size != 1:
             raise ValueError(
                 f"simulate: the activation {name!r} must have one scale, got "
                 f"{qparams.scale.size}: kernels know no activations per channel."
             )
-    on_grid = {name: fake_quantize(constants[name], q) for name, q in weights.items()}
+    on_grid = {n: fake_quantize(stored_values(file.names[n]), q) for n, q in weights.items()}
     return with_weights(file, on_grid, activations)
 
 
 def _by_name(bits, names):
-    """Return the bits of each name, float where they are None or not told."""
+    """Return the bits of each name, 32 where they are None or not told."""
     if not hasattr(bits, "get"):
         bits = dict.fromkeys(names, bits)
-    return {name: _FLOAT_BITS if (n := bits.get(name)) is None else n for name in names}
+    return {name: 32 if bits.get(name) is None else bits[name] for name in names}

@@ -103,7 +103,7 @@ def _compose_bits(figure, change):
     # each is redrawn on its own, over what was there before
     left, right = figure.subfigures(1, 2, width_ratios=[2.45, 1.25], facecolor="white")
     bars, rates = left.subplots(1, 2, width_ratios=[1.15, 1.3])
-    kib = change.float_bytes / 1024
+    kib = sum(f.weights.nbytes for f in change.layers) / 1024
     sizes = {kib * bits / 32: f"{kib * bits / 32:.3g}" for bits in _BITS}
     ends = kib / 22, kib * 1.4
     panel(rates, xscale="log", xlim=ends, xlabel="weights, KiB", xticks=sizes)
@@ -167,7 +167,7 @@ def _compose_centroids(ax):
         words = f"{name} is left as it is"
         if name not in clustered.left_whole:
             x, share = clustered.paths[name][-1] / unit, clustered.counts[name] / weights.size
-            of = f"{clustered.in_use(name)} of {clustered.clusters} values in use"
+            of = f"{np.count_nonzero(share)} of {clustered.clusters} values in use"
             words = f"{name}: {of}, SQNR {clustered.sqnr_db(name):.1f} dB"
         used = share > 0
         heads.set_data(x[used], share[used])

@@ -39,11 +39,6 @@ class FloatFile:
     layers: tuple
     own_grids: tuple  # names of the input and of float activations with a grid of their own
 
-    @property
-    def constants(self):
-        """Values of the float32 constants, by name."""
-        return {name: stored_values(t) for name, t in self.names.items() if _is_float_constant(t)}
-
 
 def opened(tflite):
     """Return the `FloatFile` of the bytes of a file with one graph; one that is open, as it is."""
@@ -79,9 +74,9 @@ def layers(tflite):
     Examples
     --------
     >>> import qkit as qk
-    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> [(layer.name, layer.weights.shape) for layer in layers(tflite)]
-    [('conv', (12, 3, 3, 1)), ('logits', (10, 2028))]
+    >>> conv, logits = layers(qk.convert(qk.models.walkthrough_cnn(), "float32"))
+    >>> logits.name, logits.weights.shape
+    ('logits', (10, 2028))
     """
     found = opened(tflite).layers
     if not found:
@@ -114,7 +109,7 @@ def _layers(operators, name_of):
     """Yield the layers; one whose name was there before goes by that of its weights."""
     taken = set()
     for op in operators:
-        if op.name in _CHANNEL_AXIS and _is_float_constant(op.inputs[1]):
+        if op.name in _CHANNEL_AXIS and is_float_constant(op.inputs[1]):
             weights, activation = (name_of[t.index] for t in (op.inputs[1], op.outputs[0]))
             name = next(n for n in (layer_name(weights), weights, activation) if n not in taken)
             taken.add(name)
@@ -122,8 +117,8 @@ def _layers(operators, name_of):
             yield Layer(name, op.name, values, weights, activation, _CHANNEL_AXIS[op.name])
 
 
-def _is_float_constant(tensor):
-    # where zeros are not stored, other values could not take their place
+def is_float_constant(tensor):
+    """Whether other values can take the place of a tensor's; not where zeros are not stored."""
     return tensor.constant and tensor.dtype == "float32" and tensor.sparsity is None
 
 
@@ -134,27 +129,28 @@ def _put_on_grids(model, grids):
     graph, code = model.subgraphs[0], schema.BuiltinOperator.FAKE_QUANT
     # version 2 is the first that knows a narrow range
     model.operatorCodes.append(schema.OperatorCodeT(code, version=2, builtinCode=code))
-    on_grid, behind = {}, {}
-    computed = [*graph.inputs, *(index for op in graph.operators for index in op.outputs)]
-    for index in (index for index in computed if index in grids):
-        on_grid[index] = len(graph.tensors)
-        tensor, qparams = copy(graph.tensors[index]), grids[index]
+    on_grid = {}
+
+    def behind(index):
+        qparams, tensor = grids[index], copy(graph.tensors[index])
         tensor.buffer, tensor.name = 0, tensor.name + b" on its grid"
+        on_grid[index] = len(graph.tensors)
         graph.tensors.append(tensor)
         # it runs with the full range only: a symmetric grid gets one more step below 0
         below = 2**qparams.bits - 1 - qparams.qmax + qparams.zero_point[0]
         low, high = -float(below * qparams.scale[0]), float(qparams.high[0])
-        behind[index] = schema.OperatorT(
+        return schema.OperatorT(
             opcodeIndex=len(model.operatorCodes) - 1,
             inputs=[index],
             outputs=[on_grid[index]],
             builtinOptionsType=schema.BuiltinOptions.FakeQuantOptions,
             builtinOptions=schema.FakeQuantOptionsT(low, high, qparams.bits),
         )
-    operators = [behind[index] for index in graph.inputs if index in behind]
+
+    operators = [behind(index) for index in graph.inputs if index in grids]
     for op in graph.operators:
         op.inputs = [on_grid.get(index, index) for index in op.inputs]
-        operators += [op, *(behind[index] for index in op.outputs if index in behind)]
+        operators += [op, *(behind(index) for index in op.outputs if index in grids)]
     graph.operators = operators
     graph.outputs = [on_grid.get(index, index) for index in graph.outputs]
     for signature in model.signatureDefs or ():

@@ -6,8 +6,6 @@ import numpy as np
 
 from qkit.result import Result
 
-_VALUE_DTYPES = frozenset({"float32", "float16", "bfloat16", "int4", "int8", "uint8", "int16"})
-_FLOATS = {"float32", "float16"}
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
 
@@ -42,14 +40,9 @@ class Tensor:
         return self.size_bytes > 0
 
     @property
-    def per_channel(self):
-        """Whether each channel has its own scale."""
-        return self.scale.size > 1
-
-    @property
     def holds_values(self):
         """Whether it holds numbers on the way from input to output, and not shapes or indices."""
-        return self.dtype in _VALUE_DTYPES
+        return self.dtype in ("float32", "float16", "bfloat16", "int4", "int8", "uint8", "int16")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +79,7 @@ class TfliteFile(Result):
     def float_operators(self):
         """The operators that compute in floating point, conversions from and to the grid apart."""
         computing = (op for op in self.operators if op.name not in ("QUANTIZE", "DEQUANTIZE"))
-        return tuple(op for op in computing if {t.dtype for t in op.outputs} & _FLOATS)
+        return tuple(x for x in computing if {t.dtype for t in x.outputs} & {"float32", "float16"})
 
     def to_frame(self):
         """Return a DataFrame with one row per tensor; the scale is that of the first channel."""
@@ -123,8 +116,7 @@ def inspect(tflite):
 
     Returns
     -------
-    TfliteFile
-        With `tensors`, `operators`, `inputs` and `outputs`; ``to_frame()`` has a row per tensor.
+    TfliteFile, whose ``to_frame()`` has a row per tensor
 
     Examples
     --------

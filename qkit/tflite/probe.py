@@ -20,8 +20,6 @@ import numpy as np
 
 _TIME_LIMIT_S = 60
 _SLOW_S = 0.5  # a model this slow gains nothing from batches, so they are not tried
-_MEMORY_SHARE = 0.5  # of the machine's: a damaged file may ask for any amount
-_TRIAL_BATCH = 2
 
 _lock = threading.Lock()
 _known = {}
@@ -43,6 +41,18 @@ def probe(tflite):
         if key not in _known:
             _known[key] = _ask(tflite)
         return _known[key]
+
+
+def allocated(tflite, batch_size=None, threads=1, **options):
+    """Return an interpreter that is ready to run; None keeps the file's own batch size."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=tflite, num_threads=threads, **options)
+    if batch_size is not None:
+        detail = interpreter.get_input_details()[0]
+        interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 def _ask(tflite):
@@ -77,17 +87,17 @@ def _running_helper():
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         )
-        atexit.register(_helper.kill)
+        atexit.register(_helper.kill)  # which may be in the middle of a file
     return _helper
 
 
 def _serve():
-    """Answer with a `Probe` for each file that comes in, until the kernel ends."""
+    """Answer with a `Probe` for each file that comes in, until the kernel's end closes the pipe."""
     with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limits
         import resource
 
-        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        limit = int(_MEMORY_SHARE * available)
+        # half of the machine's memory: a damaged file may ask for any amount
+        limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what the interpreter prints must not mix with the answers
@@ -98,7 +108,7 @@ def _serve():
 
 def _trial(tflite):
     try:
-        interpreter = _allocated(tflite)
+        interpreter = allocated(tflite)
         details = interpreter.get_input_details()
         inputs = [_noise(detail, detail["shape"]) for detail in details]
         started = time.perf_counter()
@@ -111,27 +121,17 @@ def _trial(tflite):
 
 
 def _batchable(tflite, detail):
-    """Whether a batch gives, row by row, what its images give alone."""
-    batch = _noise(detail, (_TRIAL_BATCH, *detail["shape"][1:]))
+    """Whether a batch of two gives, row by row, what its images give alone."""
+    batch = _noise(detail, (2, *detail["shape"][1:]))
     try:
-        together = _run(_allocated(tflite, batch.shape), [batch])
-        alone = [_run(_allocated(tflite), [row[None]]) for row in batch]
+        together = _run(allocated(tflite, 2), [batch])
+        alone = [_run(allocated(tflite), [row[None]]) for row in batch]
     except (RuntimeError, ValueError):
         return False
     return all(
-        len(t) == _TRIAL_BATCH and np.allclose(t, np.concatenate(a), rtol=1e-4, atol=1e-5)
+        len(t) == 2 and np.allclose(t, np.concatenate(a), rtol=1e-4, atol=1e-5)
         for t, a in zip(together, zip(*alone, strict=True), strict=True)
     )
-
-
-def _allocated(tflite, shape=None):
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=tflite, num_threads=1)
-    if shape is not None:
-        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
-    interpreter.allocate_tensors()
-    return interpreter
 
 
 def _run(interpreter, inputs):

@@ -12,12 +12,10 @@ def stored_values(tensor):
 
     Four-bit integers come as int8; zeros that EXPERIMENTAL_SPARSITY left out are there again.
     """
-    four_bits, size = tensor.dtype == "int4", math.prod(tensor.shape)
-    values = _nibbles(tensor.data) if four_bits else _view(tensor)
+    size = math.prod(tensor.shape)  # where it is odd, half a byte is left over
+    values = _nibbles(tensor.data)[:size] if tensor.dtype == "int4" else _view(tensor)
     if tensor.sparsity is not None:
         return _with_zeros(values, tensor)
-    if four_bits:
-        values = values[:size]  # where it is odd, half a byte is left over
     if values.size != size:
         raise TfliteError(
             f"the tensor {tensor.name!r} has the shape {tensor.shape} and holds {values.size:,} "

@@ -73,7 +73,7 @@ def _known_faults(file):
             )
     for op in file.operators:
         in_float = op.name == "DEPTHWISE_CONV_2D" and op.outputs[0].dtype == "float32"
-        if in_float and op.inputs[1].dtype == "int8" and not op.inputs[1].per_channel:
+        if in_float and op.inputs[1].dtype == "int8" and op.inputs[1].scale.size < 2:
             yield (
                 f"its depthwise convolution {op.inputs[1].name!r} has int8 weights with a single "
                 "scale and float activations. The kernel for that reads memory it should not, "

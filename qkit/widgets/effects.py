@@ -184,7 +184,7 @@ def _said_of_clustered(clustered, layer):
     if layer not in clustered.left_whole:
         counts = clustered.counts[layer]
         said = (
-            f"{layer}: {clustered.in_use(layer)} of {clustered.clusters} values in use, the "
+            f"{layer}: {(counts > 0).sum()} of {clustered.clusters} values in use, the "
             f"fullest by {100 * counts.max() / counts.sum():.0f} % of the weights; SQNR "
             f"{clustered.sqnr_db(layer):.1f} dB."
         )

@@ -178,7 +178,7 @@ def test_weights_of_the_converter(network, scheme):
         if tensor.dtype != "int8":
             continue
         x = real[tensor.name]
-        granularity = PerAxis(tensor.axis) if tensor.per_channel else PerTensor()
+        granularity = PerAxis(tensor.axis) if tensor.scale.size > 1 else PerTensor()
         grid = choose_qparams(x, symmetric=True, granularity=granularity)
         np.testing.assert_array_equal(grid.scale, tensor.scale)
         np.testing.assert_array_equal(grid.zero_point, tensor.zero_point)

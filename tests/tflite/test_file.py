@@ -35,7 +35,6 @@ def test_tensors_are_the_interpreters(name, tflite, interpreter):
         np.testing.assert_array_equal(tensor.scale, grid["scales"])
         np.testing.assert_array_equal(tensor.zero_point, grid["zero_points"])
         assert tensor.axis == grid["quantized_dimension"]
-        assert tensor.per_channel == (len(grid["scales"]) > 1)
 
 
 @pytest.mark.parametrize("name", qk.SCHEMES)
