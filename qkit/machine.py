@@ -3,10 +3,12 @@
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from qkit.result import Result
 
@@ -72,18 +74,17 @@ def environment():
 
 
 def _processor():
-    """Return the processor's own name and its flags; empty where they are not known."""
+    """Return the processor's own name and its flags, empty where they are not known."""
     if sys.platform == "darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(command, capture_output=True, text=True).stdout.strip(), []
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            lines = file.read().split("\n\n")[0].splitlines()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return "", []
-    found = {key.strip(): value.strip() for key, _, value in (s.partition(":") for s in lines)}
-    names = filter(None, map(found.get, ("model name", "Model", "Processor")))
-    return next(names, ""), found.get("flags", found.get("Features", "")).split()
+    found = dict(re.findall(r"^(.+?)\s*: (.+)$", text, re.MULTILINE))
+    name = found.get("model name") or found.get("Model") or found.get("Processor", "")
+    return name.strip(), found.get("flags", found.get("Features", "")).split()
 
 
 def _version(name):
