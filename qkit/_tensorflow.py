@@ -14,10 +14,7 @@ class KerasVersionError(RuntimeError):
 
 
 def prefer_keras_2():
-    """Ask TensorFlow for Keras 2, the only one that tensorflow-model-optimization works with.
-
-    TensorFlow decides when its Keras is first touched; warn where that was before, and Keras 3.
-    """
+    """Ask TensorFlow for Keras 2, for tensorflow-model-optimization; warn if it has chosen 3."""
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     if "tensorflow" in sys.modules:
         try:
@@ -71,7 +68,7 @@ def quiet():
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    printed = io.StringIO()
+    printed = io.StringIO()  # stays open: loggers made meanwhile keep it
     with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as stack:
         for descriptor in (1, 2):
             with contextlib.suppress(OSError):  # a kernel may run without them
@@ -88,9 +85,9 @@ def quiet():
         except Exception as error:
             stack.close()
             sink.seek(0)
-            said = (printed.getvalue() + sink.read().decode(errors="replace")).strip()
+            said = (printed.getvalue() + sink.read().decode(errors="replace")).strip()[-4000:]
             if said and hasattr(error, "add_note"):
-                error.add_note(f"TensorFlow said:\n{said[-4000:]}")
+                error.add_note(f"TensorFlow said:\n{said}")
             elif said:
-                sys.stderr.write(said[-4000:] + "\n")
+                sys.stderr.write(f"{said}\n")
             raise

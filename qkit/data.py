@@ -129,9 +129,8 @@ def load_data(name="mnist", *, fallback=None):
 def load_image_folder(path, size, preprocess, *, class_names=None):
     """List the images of a folder that has a sub-folder for each class, as ImageNet's do.
 
-    Each image is made RGB, cut to the square in its middle, of 7/8 of its shorter side, and scaled,
-    as A. Krizhevsky et al., "ImageNet classification with deep convolutional neural networks"
-    (2012) do.
+    Each image is made RGB, cut to the square in its middle, of 7/8 of its shorter side, and scaled:
+    Krizhevsky et al., "ImageNet classification with deep convolutional neural networks" (2012).
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
 """The machine and the library versions that a measurement was made with."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -62,6 +63,10 @@ def environment():
     >>> environment().missing
     ()
     """
+    versions = dict.fromkeys(_PACKAGES, "missing")
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
     cpu, flags = _processor()
     return Environment(
         python=platform.python_version(),
@@ -69,7 +74,7 @@ def environment():
         cpu=cpu or platform.processor() or platform.machine(),
         cores=os.cpu_count() or 1,
         vector_instructions=" ".join(name for name in _VECTOR if name in flags),
-        versions={name: _version(name) for name in _PACKAGES},
+        versions=versions,
     )
 
 
@@ -78,17 +83,8 @@ def _processor():
     if sys.platform == "darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(command, capture_output=True, text=True).stdout.strip(), []
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return "", []
+    path = Path("/proc/cpuinfo")
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
     found = dict(re.findall(r"^(.+?)\s*: (.+)$", text, re.MULTILINE))
     name = found.get("model name") or found.get("Model") or found.get("Processor", "")
     return name.strip(), found.get("flags", found.get("Features", "")).split()
-
-
-def _version(name):
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "missing"

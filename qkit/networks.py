@@ -149,10 +149,9 @@ def _walk(layer, above=""):
 
 def _numbered(pairs):
     """Return a dict of pairs: a repeated name is numbered, a repeated value left out."""
-    found, seen, times = {}, set(), collections.Counter()
+    found, times = {}, collections.Counter()
     for name, value in pairs:
-        if id(value) not in seen:
-            seen.add(id(value))
+        if not any(value is other for other in found.values()):
             times[name] += 1
             found[name if times[name] == 1 else f"{name}#{times[name]}"] = value
     return found

@@ -51,19 +51,15 @@ def fit(
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Of one input and one output: logits of shape (n, classes), unless there is a `loss`.
+    model : tf.keras.Model, of one input and one output: logits, unless there is a `loss`
     data : Dataset, or anything with `x_train` and `y_train`
     epochs, batch_size : int
     seed : int, of the shuffling and of random layers
-    cache : bool
-        Keep the trained weights on disk, in ``$QKIT_CACHE`` or the platform's cache folder, under a
-        key of architecture, initial weights, data, hyper-parameters and library versions.
+    cache : bool, keep the trained weights in ``$QKIT_CACHE`` or the platform's cache folder
     validation_split : float in [0, 1), share of the training images, from the end, held out
     learning_rate : float
     loss : callable, optional
-        From targets, as `y_train` has them, and the model's outputs to a tensor of one loss an
-        item. Without it the model is a classifier, and `y_train` holds class numbers.
+        From targets and outputs to a tensor of one loss an item; without it, `y_train` are labels.
 
     Returns
     -------
@@ -96,7 +92,7 @@ def fit(
 
 @dataclass(frozen=True)
 class Settings:
-    """How `fit`, and all that trains as it does, trains by Adam."""
+    """How `fit` trains by Adam, and all that trains as it does."""
 
     epochs: int
     batch_size: int
@@ -128,11 +124,7 @@ class Settings:
 
 
 def once(model, x, y, depends_on, train, *, cache, last):
-    """Train, or look up what the same training left in a model: the record, and whether it was.
-
-    `train` takes a function that shows progress, and returns the record, a dict for JSON; `last`
-    makes of that the line that stays.
-    """
+    """Train, or look it up; return its record, for JSON, and whether it was: `last` says it."""
     found = None
     if cache:
         key = _cache.training_key(model, x, y, depends_on)
@@ -156,17 +148,14 @@ def once(model, x, y, depends_on, train, *, cache, last):
 
 
 def run_epochs(model, x, y, settings, callbacks, steps_per_call=MOST_STEPS_PER_CALL, *, loss=None):
-    """Train on the cross-entropy of logits or a loss, seeded and quiet; return curves by epoch.
-
-    Callbacks see the last of each `steps_per_call` batches.
-    """
+    """Train on the cross-entropy of logits or a loss, seeded and quiet; return curves by epoch."""
     keras = tensorflow().keras
     with quiet(), seeded(settings.seed):
         model.compile(
             keras.optimizers.Adam(settings.learning_rate),
             loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=None if loss else ["accuracy"],
-            steps_per_execution=steps_per_call,
+            steps_per_execution=steps_per_call,  # callbacks see the last batch of each call
         )
         run = model.fit(
             x, y, settings.batch_size, settings.epochs,
