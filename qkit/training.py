@@ -124,7 +124,7 @@ class Settings:
 
 
 def once(model, x, y, depends_on, train, *, cache, last):
-    """Train, or look it up; return its record, for JSON, and whether it was: `last` says it."""
+    """Train, or look up what that left: return the record and whether it was looked up."""
     found = None
     if cache:
         key = _cache.training_key(model, x, y, depends_on)
