@@ -5,21 +5,16 @@ the names, for editors and for this module alike: each loads when it is first us
 that the import costs next to nothing and TensorFlow is loaded only by what needs it.
 """
 
-import ast
 import importlib
+import re
 from pathlib import Path
 
 from qkit._tensorflow import prefer_keras_2
 
 __version__ = "0.1.0"
 
-_STUB = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
-_HOME = {
-    alias.name: node.module
-    for node in _STUB.body
-    if isinstance(node, ast.ImportFrom)
-    for alias in node.names
-}
+_STUB = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
+_HOME = {name: home for home, name in re.findall(r"^from (\S+) import (\w+)", _STUB, re.MULTILINE)}
 __all__ = sorted(_HOME)
 
 prefer_keras_2()

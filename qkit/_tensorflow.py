@@ -3,14 +3,10 @@
 import contextlib
 import io
 import os
+import socket
 import sys
 import tempfile
 import warnings
-
-_REMEDY = (
-    "Restart the kernel and run `import qkit` before `import tensorflow`, or set the environment "
-    "variable TF_USE_LEGACY_KERAS=1 before Python starts."
-)
 
 
 class KerasVersionError(RuntimeError):
@@ -18,18 +14,13 @@ class KerasVersionError(RuntimeError):
 
 
 def prefer_keras_2():
-    """Ask TensorFlow for Keras 2, the only one that tensorflow-model-optimization works with.
-
-    TensorFlow decides when its Keras is first touched; warn where that was before, and Keras 3.
-    """
+    """Ask TensorFlow for Keras 2, for tensorflow-model-optimization; warn if it has chosen 3."""
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    tf = sys.modules.get("tensorflow")
-    if tf is not None and _keras_3(tf):
-        warnings.warn(
-            f"TensorFlow was imported before qkit and runs Keras {_keras_3(tf)}; "
-            f"training and converting need Keras 2. {_REMEDY}",
-            stacklevel=3,
-        )
+    if "tensorflow" in sys.modules:
+        try:
+            tensorflow()
+        except KerasVersionError as error:
+            warnings.warn(str(error), stacklevel=3)
 
 
 def tensorflow():
@@ -41,18 +32,31 @@ def tensorflow():
             tensorflow.config.list_physical_devices()  # says here, not in a cell, what it lacks
     import tensorflow as tf
 
-    if _keras_3(tf):
+    version = getattr(getattr(tf, "keras", None), "__version__", "2")  # tf-keras bears none
+    if not version.startswith("2"):
         raise KerasVersionError(
-            f"tf.keras is Keras {_keras_3(tf)}, and quantization-aware training and "
-            f"conversion need Keras 2 (tf-keras). {_REMEDY}"
+            f"tf.keras is Keras {version}, and quantization-aware training and conversion need "
+            "Keras 2 (tf-keras). Restart the kernel and run `import qkit` before `import "
+            "tensorflow`, or set the environment variable TF_USE_LEGACY_KERAS=1 before Python "
+            "starts."
         )
     return tf
 
 
-def _keras_3(tf):
-    """Return the version of TensorFlow's Keras if it is 3 or later, else None."""
-    version = getattr(getattr(tf, "keras", None), "__version__", "2")  # tf-keras bears none
-    return None if version.startswith("2") else version
+@contextlib.contextmanager
+def impatient():
+    """Give up a download that stands still: Keras would wait for ever."""
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(20)  # seconds
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(patience)
+
+
+def first_line(error):
+    """Return the first line of what an error says, or its type where it says nothing."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 @contextlib.contextmanager
@@ -64,7 +68,7 @@ def quiet():
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    printed = io.StringIO()
+    printed = io.StringIO()  # stays open: loggers made meanwhile keep it
     with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as stack:
         for descriptor in (1, 2):
             with contextlib.suppress(OSError):  # a kernel may run without them
@@ -81,9 +85,9 @@ def quiet():
         except Exception as error:
             stack.close()
             sink.seek(0)
-            said = (printed.getvalue() + sink.read().decode(errors="replace")).strip()
+            said = (printed.getvalue() + sink.read().decode(errors="replace")).strip()[-4000:]
             if said and hasattr(error, "add_note"):
-                error.add_note(f"TensorFlow said:\n{said[-4000:]}")
+                error.add_note(f"TensorFlow said:\n{said}")
             elif said:
-                sys.stderr.write(said[-4000:] + "\n")
+                sys.stderr.write(f"{said}\n")
             raise

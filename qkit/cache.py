@@ -16,7 +16,6 @@ import numpy as np
 from platformdirs import user_cache_path
 
 _SHIPPED = Path(__file__).parent / "weights"  # read only, and need not be there
-_VERSIONS_OF = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
 
 
 def cache_folder():
@@ -38,10 +37,7 @@ def require_writable():
 
 
 def load(key, shapes):
-    """Return weights of these shapes and their record, of one's own or shipped ones; else None.
-
-    A record of shipped weights says so under "shipped".
-    """
+    """Return weights of these shapes and their record, which says if they are shipped, or None."""
     for folder, origin in ((cache_folder(), {}), (_SHIPPED, {"shipped": True})):
         path = folder / f"{key}.npz"
         if not os.path.exists(path):  # or its folder may not be read
@@ -54,19 +50,16 @@ def load(key, shapes):
                 raise ValueError("its weights have other shapes")
             return weights, {**record, **origin}
         except Exception as error:  # archive, header and record each fail in ways of their own
-            warnings.warn(
-                f"The cache entry {path} is damaged ({error}); training again.",
-                stacklevel=3,
-            )
+            said = f"The cache entry {path} is damaged ({error}); training again."
+            warnings.warn(said, stacklevel=3)
     return None
 
 
 def store(key, weights, record):
     """Write weights and a record for JSON in one step."""
     path = cache_folder() / f"{key}.npz"
-    arrays = {f"w{i}": w for i, w in enumerate(weights)}
     packed = io.BytesIO()
-    np.savez(packed, record=np.array(json.dumps(record)), **arrays)
+    np.savez(packed, record=json.dumps(record), **{f"w{i}": w for i, w in enumerate(weights)})
     try:
         write_atomically(path, packed.getvalue())
     except OSError as error:  # the training is done: keep its result, and say what was not kept
@@ -98,8 +91,8 @@ def training_key(model, x, y, depends_on):
             digest.update(f"{type(quantizer).__name__} {sorted(vars(quantizer).items())}".encode())
             mask = state.get("sparsity_mask")
             digest.update(b"" if mask is None else np.ascontiguousarray(mask))
-    versions = [importlib.metadata.version(name) for name in _VERSIONS_OF]
-    digest.update(repr((depends_on, versions)).encode())
+    packages = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
+    digest.update(repr((depends_on, [*map(importlib.metadata.version, packages)])).encode())
     return digest.hexdigest()
 
 
@@ -112,11 +105,9 @@ def described(loss):
 
 
 def _architecture(model):
-    """Return a model's JSON without the numbers that Keras gives to names, as dense_1, dense_2.
-
-    They depend on what the process has built before. Layers go by position: the graph still shows.
-    """
+    """Return a model's JSON without the numbers in names, which count what was built before."""
     text = model.to_json()
+    # layers go by position: the graph still shows
     for position, layer in enumerate(model.layers):
         text = text.replace(f'"{layer.name}"', f'"layer {position}"')
     return re.sub(r'_\d+(?=")', "", text)

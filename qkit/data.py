@@ -1,11 +1,8 @@
 """Labelled images: MNIST and its like, checked before use, and folders of image files."""
 
-import contextlib
 import gzip
 import hashlib
 import os
-import socket
-import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from qkit import validate
-from qkit._tensorflow import quiet, tensorflow
+from qkit._tensorflow import first_line, impatient, quiet, tensorflow
 
-_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-_DOWNLOAD_TIMEOUT_S = 20
 _REMEDY = "Delete it, so that it is downloaded again, or replace it."
 # Published MD5 sums. MNIST's are of the unpacked idx files, so that the same pixels are recognised
 # in an .npz; Fashion-MNIST's are of the .gz files (https://github.com/zalandoresearch/fashion-mnist).
@@ -34,7 +29,6 @@ _FASHION_MD5 = {
     "y_test": ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
 }
 _SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".tif", ".tiff"))
-_BORDER = 1 / 16  # cut off on each side: the central 224 of 256, as tf-slim and AlexNet evaluate
 
 
 class DataError(ValueError):
@@ -84,15 +78,15 @@ class ImageFolder:
     def batches(self, size=100):
         """Yield (images, labels) in order, `size` at a time; the last batch may hold fewer."""
         for start in range(0, len(self), size):
-            chosen = range(start, min(start + size, len(self)))
-            yield self._read(chosen), self.labels[start : start + size]
+            chosen = slice(start, start + size)
+            yield self._read(self.paths[chosen]), self.labels[chosen]
 
     def sample(self, n):
         """Return at most `n` images at random, always the same ones, for the choice of ranges."""
-        return self._read(drawn(np.arange(len(self)), n))
+        return self._read(drawn(np.array(self.paths), n))
 
-    def _read(self, chosen):
-        pixels = np.stack([_pixels(self.paths[i], self.image_size) for i in chosen])
+    def _read(self, paths):
+        pixels = np.stack([_pixels(path, self.image_size) for path in paths])
         return np.asarray(self.preprocess(pixels), np.float32)
 
 
@@ -104,11 +98,8 @@ def load_data(name="mnist", *, fallback=None):
 
     Parameters
     ----------
-    name : {"mnist", "fashion_mnist", "digits"}
-        "digits" ships with scikit-learn: 1,797 images of 8×8, enlarged here to 28×28.
-    fallback : {None, "digits"}
-        What to load, with a warning, where the data set cannot be had. A damaged file is an error
-        all the same: it can be mended.
+    name : {"mnist", "fashion_mnist", "digits"}, the last from scikit-learn: 1,797 images
+    fallback : {None, "digits"}, loaded with a warning if `name` cannot be had; not if it is damaged
 
     Returns
     -------
@@ -138,21 +129,18 @@ def load_data(name="mnist", *, fallback=None):
 def load_image_folder(path, size, preprocess, *, class_names=None):
     """List the images of a folder that has a sub-folder for each class, as ImageNet's do.
 
-    Each image is made RGB, cut to the square in its middle, of 7/8 of its shorter side, and scaled,
-    as A. Krizhevsky et al., "ImageNet classification with deep convolutional neural networks"
-    (2012) do.
+    Each image is made RGB, cut to the square in its middle, of 7/8 of its shorter side, and scaled:
+    Krizhevsky et al., "ImageNet classification with deep convolutional neural networks" (2012).
 
     Parameters
     ----------
     path : str or Path
-    size : int
-        Height and width that the model takes, in pixels.
+    size : int, height and width that the model takes, in pixels
     preprocess : callable
         From pixels of 0 to 255, float32 of shape (n, size, size, 3), to what the model takes; for a
         published network ``qk.published.ARCHITECTURES[name].preprocess``.
     class_names : sequence of str, optional
-        Names of sub-folders in the order of the model's outputs, which may be more than there are;
-        by default those that there are, sorted.
+        In the order of the model's outputs, which may be more; by default the sub-folders, sorted.
 
     Returns
     -------
@@ -162,10 +150,10 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
     --------
     >>> import tempfile
     >>> from PIL import Image
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> (folder / "cat").mkdir()
-    >>> Image.new("L", (30, 20)).save(folder / "cat" / "0.png")
-    >>> load_image_folder(folder, 16, lambda pixels: pixels / 255)
+    >>> cats = Path(tempfile.mkdtemp(), "cats")
+    >>> cats.mkdir()
+    >>> Image.new("L", (30, 20)).save(cats / "0.png")
+    >>> load_image_folder(cats.parent, 16, lambda pixels: pixels / 255)
     1 images in 1 classes, read as 16×16 pixels
     """
     path, size = Path(path), validate.whole(size, name="load_image_folder: size")
@@ -193,28 +181,12 @@ def drawn(x, count):
     return x[np.random.default_rng(0).permutation(len(x))[:count]]
 
 
-@contextlib.contextmanager
-def impatient():
-    """Give up a download that stands still: Keras would wait for ever."""
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT_S)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(patience)
-
-
-def first_line(error):
-    """Return the first line of what an error says, or its type where it says nothing."""
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
 def _mnist():
     path = _located("mnist.npz")
     arrays = {key: _npz_member(path, key) for key in _MNIST_MD5}
     for key, array in arrays.items():
-        header = struct.pack(f">{1 + array.ndim}i", 0x800 + array.ndim, *array.shape)
-        _verify(f"{path}: {key} is not MNIST's", header + array.tobytes(), _MNIST_MD5[key])
+        idx = np.array([0x800 + array.ndim, *array.shape], ">i4").tobytes() + array.tobytes()
+        _verify(f"{path}: {key} is not MNIST's", idx, _MNIST_MD5[key])
     return _dataset("mnist", arrays, f"MD5 verified, from {path.name}")
 
 
@@ -224,7 +196,8 @@ def _fashion_mnist():
         path = _located(filename, "fashion-mnist")
         packed = path.read_bytes()
         _verify(f"{path} is not Fashion-MNIST's", packed, published)
-        arrays[key] = _from_idx(gzip.decompress(packed))
+        idx = np.frombuffer(gzip.decompress(packed), np.uint8)  # a header, then the values
+        arrays[key] = idx[16:].reshape(-1, 28, 28) if key.startswith("x") else idx[8:]
     return _dataset("fashion_mnist", arrays, "MD5 verified, from four .gz files")
 
 
@@ -251,26 +224,25 @@ def _dataset(name, arrays, source):
 
 def _located(filename, folder=""):
     """Return the path of a file in QKIT_DATA or in Keras's cache, downloaded if in neither."""
-    places = [Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets" / folder]
-    if os.environ.get("QKIT_DATA"):
-        root = Path(os.environ["QKIT_DATA"]).expanduser()
-        places = [root, root / folder, *places]
-    found = (place / filename for place in places if (place / filename).is_file())
-    return next(found, None) or _downloaded(filename, folder)
+    keras_cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "datasets", folder)
+    own = Path(os.environ.get("QKIT_DATA") or keras_cache).expanduser()
+    for place in (own, own / folder, keras_cache):
+        if (place / filename).is_file():
+            return place / filename
+    return _downloaded(filename, folder)
 
 
 def _downloaded(filename, folder):
+    url = f"https://storage.googleapis.com/tensorflow/tf-keras-datasets/{filename}"
     try:
         with quiet(), impatient():
             get_file = tensorflow().keras.utils.get_file
-            subfolder = str(Path("datasets") / folder)
-            return Path(get_file(filename, _URL + filename, cache_subdir=subfolder))
+            return Path(get_file(filename, url, cache_subdir=f"datasets/{folder}"))
     except Exception as error:
         raise DataNotFoundError(
             f"{filename} is neither in $QKIT_DATA ({os.environ.get('QKIT_DATA') or 'not set'}) nor "
-            f"in Keras's cache, and the download from {_URL + filename} failed "
-            f"({first_line(error)}). Put {filename} into a folder and set QKIT_DATA to it, or use "
-            "fallback='digits'."
+            f"in Keras's cache, and the download from {url} failed ({first_line(error)}). Put "
+            f"{filename} into a folder and set QKIT_DATA to it, or use fallback='digits'."
         ) from error
 
 
@@ -291,12 +263,6 @@ def _npz_member(path, key):
             f"{path}: cannot read {key} ({first_line(error)}); the file is damaged, half-written "
             f"or no MNIST archive. {_REMEDY}"
         ) from error
-
-
-def _from_idx(raw):
-    """Return the uint8 array of an idx file: big-endian header, then the values."""
-    shape = np.frombuffer(raw, ">i4", count=raw[3], offset=4)
-    return np.frombuffer(raw, np.uint8, offset=4 + shape.nbytes).reshape(shape)
 
 
 def _checked_names(path, present, class_names):
@@ -331,5 +297,6 @@ def _pixels(path, size):
         raise DataError(
             f"{path}: cannot be read as an image ({error}). Replace the file or take it out."
         ) from error
-    square = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR, bleed=_BORDER)
+    # the central 224 of 256, as tf-slim and AlexNet evaluate
+    square = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR, bleed=1 / 16)
     return np.asarray(square, np.float32)

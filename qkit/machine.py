@@ -1,12 +1,15 @@
 """The machine and the library versions that a measurement was made with."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from qkit.result import Result
 
@@ -60,6 +63,10 @@ def environment():
     >>> environment().missing
     ()
     """
+    versions = dict.fromkeys(_PACKAGES, "missing")
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
     cpu, flags = _processor()
     return Environment(
         python=platform.python_version(),
@@ -67,27 +74,17 @@ def environment():
         cpu=cpu or platform.processor() or platform.machine(),
         cores=os.cpu_count() or 1,
         vector_instructions=" ".join(name for name in _VECTOR if name in flags),
-        versions={name: _version(name) for name in _PACKAGES},
+        versions=versions,
     )
 
 
 def _processor():
-    """Return the processor's own name and its flags; empty where they are not known."""
+    """Return the processor's own name and its flags, empty where they are not known."""
     if sys.platform == "darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(command, capture_output=True, text=True).stdout.strip(), []
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            lines = file.read().split("\n\n")[0].splitlines()
-    except OSError:
-        return "", []
-    found = {key.strip(): value.strip() for key, _, value in (s.partition(":") for s in lines)}
-    names = filter(None, map(found.get, ("model name", "Model", "Processor")))
-    return next(names, ""), found.get("flags", found.get("Features", "")).split()
-
-
-def _version(name):
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "missing"
+    path = Path("/proc/cpuinfo")
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    found = dict(re.findall(r"^(.+?)\s*: (.+)$", text, re.MULTILINE))
+    name = found.get("model name") or found.get("Model") or found.get("Processor", "")
+    return name.strip(), found.get("flags", found.get("Features", "")).split()

@@ -34,13 +34,7 @@ class Network:
     @property
     def kernels(self):
         """Weights of two axes or more, by path, as the forward pass uses them at this moment."""
-        found = []
-        for path, layer in self.layers.items():
-            several = _used_weights(layer)
-            for weight, value in several:
-                own = path if len(several) == 1 else f"{path}/{weight}"
-                found.append((own, np.asarray(value, np.float32)))
-        return _numbered(found)
+        return _numbered(kernel for item in self.layers.items() for kernel in _used_weights(*item))
 
     @property
     def aware(self):
@@ -79,10 +73,8 @@ def network(model, *, what="network"):
 
     Parameters
     ----------
-    model : tf.keras.Model or Network
-        Built; it is not changed. A `Network` is returned as it is.
-    what : str
-        The caller's name, for messages.
+    model : tf.keras.Model, built, or Network, which is returned as it is
+    what : str, the caller's name, for messages
 
     Returns
     -------
@@ -100,8 +92,9 @@ def network(model, *, what="network"):
     _require_keras_2(model, what)
     layers = _numbered(_walk(model))
     wrapped = {path: why for path, layer in layers.items() if (why := _wrapped_for(layer))}
-    ends = ((model.input_names, model.inputs), (model.output_names, model.outputs))
-    return Network(model.name, model, *map(_shapes, ends), layers, wrapped)
+    inputs = _shapes(model.input_names, model.inputs)
+    outputs = _shapes(model.output_names, model.outputs)
+    return Network(model.name, model, inputs, outputs, layers, wrapped)
 
 
 def _require_keras_2(model, what):
@@ -124,8 +117,7 @@ def _require_keras_2(model, what):
         )
 
 
-def _shapes(ends):
-    names, tensors = ends
+def _shapes(names, tensors):
     pairs = zip(names or (), tensors or (), strict=True)  # None in subclassed models
     return {name: tuple(tensor.shape[1:]) for name, tensor in pairs}
 
@@ -135,18 +127,11 @@ def _wrapped_for(layer):
     return next((_WRAPPERS[name] for name in names if name in _WRAPPERS), "")
 
 
-def _bare(layer):
-    """Return the layer that a wrapper holds; Keras's own wrappers are layers like others."""
-    return getattr(layer, "layer", layer) if _wrapped_for(layer) else layer
-
-
 def _inside(layer):
-    """Return the layers of which a layer consists."""
     if _wrapped_for(layer):
         return ()
     if isinstance(layer, tensorflow().keras.layers.RNN):
-        # a single cell is the layer itself, stacked ones have names
-        return getattr(layer.cell, "cells", ())
+        return getattr(layer.cell, "cells", ())  # a single cell is the layer itself
     if isinstance(layer, tensorflow().keras.Model):
         return layer.layers
     return layer._flatten_layers(recursive=False, include_self=False)
@@ -155,24 +140,25 @@ def _inside(layer):
 def _walk(layer, above=""):
     """Yield pairs of whole path and layer, for all that is inside a layer."""
     for inner in _inside(layer):
-        path = above + _bare(inner).name
+        # a wrapper goes by the name of what it holds; Keras's own ones are layers like others
+        bare = getattr(inner, "layer", inner) if _wrapped_for(inner) else inner
+        path = above + bare.name
         yield path, inner
         yield from _walk(inner, f"{path}/")
 
 
 def _numbered(pairs):
     """Return a dict of pairs: a repeated name is numbered, a repeated value left out."""
-    found, seen, times = {}, set(), collections.Counter()
+    found, times = {}, collections.Counter()
     for name, value in pairs:
-        if id(value) not in seen:
-            seen.add(id(value))
+        if not any(value is other for other in found.values()):
             times[name] += 1
             found[name if times[name] == 1 else f"{name}#{times[name]}"] = value
     return found
 
 
-def _used_weights(layer):
-    """Return name and value of a layer's own kernels, masked, clustered or rounded."""
+def _used_weights(path, layer):
+    """Return pairs of path and value: a layer's own kernels, masked, clustered or rounded."""
     if hasattr(layer, "quantize_config"):  # of quantization-aware training
         pairs = [
             (variable.name, quantizer(variable, False, weights=state))
@@ -181,13 +167,15 @@ def _used_weights(layer):
     elif hasattr(layer, "pruning_vars"):
         pairs = [(weight.name, weight * mask) for weight, mask, _ in layer.pruning_vars]
     elif hasattr(layer, "clustering_algorithms"):
+        indices, originals = layer.pulling_indices, layer.original_clusterable_weights
         pairs = [
-            (name, algorithm.get_clustered_weight(layer.pulling_indices[name], original))
+            (name, algorithm.get_clustered_weight(indices[name], originals[name]))
             for name, algorithm in layer.clustering_algorithms.items()
-            for original in (layer.original_clusterable_weights[name],)
         ]
     else:
         inner = {id(weight) for part in _inside(layer) for weight in part.weights}
         pairs = [(w.name, w) for w in layer.weights if id(w) not in inner]
-    named = [(name.split("/")[-1].partition(":")[0], value) for name, value in pairs]
-    return [(name, value) for name, value in named if len(value.shape) > 1]
+    kernels = [(name, np.asarray(w, np.float32)) for name, w in pairs if len(w.shape) > 1]
+    if len(kernels) == 1:
+        return [(path, kernels[0][1])]
+    return [(f"{path}/{name.split('/')[-1].partition(':')[0]}", w) for name, w in kernels]

@@ -16,8 +16,7 @@ def setup_notebook():
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow loads
     tensorflow().get_logger().setLevel("ERROR")
-    for module in ("tensorflow", "tf_keras"):
-        warnings.filterwarnings("ignore", module=module)
+    warnings.filterwarnings("ignore", module="tensorflow|tf_keras")
 
     import matplotlib as mpl
     import pandas as pd
@@ -34,12 +33,9 @@ def check(answer, is_right, hint=""):
 
     Parameters
     ----------
-    answer : object
-        ``...`` stands for "not answered yet".
-    is_right : object or callable
-        The right answer, or a function that takes the answer and says whether it is.
-    hint : str
-        Shown with a wrong answer.
+    answer : object, ``...`` if there is none yet
+    is_right : object or callable, the right answer, or a function from an answer to a truth value
+    hint : str, shown with a wrong answer
 
     Examples
     --------

@@ -9,8 +9,11 @@ import sys
 @contextlib.contextmanager
 def progress_line():
     """Yield a function that shows a text in place of the one before; nothing in a file or pipe."""
-    if _in_kernel():
-        yield _display_line()
+    shell = sys.modules.get("IPython")
+    if shell and hasattr(shell.get_ipython(), "kernel"):
+        handle = shell.display.DisplayHandle()  # of which a saved notebook keeps the last text
+        ways = itertools.chain([handle.display], itertools.repeat(handle.update))
+        yield lambda text: next(ways)({"text/plain": text}, raw=True)
     elif sys.stdout is sys.__stdout__ and sys.stdout.isatty():
         # a duplicate of stdout, which `quiet` does not redirect
         with os.fdopen(os.dup(sys.stdout.fileno()), "w") as terminal:
@@ -20,17 +23,3 @@ def progress_line():
                 terminal.write("\n")
     else:
         yield lambda text: None
-
-
-def _display_line():
-    """Return a function that updates one display, of which a saved notebook keeps the last text."""
-    from IPython.display import DisplayHandle
-
-    handle = DisplayHandle()
-    ways = itertools.chain([handle.display], itertools.repeat(handle.update))
-    return lambda text: next(ways)({"text/plain": text}, raw=True)
-
-
-def _in_kernel():
-    shell = sys.modules.get("IPython")
-    return shell is not None and hasattr(shell.get_ipython(), "kernel")

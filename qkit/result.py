@@ -48,10 +48,7 @@ def _format_of(column):
 
 
 class Result:
-    """A frozen value with `summary()`, a line; most have a table, units in its column names.
-
-    That is a `table`, or one `row`, figures by the name of their column.
-    """
+    """A frozen value with `summary()`, a line; most have a `table`, or a `row`: a table of one."""
 
     def __str__(self):
         return self.summary()
@@ -60,7 +57,7 @@ class Result:
         return f"{type(self).__name__}({self.summary()})"
 
     def to_frame(self):
-        """Return the table, or None where the line says all; some make it here."""
+        """Return the table, units in the names of its columns; None where the line says all."""
         if hasattr(type(self), "row"):
             import pandas as pd
 

@@ -4,7 +4,7 @@ import contextlib
 import math
 import random
 import time
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 
 import numpy as np
@@ -18,7 +18,6 @@ from qkit.result import Result
 
 # Batches that run in one call of the compiled graph: the same weights to the bit, 1.6 times faster.
 MOST_STEPS_PER_CALL = 100
-_SHIPPED = ", weights that come with qkit"
 _CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
@@ -34,19 +33,11 @@ class History(Result):
     from_cache: bool
     shipped: bool = False  # whether it was looked up among those that come with qkit
 
-    def to_frame(self):
-        """Return a DataFrame with one row per epoch, counted from 1."""
-        import pandas as pd
-
-        frame = pd.DataFrame({name: getattr(self, name) for name in _CURVES if getattr(self, name)})
-        frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
-        return frame
-
     def summary(self):
         """Say in one line how the training ended."""
         looked_up = "shipped with qkit" if self.shipped else "from the cache"
         how = looked_up if self.from_cache else f"in {self.seconds:.1f} s"
-        return f"{_results(asdict(self))}, {how}"
+        return f"{_results(vars(self))}, {how}"
 
 
 def fit(
@@ -60,49 +51,38 @@ def fit(
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Keras 2, with one input and one output: logits of shape (n, classes), unless there is a
-        `loss`. Trained in place.
-    data : Dataset
-        Or anything with `x_train` and `y_train`.
+    model : tf.keras.Model, of one input and one output: logits, unless there is a `loss`
+    data : Dataset, or anything with `x_train` and `y_train`
     epochs, batch_size : int
-    seed : int
-        Of the shuffling and of random layers.
-    cache : bool
-        Keep the trained weights on disk, in ``$QKIT_CACHE`` or the platform's cache folder, under a
-        key of architecture, initial weights, data, hyper-parameters and library versions.
-    validation_split : float
-        Share of the training images, from the end, that is held out; in [0, 1).
+    seed : int, of the shuffling and of random layers
+    cache : bool, keep the trained weights in ``$QKIT_CACHE`` or the platform's cache folder
+    validation_split : float in [0, 1), share of the training images, from the end, held out
     learning_rate : float
     loss : callable, optional
-        From targets, as `y_train` has them, and the model's outputs to a tensor of one loss an
-        item. Without it the model is a classifier, and `y_train` holds class numbers.
+        From targets and outputs to a tensor of one loss an item; without it, `y_train` are labels.
 
     Returns
     -------
-    History
-        Without accuracies where there is a `loss`.
+    History, without accuracies where there is a `loss`
 
     Examples
     --------
     >>> import qkit as qk
     >>> digits = qk.load_data("digits")
-    >>> history = fit(qk.models.walkthrough_cnn(), digits, epochs=1, cache=False)
-    >>> len(history.loss)
+    >>> len(fit(qk.models.walkthrough_cnn(), digits, epochs=1, cache=False).loss)
     1
     """
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
     opened = network(model, what="fit")
     x, y = settings.checked(opened, data, what="fit", classifier=loss is None)
     model = opened.model
-
-    def train(show):
-        return run_epochs(model, x, y, settings, [_shown(model, epochs, show)], loss=loss)
-
     own = () if loss is None else (_cache.described(loss),)
     # nothing that differs from run to run stays in a saved notebook
     record, from_cache = once(
-        model, x, y, (*astuple(settings), *own), train, cache=cache,
+        model, x, y, (*astuple(settings), *own), cache=cache,
+        train=lambda show: run_epochs(
+            model, x, y, settings, [_shown(model, epochs, show)], loss=loss
+        ),
         last=lambda record: f"{model.name}: {_results(record)}",
     )  # fmt: skip
     curves = {name: tuple(record[name]) for name in _CURVES}
@@ -112,7 +92,7 @@ def fit(
 
 @dataclass(frozen=True)
 class Settings:
-    """How a model is trained by Adam, for `fit` and for all that trains as it does."""
+    """How `fit` trains by Adam, and all that trains as it does."""
 
     epochs: int
     batch_size: int
@@ -144,17 +124,13 @@ class Settings:
 
 
 def once(model, x, y, depends_on, train, *, cache, last):
-    """Train, or look up what the same training left in a model: the record, and whether it was.
-
-    `train` takes a function that shows progress, and returns the record, a dict for JSON; `last`
-    makes of that the line that stays.
-    """
-    key = found = None
+    """Train, or look up what that left: return the record and whether it was looked up."""
+    found = None
     if cache:
         key = _cache.training_key(model, x, y, depends_on)
         found = _cache.load(key, [weight.shape for weight in model.get_weights()])
-    if cache and not found:
-        _cache.require_writable()
+        if not found:
+            _cache.require_writable()
     with progress_line() as show:
         if found:
             weights, record = found
@@ -165,24 +141,21 @@ def once(model, x, y, depends_on, train, *, cache, last):
             # for whoever looks into the folder: the key says nothing of what it stands for
             record |= {"network": model.name, "depends_on": repr(depends_on)}
             record["seconds"] = time.perf_counter() - started
-        show(last(record) + (_SHIPPED if record.get("shipped") else ""))
-    if cache and not found:
-        _cache.store(key, model.get_weights(), record)
+            if cache:
+                _cache.store(key, model.get_weights(), record)
+        show(last(record) + (", weights that come with qkit" if record.get("shipped") else ""))
     return record, bool(found)
 
 
 def run_epochs(model, x, y, settings, callbacks, steps_per_call=MOST_STEPS_PER_CALL, *, loss=None):
-    """Train on the cross-entropy of logits or a loss, seeded and quiet; return curves by epoch.
-
-    Callbacks see the last of each `steps_per_call` batches.
-    """
+    """Train on the cross-entropy of logits or a loss, seeded and quiet; return curves by epoch."""
     keras = tensorflow().keras
     with quiet(), seeded(settings.seed):
         model.compile(
             keras.optimizers.Adam(settings.learning_rate),
             loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=None if loss else ["accuracy"],
-            steps_per_execution=steps_per_call,
+            steps_per_execution=steps_per_call,  # callbacks see the last batch of each call
         )
         run = model.fit(
             x, y, settings.batch_size, settings.epochs,

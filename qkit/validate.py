@@ -6,8 +6,8 @@ import numpy as np
 def images(x, shape, *, what):
     """Return `x` as float32 images of a shape, which is None where it is not known yet."""
     x = np.asarray(x)
-    if not np.issubdtype(x.dtype, np.floating):
-        hint = " Divide unscaled pixels by 255." if np.issubdtype(x.dtype, np.integer) else ""
+    if x.dtype.kind != "f":
+        hint = " Divide unscaled pixels by 255." if x.dtype.kind in "iu" else ""
         raise TypeError(
             f"{what} must hold floating-point values on the scale the model was trained on, "
             f"got {x.dtype}.{hint}"
@@ -19,7 +19,10 @@ def images(x, shape, *, what):
         )
     if x.ndim < 2 or len(x) == 0:
         raise ValueError(f"{what} is empty or no stack of images: its shape is {x.shape}.")
-    x = np.ascontiguousarray(x, np.float32)
+    return _finite(np.ascontiguousarray(x, np.float32), what)
+
+
+def _finite(x, what):
     if not _all_finite(x):
         bad = ~np.isfinite(x.reshape(len(x), -1))
         raise ValueError(
@@ -56,8 +59,7 @@ def values(x, *, what):
 def floating(x, *, what):
     """Return `x` as an array of the floating-point dtype that it has, bfloat16 and its like too."""
     x = np.asarray(x)
-    whole = np.issubdtype(x.dtype, np.integer) or x.dtype == bool
-    if whole or not np.can_cast(x.dtype, np.float64):
+    if x.dtype.kind in "biu" or not np.can_cast(x.dtype, np.float64):
         raise TypeError(
             f"{what}: the values must be floating point, got {x.dtype}. Integers are on a grid "
             "already: dequantize them first."
@@ -72,7 +74,7 @@ def labels(y, *, count, classes, what):
         raise ValueError(f"{what} looks one-hot, shape {y.shape}: pass y.argmax(axis=1).")
     if y.shape != (count,):
         raise ValueError(f"{what} must hold one label for each of {count:,} images, got {y.shape}.")
-    if not np.issubdtype(y.dtype, np.integer):
+    if y.dtype.kind not in "iu":
         raise TypeError(f"{what} must hold integer class numbers, got {y.dtype}.")
     if y.min() < 0 or y.max() >= classes:
         wrong = y[(y < 0) | (y >= classes)][0]
@@ -86,13 +88,11 @@ def labels(y, *, count, classes, what):
 def targets(y, *, count, what):
     """Return `y` as numbers, an entry for each of `count` inputs; a loss knows what they mean."""
     y = np.asarray(y)
-    if not (np.issubdtype(y.dtype, np.integer) or np.issubdtype(y.dtype, np.floating)):
+    if y.dtype.kind not in "iuf":
         raise TypeError(f"{what} must hold numbers, got {y.dtype}.")
     if y.ndim == 0 or len(y) != count:
         raise ValueError(f"{what} must hold one entry for each of {count:,} inputs, got {y.shape}.")
-    if not _all_finite(y):
-        raise ValueError(f"{what} holds values that are NaN or infinite. Clean the data first.")
-    return y
+    return _finite(y, what)
 
 
 def choice(value, allowed, *, name):

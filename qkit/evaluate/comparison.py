@@ -7,8 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from qkit import validate
+from qkit._tensorflow import first_line
 from qkit.cache import write_atomically
-from qkit.data import drawn, first_line
+from qkit.data import drawn
 from qkit.evaluate import report
 from qkit.evaluate.accuracy import Accuracy, accuracy, require_same_classes
 from qkit.evaluate.latency import Latency, latency

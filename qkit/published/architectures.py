@@ -6,8 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from qkit import validate
-from qkit._tensorflow import quiet, tensorflow
-from qkit.data import DataNotFoundError, first_line, impatient
+from qkit._tensorflow import first_line, impatient, quiet, tensorflow
+from qkit.data import DataNotFoundError
 from qkit.training import seeded
 
 
