@@ -50,7 +50,7 @@ def explore_calibration(model, data, *, test_images=1000):
     def answer(images, one_class, sample_size, observer, bits):
         one_class = one_class if images == "one class" else None
         size = min(sample_size, of_class.get(one_class, sample_size))
-        words = effect.IMAGES[images].replace("one class", f"class {one_class}")
+        words = effect.IMAGES[images].format(one_class)
         if size == 1:
             words = words.replace("images", "image", 1)
         fewer = " (all there are)" if size < sample_size else ""

@@ -1,12 +1,10 @@
 """Explorers of a comparison: schemes by two quantities, and the official decision tree."""
 
 from functools import cache, partial
-from pathlib import Path
 
 import ipywidgets as ipw
 import numpy as np
 
-from qkit.cache import write_atomically
 from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.decision_tree import TREE, disagreements, follow
 from qkit.evaluate.report import sentence
@@ -16,19 +14,15 @@ from qkit.plots.decision_tree import plot_decision_tree
 from qkit.plots.tradeoffs import plot_tradeoff
 from qkit.widgets.explorer import Explorer, choice
 
-_NO_AT_FIRST = ("retrain", "accuracy")  # so that the tree's way ends at full integer
-
 
 def explore_schemes(comparison, *, x=None):
     """Explore a comparison: choose schemes and axes, pick one, hold it against another.
 
-    The Pareto front is that of the schemes shown. Two buttons write the whole comparison to a
-    file; one that exists is never replaced.
+    The Pareto front is that of the schemes shown.
 
     Parameters
     ----------
-    comparison : Comparison
-        With accuracies; rows without have nothing to show.
+    comparison : Comparison, with accuracies; rows without have nothing to show
     x : ndarray of shape (n, height, width[, channels]), optional
         The test images it was measured on, values 0 to 1, to see those that flip.
 
@@ -55,8 +49,9 @@ def explore_schemes(comparison, *, x=None):
         "y": choice(QUANTITIES, value=chosen.y.name),
     }
     figure, update = plot_tradeoff.live(schemes=names, x=None if x is None else np.asarray(x))
+    # the pictures do not draw the same object again
     by = cache(partial(tradeoff, comparison))
-    held = cache(lambda *two: paired(*(comparison.accuracies[name] for name in two)))
+    held = cache(lambda *two: paired(*map(comparison.accuracies.get, two)))
 
     def answer(schemes, scheme, against, x, y):
         found, flips = by(x, y, schemes=schemes), held(against, scheme)
@@ -68,17 +63,7 @@ def explore_schemes(comparison, *, x=None):
         return "" if new else "at least one must stay shown; the last choice is back."
 
     alt = "Schemes by two quantities, with 95 % intervals and the Pareto front."
-    explorer = Explorer(controls, figure, answer, alt=alt, refusals={"schemes": unless_one})
-    folder = ipw.Text(".", description="folder")
-    buttons = [ipw.Button(description=f"save {kind}") for kind in ("CSV", "HTML")]
-    explorer.children += (ipw.HBox([folder, *buttons]),)
-
-    def save(button):
-        explorer.tell(_saved(comparison, folder.value, button.description.split()[1].lower()))
-
-    for button in buttons:
-        button.on_click(save)
-    return explorer
+    return Explorer(controls, figure, answer, alt=alt, refusals={"schemes": unless_one})
 
 
 def explore_decision_tree(comparison=None):
@@ -89,7 +74,7 @@ def explore_decision_tree(comparison=None):
     Parameters
     ----------
     comparison : Comparison, optional
-        Of your own model, with accuracies: what in it disagrees with the tree, the readout says.
+        Of your own model, with accuracies: the readout says what in it disagrees with the tree.
 
     Returns
     -------
@@ -102,23 +87,19 @@ def explore_decision_tree(comparison=None):
         "style": {"description_width": "15em", "button_width": "4em"},
     }
     controls = {
-        name: ipw.ToggleButtons(value=name not in _NO_AT_FIRST, description=question.text, **look)
+        name: ipw.ToggleButtons(value=True, description=question.text, **look)
         for name, question in TREE.items()
     }
+    for name in ("retrain", "accuracy"):  # so that the way ends at full integer
+        controls[name].value = False
     figure, update = plot_decision_tree.live(comparison=comparison)
 
-    @cache  # the tests of significance take longer than the picture
-    def told(**answers):
-        decision = follow(answers)
-        measured = [_measured(decision, comparison)] if comparison else []
-        return decision, " ".join([str(decision), *measured])
-
     def answer(**answers):
-        decision, words = told(**answers)
+        decision = follow(answers)
         for name, control in controls.items():
             control.disabled = name not in decision.path
         update(decision)
-        return words
+        return f"{decision} {_measured(decision, comparison)}" if comparison else str(decision)
 
     alt = "The official decision tree, with one path through it lit."
     return Explorer(controls, figure, answer, alt=alt)
@@ -167,23 +148,6 @@ def _flips(found, scheme, against):
     )
 
 
-def _saved(comparison, folder, kind):
-    """Write the comparison to a new file; say where it is, or why there is none."""
-    path = Path(folder).expanduser().resolve() / f"comparison.{kind}"
-    if not path.parent.is_dir():
-        return f"Nothing written: there is no folder {path.parent}."
-    if path.exists():
-        return f"Nothing written: {path} is there already. Remove it, or name another folder."
-    try:
-        if kind == "csv":
-            write_atomically(path, comparison.to_frame().to_csv().encode())
-        else:
-            comparison.to_html(path)
-    except OSError as error:
-        return f"Nothing written: {path.parent} cannot be written to ({error.strerror})."
-    return f"Written: {path}, {len(comparison.models)} schemes, {path.stat().st_size:,} bytes."
-
-
 def _measured(decision, comparison):
     """Say what was measured of the scheme, and where the tree disagrees."""
     scheme = decision.scheme
@@ -191,6 +155,8 @@ def _measured(decision, comparison):
         reason = comparison.not_measured.get(scheme, "not measured: the comparison has no such row")
         return f"{scheme} {reason}."
     found = disagreements(decision, comparison)
-    count = f"Measurement disagrees in {len(found)} point{'s'[: len(found) != 1]}."
-    words = [count, *found] if found else ["Nothing measured here disagrees with the tree."]
-    return " ".join([f"Measured: {sentence(comparison, scheme)}", *words])
+    words = "Nothing measured here disagrees with the tree."
+    if found:
+        plural = "s" * (len(found) > 1)
+        words = f"Measurement disagrees in {len(found)} point{plural}. {' '.join(found)}"
+    return f"Measured: {sentence(comparison, scheme)} {words}"

@@ -10,8 +10,6 @@ import ipywidgets as ipw
 
 from qkit.widgets.live import LiveFigure
 
-_MOST_BUTTONS = 4
-_LONGEST_READOUT = 16  # characters of an option that a slider shows whole
 _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
 
 
@@ -69,12 +67,6 @@ class Explorer(ipw.VBox):
         with self._lock:
             return self._live.png()
 
-    def tell(self, words):
-        """Begin the readout with words, until a control changes: what a button did, or refused."""
-        with self._lock:
-            self._change = words
-            self._show()
-
     def wait(self):
         """Wait for the long computation of the present values; raise what it raised."""
         if self._future is not None:
@@ -92,11 +84,9 @@ class Explorer(ipw.VBox):
                 self.controls[other].value = value
         finally:
             self._following = False
-        if refused:
-            self.tell(f"{control.description}: {refused}")
-        else:
-            self._change = f"{control.description}: {_said_change(_labels(control), old, new)}."
-            self._refresh()
+        said = refused or f"{_said_change(_labels(control), old, new)}."
+        self._change = f"{control.description}: {said}"
+        self._refresh()
 
     def _refresh(self):
         """Answer the controls' present values: now what is quick, as soon as it can the rest."""
@@ -165,7 +155,7 @@ def choice(options, **given):
     buttons side by side, pressed with the space bar; more are a slider that the arrow keys move.
     """
     options = list(options)
-    if len(options) <= _MOST_BUTTONS:
+    if len(options) <= 4:
         return ipw.ToggleButtons(options=options, style={"button_width": "auto"}, **given)
     return ipw.SelectionSlider(options=options, **given)
 
@@ -174,7 +164,8 @@ def _with_whole_readout(control):
     """Return a control, beside a readout of its own where the slider's would cut options off."""
     words = list(_labels(control).values())
     longest = max(map(len, words), default=0)
-    if longest <= _LONGEST_READOUT or not isinstance(control, ipw.SelectionSlider):
+    # of an option, a slider shows 16 characters
+    if longest <= 16 or not isinstance(control, ipw.SelectionSlider):
         return control
     control.readout = False
     whole = ipw.Label(layout={"width": f"{longest}ch"})  # so that nothing moves in a drag
