@@ -18,8 +18,6 @@ from qkit.widgets.explorer import Explorer, choice
 def explore_schemes(comparison, *, x=None):
     """Explore a comparison: choose schemes and axes, pick one, hold it against another.
 
-    The Pareto front is that of the schemes shown.
-
     Parameters
     ----------
     comparison : Comparison, with accuracies; rows without have nothing to show
@@ -69,8 +67,6 @@ def explore_schemes(comparison, *, x=None):
 def explore_decision_tree(comparison=None):
     """Answer the official guide's questions, see which scheme it names and what was measured.
 
-    Questions that the answers given leave out are switched off.
-
     Parameters
     ----------
     comparison : Comparison, optional
@@ -106,7 +102,6 @@ def explore_decision_tree(comparison=None):
 
 
 def _require_accuracies(comparison, *, what):
-    """Refuse what is no Comparison, and one that has no accuracies to explore."""
     if not isinstance(comparison, Comparison):
         raise TypeError(
             f"{what}: expected a Comparison, got {type(comparison).__name__}. Pass what "

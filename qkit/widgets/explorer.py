@@ -16,14 +16,10 @@ _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
 class Explorer(ipw.VBox):
     """Controls, a readout in words and a picture that follow each other.
 
-    ``answer(**values)`` draws in the figure, of which all that changes is ``animated``, within a
-    frame or two, and returns the readout: the takeaway in a sentence or two, with numbers. Where
-    something takes longer, it returns beside the readout what is asked of ``compute(asked)``,
-    hashable, or None for nothing. That runs in another thread and is kept; ``draw(result)`` draws
-    it, or a veil for None while it is not there, and ``say(result)`` is the readout's second half.
-    `alt` is for readers who do not see the picture.
-
-    By a control's name, ``leads[name](new)`` gives the values of others that it takes along, and
+    ``answer(**values)`` draws what is quick and returns the readout; with `compute`, beside it what
+    is asked of that, hashable, or None. ``compute(asked)`` runs in another thread and is kept;
+    ``draw(result)`` draws it, or a veil for None, and ``say(result)`` ends the readout. By control,
+    ``leads[name](new)`` gives the values of others that it takes along, and
     ``refusals[name](new, old)`` why a value is refused, so that the old one stays, or "".
     """
 
@@ -151,8 +147,7 @@ class Explorer(ipw.VBox):
 def choice(options, **given):
     """Return a control for one of several options, str or (str, value), that answers to keys.
 
-    JupyterLab takes the arrow keys away from a dropdown, to move between cells. Few options are
-    buttons side by side, pressed with the space bar; more are a slider that the arrow keys move.
+    JupyterLab takes the arrow keys away from a dropdown: few options are buttons, more a slider.
     """
     options = list(options)
     if len(options) <= 4:
@@ -174,6 +169,9 @@ def _with_whole_readout(control):
 
 
 def _labels(control):
+    """Return the words for a control's values; there are none for numbers and strings."""
+    if isinstance(control.value, bool):
+        return {False: "no", True: "yes"}
     options = getattr(control, "options", ())
     pairs = (option if isinstance(option, tuple) else (str(option), option) for option in options)
     return {value: label for label, value in pairs}
@@ -184,10 +182,5 @@ def _said_change(labels, old, new):
         gone = [f"without {value}" for value in old if value not in new]
         come = [f"with {value}" for value in new if value not in old]
         return ", ".join(gone + come)
-    return " → ".join(_said(labels.get(value, value)) for value in (old, new))
-
-
-def _said(value):
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    words = (labels.get(value, value) for value in (old, new))
+    return " → ".join(f"{word:g}" if isinstance(word, float) else str(word) for word in words)
