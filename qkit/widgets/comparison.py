@@ -78,13 +78,11 @@ def explore_decision_tree(comparison=None):
     """
     if comparison is not None:
         _require_accuracies(comparison, what="explore_decision_tree")
-    look = {
-        "options": [("no", False), ("yes", True)],
-        "style": {"description_width": "15em", "button_width": "4em"},
-    }
+    options = [("no", False), ("yes", True)]
+    style = {"description_width": "15em", "button_width": "4em"}
     controls = {
-        name: ipw.ToggleButtons(value=True, description=question.text, **look)
-        for name, question in TREE.items()
+        name: ipw.ToggleButtons(options=options, value=True, description=asked.text, style=style)
+        for name, asked in TREE.items()
     }
     for name in ("retrain", "accuracy"):  # so that the way ends at full integer
         controls[name].value = False

@@ -169,12 +169,11 @@ def _with_whole_readout(control):
 
 
 def _labels(control):
-    """Return the words for a control's values; there are none for numbers and strings."""
+    """Return by value what a control shows for it; nothing where it does not choose."""
     if isinstance(control.value, bool):
         return {False: "no", True: "yes"}
     options = getattr(control, "options", ())
-    pairs = (option if isinstance(option, tuple) else (str(option), option) for option in options)
-    return {value: label for label, value in pairs}
+    return dict(o[::-1] if isinstance(o, tuple) else (o, str(o)) for o in options)
 
 
 def _said_change(labels, old, new):
