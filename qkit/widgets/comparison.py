@@ -1,10 +1,12 @@
 """Explorers of a comparison: schemes by two quantities, and the official decision tree."""
 
 from functools import cache, partial
+from pathlib import Path
 
 import ipywidgets as ipw
 import numpy as np
 
+from qkit.cache import write_atomically
 from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.decision_tree import TREE, disagreements, follow
 from qkit.evaluate.report import sentence
@@ -17,6 +19,8 @@ from qkit.widgets.explorer import Explorer, choice
 
 def explore_schemes(comparison, *, x=None):
     """Explore a comparison: choose schemes and axes, pick one, hold it against another.
+
+    Two buttons write the whole comparison to a file; one that exists is never replaced.
 
     Parameters
     ----------
@@ -61,7 +65,17 @@ def explore_schemes(comparison, *, x=None):
         return "" if new else "at least one must stay shown; the last choice is back."
 
     alt = "Schemes by two quantities, with 95 % intervals and the Pareto front."
-    return Explorer(controls, figure, answer, alt=alt, refusals={"schemes": unless_one})
+    explorer = Explorer(controls, figure, answer, alt=alt, refusals={"schemes": unless_one})
+    folder = ipw.Text(".", description="folder")
+    buttons = [ipw.Button(description=f"save {kind}") for kind in ("CSV", "HTML")]
+    explorer.children += (ipw.HBox([folder, *buttons]),)
+
+    def save(button):
+        explorer.tell(_saved(comparison, folder.value, button.description.split()[1].lower()))
+
+    for button in buttons:
+        button.on_click(save)
+    return explorer
 
 
 def explore_decision_tree(comparison=None):
@@ -139,6 +153,23 @@ def _flips(found, scheme, against):
         f"{both - lost - gained} wrong in another way; {found.difference_pp:+.2f} points, "
         f"p = {found.p_value:.2g}: {found.verdict}."
     )
+
+
+def _saved(comparison, folder, kind):
+    """Write the comparison to a new file; say where it is, or why there is none."""
+    path = Path(folder).expanduser().resolve() / f"comparison.{kind}"
+    if not path.parent.is_dir():
+        return f"Nothing written: there is no folder {path.parent}."
+    if path.exists():
+        return f"Nothing written: {path} is there already. Remove it, or name another folder."
+    try:
+        if kind == "csv":
+            write_atomically(path, comparison.to_frame().to_csv().encode())
+        else:
+            comparison.to_html(path)
+    except OSError as error:
+        return f"Nothing written: {path.parent} cannot be written to ({error.strerror})."
+    return f"Written: {path}, {len(comparison.models)} schemes, {path.stat().st_size:,} bytes."
 
 
 def _measured(decision, comparison):

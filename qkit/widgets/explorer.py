@@ -63,6 +63,12 @@ class Explorer(ipw.VBox):
         with self._lock:
             return self._live.png()
 
+    def tell(self, words):
+        """Begin the readout with words, until a control changes."""
+        with self._lock:
+            self._change = words
+            self._show()
+
     def wait(self):
         """Wait for the long computation of the present values; raise what it raised."""
         if self._future is not None:

@@ -1,10 +1,13 @@
-"""The explorer of a comparison: its controls and its readout."""
+"""The explorer of a comparison: its controls, its readout, its files."""
 
+import io
 import itertools
+import os
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 import qkit as qk
@@ -139,6 +142,55 @@ def test_comparison_of_one(hand_made):
     for axes in itertools.product(QUANTITIES, repeat=2):
         explorer.controls["x"].value, explorer.controls["y"].value = axes
     assert "It is on the front. Choose another scheme" in explorer.readout
+
+
+@pytest.fixture
+def save(explorer):
+    """Return a function that presses a button, and says what the readout then begins with."""
+    folder, *buttons = explorer.children[-1].children
+
+    def press(kind, into):
+        folder.value = str(into)
+        (button,) = (b for b in buttons if b.description == f"save {kind.upper()}")
+        button.click()
+        return explorer.readout
+
+    return press
+
+
+def test_table_is_saved_as_csv(save, compared, tmp_path):
+    said = save("csv", tmp_path)
+    path = tmp_path / "comparison.csv"
+    assert said.startswith(f"Written: {path}, 6 schemes, {path.stat().st_size:,} bytes.")
+    read = pd.read_csv(io.BytesIO(path.read_bytes()), index_col="scheme")
+    pd.testing.assert_frame_equal(read, compared.to_frame(), check_dtype=False)
+
+
+def test_report_is_saved_as_html(save, tmp_path):
+    save("html", tmp_path)
+    assert "Quantization schemes on made up" in (tmp_path / "comparison.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("kind", ["csv", "html"])
+def test_file_that_exists_stays(save, tmp_path, kind):
+    path = tmp_path / f"comparison.{kind}"
+    path.write_text("mine")
+    assert save(kind, tmp_path).startswith(f"Nothing written: {path} is there already. Remove it")
+    assert path.read_text() == "mine"
+
+
+def test_folder_that_is_not_there_or_closed_is_told(save, tmp_path, monkeypatch, explorer):
+    said = save("csv", tmp_path / "new")
+    assert said.startswith(f"Nothing written: there is no folder {tmp_path / 'new'}.")
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    assert "cannot be written to (Permission denied)" in save("html", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    explorer.controls["x"].value = "latency, µs"
+    assert explorer.readout.startswith("x: file size, KiB → latency, µs. Pareto front")
 
 
 def test_bad_input_is_refused(compared, x):

@@ -138,6 +138,16 @@ def test_the_fixed_parts_are_drawn_once_while_only_animated_ones_move(monkeypatc
         explorer.controls["height"].value = height
 
 
+def test_words_told_stand_until_a_control_changes():
+    explorer = line_explorer()
+    explorer.controls["height"].value = 7
+    explorer.tell("Nothing was saved.")
+    assert explorer.readout == "Nothing was saved. The line is at 7."
+    assert "Nothing was saved." in explorer.children[1].value
+    explorer.controls["height"].value = 8
+    assert explorer.readout == "height: 7 → 8. The line is at 8."
+
+
 def test_alternative_text_is_the_picture_and_the_readout_without_markup():
     explorer = line_explorer()
     explorer._alt = 'A "line" < a curve.'
