@@ -9,18 +9,14 @@ from qkit.plots.calibration import plot_calibration_effect
 from qkit.widgets.effects import subject
 from qkit.widgets.explorer import Explorer, choice
 
-_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-
 
 def explore_calibration(model, data, *, test_images=1000):
     """Explore which images choose the ranges of the activations, and what they do to a network.
 
     Parameters
     ----------
-    model, data
-        As for `explore_bits`; training images are drawn from the data by a fixed seed.
-    test_images : int
-        How many of its first test images clipping and accuracy are measured on.
+    model, data : as for `explore_bits`; training images are drawn by a fixed seed
+    test_images : int, how many of its first test images clipping and accuracy are measured on
 
     Returns
     -------
@@ -30,7 +26,8 @@ def explore_calibration(model, data, *, test_images=1000):
     seen = effect.activation_histograms(file, x)
     train = validate.images(data.x_train, x.shape[1:], what="explore_calibration: data.x_train")
     of_class = Counter(sorted(data.y_train.tolist()))
-    sizes = [(f"{n:,}", n) for n in _SIZES if n <= len(train)]
+    sizes = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+    sizes = [(f"{n:,}", n) for n in sizes if n <= len(train)]
     controls = {
         "images": choice(effect.IMAGES),
         "one_class": choice(of_class, description="class"),
@@ -42,15 +39,14 @@ def explore_calibration(model, data, *, test_images=1000):
     figure, update = plot_calibration_effect.live(test_ranges=test_ranges, reference=reference)
 
     @lru_cache(maxsize=64)
-    def sampled(images, one_class, size):
+    def sampled(**sample):
         """Run the network once for a sample; observers and bits look at its histograms."""
-        sample = effect.calibration_sample(data, images=images, one_class=one_class, size=size)
-        return effect.activation_histograms(file, sample)
+        return effect.activation_histograms(file, effect.calibration_sample(data, **sample))
 
     def answer(images, one_class, sample_size, observer, bits):
         one_class = one_class if images == "one class" else None
         size = min(sample_size, of_class.get(one_class, sample_size))
-        words = effect.IMAGES[images].replace("one class", f"class {one_class}")
+        words = effect.IMAGES[images].format(one_class)
         if size == 1:
             words = words.replace("images", "image", 1)
         fewer = " (all there are)" if size < sample_size else ""
@@ -65,7 +61,7 @@ def explore_calibration(model, data, *, test_images=1000):
         return effect.calibration_effect(
             file, data, images=images, one_class=one_class, sample_size=size, observer=observer,
             bits=bits, test_images=test_images, reference=reference, seen=seen,
-            sampled=sampled(images, one_class, size),
+            sampled=sampled(images=images, one_class=one_class, size=size),
         )  # fmt: skip
 
     alt = "Chosen ranges against what the test images span; wrong answers by sample size."

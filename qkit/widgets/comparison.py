@@ -16,19 +16,15 @@ from qkit.plots.decision_tree import plot_decision_tree
 from qkit.plots.tradeoffs import plot_tradeoff
 from qkit.widgets.explorer import Explorer, choice
 
-_NO_AT_FIRST = ("retrain", "accuracy")  # so that the tree's way ends at full integer
-
 
 def explore_schemes(comparison, *, x=None):
     """Explore a comparison: choose schemes and axes, pick one, hold it against another.
 
-    The Pareto front is that of the schemes shown. Two buttons write the whole comparison to a
-    file; one that exists is never replaced.
+    Two buttons write the whole comparison to a file; one that exists is never replaced.
 
     Parameters
     ----------
-    comparison : Comparison
-        With accuracies; rows without have nothing to show.
+    comparison : Comparison, with accuracies; rows without have nothing to show
     x : ndarray of shape (n, height, width[, channels]), optional
         The test images it was measured on, values 0 to 1, to see those that flip.
 
@@ -55,8 +51,9 @@ def explore_schemes(comparison, *, x=None):
         "y": choice(QUANTITIES, value=chosen.y.name),
     }
     figure, update = plot_tradeoff.live(schemes=names, x=None if x is None else np.asarray(x))
+    # the pictures do not draw the same object again
     by = cache(partial(tradeoff, comparison))
-    held = cache(lambda *two: paired(*(comparison.accuracies[name] for name in two)))
+    held = cache(lambda *two: paired(*map(comparison.accuracies.get, two)))
 
     def answer(schemes, scheme, against, x, y):
         found, flips = by(x, y, schemes=schemes), held(against, scheme)
@@ -84,12 +81,10 @@ def explore_schemes(comparison, *, x=None):
 def explore_decision_tree(comparison=None):
     """Answer the official guide's questions, see which scheme it names and what was measured.
 
-    Questions that the answers given leave out are switched off.
-
     Parameters
     ----------
     comparison : Comparison, optional
-        Of your own model, with accuracies: what in it disagrees with the tree, the readout says.
+        Of your own model, with accuracies: the readout says what in it disagrees with the tree.
 
     Returns
     -------
@@ -97,35 +92,28 @@ def explore_decision_tree(comparison=None):
     """
     if comparison is not None:
         _require_accuracies(comparison, what="explore_decision_tree")
-    look = {
-        "options": [("no", False), ("yes", True)],
-        "style": {"description_width": "15em", "button_width": "4em"},
-    }
+    options = [("no", False), ("yes", True)]
+    style = {"description_width": "15em", "button_width": "4em"}
     controls = {
-        name: ipw.ToggleButtons(value=name not in _NO_AT_FIRST, description=question.text, **look)
-        for name, question in TREE.items()
+        name: ipw.ToggleButtons(options=options, value=True, description=asked.text, style=style)
+        for name, asked in TREE.items()
     }
+    for name in ("retrain", "accuracy"):  # so that the way ends at full integer
+        controls[name].value = False
     figure, update = plot_decision_tree.live(comparison=comparison)
 
-    @cache  # the tests of significance take longer than the picture
-    def told(**answers):
-        decision = follow(answers)
-        measured = [_measured(decision, comparison)] if comparison else []
-        return decision, " ".join([str(decision), *measured])
-
     def answer(**answers):
-        decision, words = told(**answers)
+        decision = follow(answers)
         for name, control in controls.items():
             control.disabled = name not in decision.path
         update(decision)
-        return words
+        return f"{decision} {_measured(decision, comparison)}" if comparison else str(decision)
 
     alt = "The official decision tree, with one path through it lit."
     return Explorer(controls, figure, answer, alt=alt)
 
 
 def _require_accuracies(comparison, *, what):
-    """Refuse what is no Comparison, and one that has no accuracies to explore."""
     if not isinstance(comparison, Comparison):
         raise TypeError(
             f"{what}: expected a Comparison, got {type(comparison).__name__}. Pass what "
@@ -191,6 +179,8 @@ def _measured(decision, comparison):
         reason = comparison.not_measured.get(scheme, "not measured: the comparison has no such row")
         return f"{scheme} {reason}."
     found = disagreements(decision, comparison)
-    count = f"Measurement disagrees in {len(found)} point{'s'[: len(found) != 1]}."
-    words = [count, *found] if found else ["Nothing measured here disagrees with the tree."]
-    return " ".join([f"Measured: {sentence(comparison, scheme)}", *words])
+    words = "Nothing measured here disagrees with the tree."
+    if found:
+        plural = "s" * (len(found) > 1)
+        words = f"Measurement disagrees in {len(found)} point{plural}. {' '.join(found)}"
+    return f"Measured: {sentence(comparison, scheme)} {words}"

@@ -21,10 +21,8 @@ def explore_digit(models, x):
 
     Parameters
     ----------
-    models : mapping of str to bytes
-        .tflite files by name, as ``comparison.models``; three are shown first, or all.
-    x : ndarray of shape (n, 28, 28), float, in [0, 1]
-        Test images to choose from: bright strokes, dark ground, as MNIST has them.
+    models : mapping of str to bytes, such as ``comparison.models``; three are shown first, or all
+    x : ndarray of shape (n, 28, 28), float, in [0, 1], test images of bright strokes on dark ground
 
     Returns
     -------

@@ -10,7 +10,7 @@ from qkit.data import drawn
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.effect import effect
 from qkit.interpreter.one_shot import STORAGES, cluster_once, prune_once
-from qkit.interpreter.simulation import bits, calibrated_ranges, layers
+from qkit.interpreter.simulation import bits, calibrated_ranges
 from qkit.plots.effects import MOST_CLUSTERS, MOST_STEPS, live_effect
 from qkit.quantize.centroids import INITS
 from qkit.quantize.coding import kib
@@ -21,7 +21,6 @@ from qkit.widgets.explorer import Explorer, choice
 _BITS = [*((str(bits), bits) for bits in (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)), ("float", 32)]
 # TensorFlow Lite has a kernel for blocks of this size
 _PATTERNS = {"each weight": None, "2:4": "2:4", "blocks of 1 × 4": (1, 4)}
-_FOLDED = re.compile("FusedBatchNorm|/batchnorm/")  # in the names of what it was folded into
 
 
 def subject(model, data, images, *, what):
@@ -38,13 +37,10 @@ def explore_bits(model, data, *, images=1000, calibration=None):
 
     Parameters
     ----------
-    model : tf.keras.Model or bytes
-        A trained Keras 2 classifier, or its float .tflite file.
+    model : tf.keras.Model or bytes, a trained Keras 2 classifier, or its float .tflite file
     data : Dataset
-    images : int
-        How many of its first test images the accuracy is measured on.
-    calibration : ndarray, optional
-        Images that choose the ranges of the activations; 100 random training images by default.
+    images : int, how many of its first test images the accuracy is measured on
+    calibration : ndarray, optional, images that choose the activations' ranges; 100 by default
 
     Returns
     -------
@@ -54,7 +50,7 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     if calibration is None:
         calibration = drawn(data.x_train, 100)
     ranges = calibrated_ranges(file, calibration)
-    names = [layer.name for layer in layers(file)]
+    names = [layer.name for layer in file.layers]
 
     def change(**values):
         of_weights = {name: values[f"weight bits, {name}"] for name in names}
@@ -76,12 +72,9 @@ def explore_bits(model, data, *, images=1000, calibration=None):
 def explore_sparsity(model, data, *, images=1000):
     """Explore what setting the small weights to 0 does to a network, without fine-tuning.
 
-    The weights are pruned as the .tflite file has them, batch normalisation folded in.
-
     Parameters
     ----------
-    model, data, images
-        As for `explore_bits`.
+    model, data, images : as for `explore_bits`
 
     Returns
     -------
@@ -110,12 +103,9 @@ def explore_sparsity(model, data, *, images=1000):
 def explore_clusters(model, data, *, images=1000):
     """Explore what a few values for all weights of a layer do to a network, without fine-tuning.
 
-    The weights are clustered as the .tflite file has them, batch normalisation folded in.
-
     Parameters
     ----------
-    model, data, images
-        As for `explore_bits`.
+    model, data, images : as for `explore_bits`
 
     Returns
     -------
@@ -136,11 +126,9 @@ def explore_clusters(model, data, *, images=1000):
 def _explorer(file, measured, controls, change, said, alt, leads=None):
     """Return an explorer that draws a change at once, and its accuracy as soon as it is there.
 
-    ``change(**values)`` makes it of the controls but that of the layer, ``said(change, layer)``
-    says in words what is known at once.
+    It is ``change(**values)`` of the controls, but for the layer that is shown.
     """
     x, y, reference = measured
-    measure = partial(effect, file, x=x, y=y, reference=reference)
     changed = lru_cache(maxsize=256)(change)
     first = changed(**{name: c.value for name, c in controls.items() if name != "layer"})
     figure, update_change, update_effect = live_effect(first, reference, x)
@@ -150,12 +138,11 @@ def _explorer(file, measured, controls, change, said, alt, leads=None):
         update_change(found, layer)
         return said(found, layer), found
 
-    def say(effect):
-        return f"{effect.paired.against(effect.change.reference_name)}."
-
     return Explorer(
-        controls, figure, answer, alt=alt, compute=measure, draw=update_effect, say=say, leads=leads
-    )
+        controls, figure, answer, alt=alt, draw=update_effect, leads=leads,
+        compute=partial(effect, file, x=x, y=y, reference=reference),
+        say=lambda effect: f"{effect.paired.against(effect.change.reference_name)}.",
+    )  # fmt: skip
 
 
 def _layer_shown(changed):
@@ -202,7 +189,8 @@ def _said_of_layers(weights, does, done):
     for why in dict.fromkeys(weights.left_whole.values()):
         names = ", ".join(name for name, reason in weights.left_whole.items() if reason == why)
         said += f" Not {done}: {names} ({why})."
-    if any(_FOLDED.search(f"{x.weights_name} {x.activation_name}") for x in weights.layers):
+    names = " ".join(f"{x.weights_name} {x.activation_name}" for x in weights.layers)
+    if re.search("FusedBatchNorm|/batchnorm/", names):  # is in the names of what it was folded into
         said += (
             " Batch normalisation is folded into the kernels here; tensorflow-model-optimization "
             f"{does}s those before the folding."

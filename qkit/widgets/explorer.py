@@ -10,22 +10,16 @@ import ipywidgets as ipw
 
 from qkit.widgets.live import LiveFigure
 
-_MOST_BUTTONS = 4
-_LONGEST_READOUT = 16  # characters of an option that a slider shows whole
 _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
 
 
 class Explorer(ipw.VBox):
     """Controls, a readout in words and a picture that follow each other.
 
-    ``answer(**values)`` draws in the figure, of which all that changes is ``animated``, within a
-    frame or two, and returns the readout: the takeaway in a sentence or two, with numbers. Where
-    something takes longer, it returns beside the readout what is asked of ``compute(asked)``,
-    hashable, or None for nothing. That runs in another thread and is kept; ``draw(result)`` draws
-    it, or a veil for None while it is not there, and ``say(result)`` is the readout's second half.
-    `alt` is for readers who do not see the picture.
-
-    By a control's name, ``leads[name](new)`` gives the values of others that it takes along, and
+    ``answer(**values)`` draws what is quick and returns the readout; with `compute`, beside it what
+    is asked of that, hashable, or None. ``compute(asked)`` runs in another thread and is kept;
+    ``draw(result)`` draws it, or a veil for None, and ``say(result)`` ends the readout. By control,
+    ``leads[name](new)`` gives the values of others that it takes along, and
     ``refusals[name](new, old)`` why a value is refused, so that the old one stays, or "".
     """
 
@@ -70,7 +64,7 @@ class Explorer(ipw.VBox):
             return self._live.png()
 
     def tell(self, words):
-        """Begin the readout with words, until a control changes: what a button did, or refused."""
+        """Begin the readout with words, until a control changes."""
         with self._lock:
             self._change = words
             self._show()
@@ -92,11 +86,9 @@ class Explorer(ipw.VBox):
                 self.controls[other].value = value
         finally:
             self._following = False
-        if refused:
-            self.tell(f"{control.description}: {refused}")
-        else:
-            self._change = f"{control.description}: {_said_change(_labels(control), old, new)}."
-            self._refresh()
+        said = refused or f"{_said_change(_labels(control), old, new)}."
+        self._change = f"{control.description}: {said}"
+        self._refresh()
 
     def _refresh(self):
         """Answer the controls' present values: now what is quick, as soon as it can the rest."""
@@ -161,11 +153,10 @@ class Explorer(ipw.VBox):
 def choice(options, **given):
     """Return a control for one of several options, str or (str, value), that answers to keys.
 
-    JupyterLab takes the arrow keys away from a dropdown, to move between cells. Few options are
-    buttons side by side, pressed with the space bar; more are a slider that the arrow keys move.
+    JupyterLab takes the arrow keys away from a dropdown: few options are buttons, more a slider.
     """
     options = list(options)
-    if len(options) <= _MOST_BUTTONS:
+    if len(options) <= 4:
         return ipw.ToggleButtons(options=options, style={"button_width": "auto"}, **given)
     return ipw.SelectionSlider(options=options, **given)
 
@@ -174,7 +165,8 @@ def _with_whole_readout(control):
     """Return a control, beside a readout of its own where the slider's would cut options off."""
     words = list(_labels(control).values())
     longest = max(map(len, words), default=0)
-    if longest <= _LONGEST_READOUT or not isinstance(control, ipw.SelectionSlider):
+    # of an option, a slider shows 16 characters
+    if longest <= 16 or not isinstance(control, ipw.SelectionSlider):
         return control
     control.readout = False
     whole = ipw.Label(layout={"width": f"{longest}ch"})  # so that nothing moves in a drag
@@ -183,9 +175,11 @@ def _with_whole_readout(control):
 
 
 def _labels(control):
+    """Return by value what a control shows for it; nothing where it does not choose."""
+    if isinstance(control.value, bool):
+        return {False: "no", True: "yes"}
     options = getattr(control, "options", ())
-    pairs = (option if isinstance(option, tuple) else (str(option), option) for option in options)
-    return {value: label for label, value in pairs}
+    return dict(o[::-1] if isinstance(o, tuple) else (o, str(o)) for o in options)
 
 
 def _said_change(labels, old, new):
@@ -193,10 +187,5 @@ def _said_change(labels, old, new):
         gone = [f"without {value}" for value in old if value not in new]
         come = [f"with {value}" for value in new if value not in old]
         return ", ".join(gone + come)
-    return " → ".join(_said(labels.get(value, value)) for value in (old, new))
-
-
-def _said(value):
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    words = (labels.get(value, value) for value in (old, new))
+    return " → ".join(f"{word:g}" if isinstance(word, float) else str(word) for word in words)

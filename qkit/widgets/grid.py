@@ -1,5 +1,6 @@
 """Explorer of a tensor on a grid: bits, symmetry, granularity and range, and what they cost."""
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache, partial
 
@@ -14,12 +15,11 @@ from qkit.quantize.errors import grid_fit
 from qkit.quantize.grid import PerAxis, PerGroup, PerTensor, choose_qparams
 from qkit.widgets.explorer import Explorer, choice
 
-_GROUP_SIZES = (64, 32, 16, 8, 4)  # the largest that fits is offered
 _RANGES = {
-    "min–max": None,
-    "percentile 99.9": partial(percentile, percent=99.9),
-    "percentile 99": partial(percentile, percent=99),
-    "MSE": mse,
+    "min–max": lambda **grid: None,
+    "percentile 99.9": lambda **grid: partial(percentile, percent=99.9),
+    "percentile 99": lambda **grid: partial(percentile, percent=99),
+    "MSE": lambda **grid: partial(mse, **grid),
 }
 
 
@@ -30,8 +30,7 @@ def explore_grid(tensors, *, axis=None):
     ----------
     tensors : ndarray, mapping of str to ndarray, or bytes
         A floating-point tensor; several by name; or a float .tflite file, whose weights are taken.
-    axis : int, optional
-        Counts the channels; the first by default, for a .tflite file that of each layer.
+    axis : int, optional, that counts the channels; the first, or in a file that of each layer
 
     Returns
     -------
@@ -46,10 +45,9 @@ def explore_grid(tensors, *, axis=None):
     """
     tensors = _with_axes(tensors, axis or 0)
     granularities = {"per tensor": lambda axis: PerTensor(), "per channel": PerAxis}
-    for size in _GROUP_SIZES:
-        if not any(x.shape[-1] % size for x, _ in tensors.values()):
-            granularities[f"per group of {size}"] = lambda axis, size=size: PerGroup(size)
-            break
+    fitting = math.gcd(64, *(x.shape[-1] for x, _ in tensors.values()))
+    if fitting >= 4:
+        granularities[f"per group of {fitting}"] = lambda axis: PerGroup(fitting)
     controls = {
         "tensor": choice(tensors),
         "bits": ipw.IntSlider(8, 2, 16),
@@ -63,11 +61,9 @@ def explore_grid(tensors, *, axis=None):
     def fit(asked):
         tensor, bits, symmetric, granularity, range = asked
         x, axis = tensors[tensor]
-        by, choose = granularities[granularity](axis), _RANGES[range]
-        if choose is mse:
-            choose = partial(mse, bits=bits, symmetric=symmetric)
-        chosen = choose_qparams(x, bits=bits, symmetric=symmetric, granularity=by, range=choose)
-        return grid_fit(x, chosen)
+        grid = {"bits": bits, "symmetric": symmetric}
+        by, choose = granularities[granularity](axis), _RANGES[range](**grid)
+        return grid_fit(x, choose_qparams(x, **grid, granularity=by, range=choose))
 
     def answer(**values):
         asked = tuple(values.values())

@@ -14,16 +14,13 @@ from qkit.widgets.explorer import Explorer
 def explore_mistakes(model, data, *, images=1000):
     """Find out what is wrong with five int8 files of your own model, and repair them.
 
-    Each was made by a mistake that users of the tools report again and again. The repair is
-    applied for real, also where it does not help.
+    The repair is applied for real, also where it does not help.
 
     Parameters
     ----------
-    model : tf.keras.Model
-        A trained Keras 2 classifier of images on 0 to 1.
+    model : tf.keras.Model, a trained Keras 2 classifier of images on 0 to 1
     data : Dataset
-    images : int
-        Test images to measure on.
+    images : int, test images to measure on
 
     Returns
     -------

@@ -14,10 +14,8 @@ def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
 
     Parameters
     ----------
-    value : float
-        To begin with; typed or dragged later.
-    low, high : float
-        The range of the integer formats' grids, to begin with.
+    value : float, to begin with; typed or dragged later
+    low, high : float, the range of the integer formats' grids, to begin with
 
     Returns
     -------

@@ -42,7 +42,7 @@ def test_no_strokes_leave_no_ink():
 def test_shrinking_keeps_the_mean():
     ink = rasterise([[(20, 30), (250, 200)], [(100, 260)]])
     assert shrink(ink).mean() == pytest.approx(ink.mean(), rel=1e-5)
-    blocks = np.kron(np.eye(SIDE), np.ones((3, 3)))
+    blocks = np.kron(np.eye(SIDE), np.ones((3, 3))).astype(np.float32)
     np.testing.assert_allclose(shrink(blocks), np.eye(SIDE), atol=1e-6)
 
 
