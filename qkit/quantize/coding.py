@@ -62,10 +62,7 @@ def entropy_bits(x):
 
 
 def two_of_four_share(x):
-    """Return the share of groups of four neighbours along the last axis that have two zeros.
-
-    In a .tflite file that axis counts inputs; what is left over at its end is one group more.
-    """
+    """Return the share of groups of four neighbours along the last axis that have two zeros."""
     left = np.count_nonzero(fours(np.asarray(x) != 0), axis=-1)
     return float(np.mean(left <= KEPT_OF_FOUR))
 
@@ -117,10 +114,7 @@ def _log2_choose(n, k):
 
 
 def _counts(x):
-    """Return how often each value occurs, in the order of the values.
-
-    NumPy 2.4 does not sort every float16 array on processors with AVX-512: equal values end up
-    apart, and would count twice. float32 holds the same values.
-    """
+    # NumPy 2.4 does not sort every float16 array on processors with AVX-512: equal values end up
+    # apart, and would count twice
     x = x.astype(np.float32) if x.dtype == np.float16 else x
     return np.unique(x, return_counts=True)[1]
