@@ -71,10 +71,9 @@ def entropy_coded_bytes(stored):
     """Return the bytes of numbers under an ideal code that takes them one after the other.
 
     First comes which are zero, and of which sign, then the others in the cheapest of three ways: as
-    they are, as symbols, or each of their bytes by itself, as exponents repeat where floating-point
-    numbers do not. What has the frequency p costs −log2(p) bits (Shannon, 1948), and the decoder's
-    table of frequencies is paid for by counting (Cover, 1973). No code that knows only this table
-    is shorter; deflate can be, as it sees patterns.
+    they are, as symbols, or each of their bytes by itself, as exponents repeat where numbers do
+    not. What has the frequency p costs −log2(p) bits (Shannon, 1948), its table what
+    counting gives (Cover, 1973). Of other codes, deflate can be shorter, as it sees patterns.
     """
     bits = np.ascontiguousarray(stored).ravel()
     bits = bits.view(f"u{bits.itemsize}")
