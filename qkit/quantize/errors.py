@@ -69,30 +69,7 @@ def quantization_error(x, qparams):
     SQNR 41.6 dB, error 0.287 steps (RMS), all of it rounding
     """
     x = validate.values(x, what="quantization_error")
-    if x.size == 0:
-        raise ValueError(f"quantization_error: no values to measure, shape {x.shape}.")
-    values = x.reshape(qparams.laid_out(x.shape))
-    half = qparams.scale / 2
-    low, high = (qparams.low - half)[:, None], (qparams.high + half)[:, None]
-    signal, noise = np.zeros((2, half.size))
-    clipped, clipping = 0, 0.0
-    approximation = fake_quantize(x, qparams).reshape(values.shape)
-    for part, signals, squares in _squares(values, approximation):
-        channels = part[1]
-        signal[channels] += signals.sum(axis=(0, 2))
-        noise[channels] += squares.sum(axis=(0, 2))
-        beyond = (values[part] < low[channels]) | (values[part] > high[channels])
-        clipped += np.count_nonzero(beyond)
-        clipping += squares[beyond].sum()
-    steps_squared = noise / np.square(qparams.scale, dtype=np.float64)
-    return QuantizationError(
-        sqnr_db=float(_decibels(signal.sum(), noise.sum())),
-        channel_sqnr_db=_decibels(signal, noise),
-        rmse_steps=float(np.sqrt(steps_squared.sum() / x.size)),
-        clipped_share=clipped / x.size,
-        clipping_share=float(clipping / noise.sum()) if noise.any() else 0.0,
-        n=x.size,
-    )
+    return _measured(x, qparams)[1]
 
 
 def sqnr_db(x, approximation):
@@ -144,14 +121,42 @@ def grid_fit(x, qparams):
     9.5
     """
     x = validate.values(x, what="grid_fit")
-    error = quantization_error(x, qparams)
-    steps = (fake_quantize(x, qparams) - x).reshape(qparams.laid_out(x.shape))
+    approximation, error = _measured(x, qparams)
+    steps = (approximation - x).reshape(qparams.laid_out(x.shape))
     steps /= qparams.scale[:, None]
     errors, _ = np.histogram(np.clip(steps, STEP_EDGES[0], STEP_EDGES[-1]), STEP_EDGES)
     largest = float(np.abs(x).max()) or 1.0
     values, _ = np.histogram(x / largest, VALUE_EDGES)
     density = errors / x.size / np.diff(STEP_EDGES)
     return GridFit(qparams, error, largest, values / x.size, density)
+
+
+def _measured(x, qparams):
+    """Return what a grid makes of values, and how much that loses."""
+    if x.size == 0:
+        raise ValueError(f"quantization_error: no values to measure, shape {x.shape}.")
+    values = x.reshape(qparams.laid_out(x.shape))
+    half = qparams.scale / 2
+    low, high = (qparams.low - half)[:, None], (qparams.high + half)[:, None]
+    signal, noise = np.zeros((2, half.size))
+    clipped, clipping = 0, 0.0
+    approximation = fake_quantize(x, qparams)
+    for part, signals, squares in _squares(values, approximation.reshape(values.shape)):
+        channels = part[1]
+        signal[channels] += signals.sum(axis=(0, 2))
+        noise[channels] += squares.sum(axis=(0, 2))
+        beyond = (values[part] < low[channels]) | (values[part] > high[channels])
+        clipped += np.count_nonzero(beyond)
+        clipping += squares[beyond].sum()
+    steps_squared = noise / np.square(qparams.scale, dtype=np.float64)
+    return approximation, QuantizationError(
+        sqnr_db=float(_decibels(signal.sum(), noise.sum())),
+        channel_sqnr_db=_decibels(signal, noise),
+        rmse_steps=float(np.sqrt(steps_squared.sum() / x.size)),
+        clipped_share=clipped / x.size,
+        clipping_share=float(clipping / noise.sum()) if noise.any() else 0.0,
+        n=x.size,
+    )
 
 
 def _squares(values, approximation):
