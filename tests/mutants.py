@@ -140,8 +140,9 @@ MUTATIONS = (
     Mutation("cells of the report not escaped", r"\.map\(html\.escape\)", ".map(str)",
              "tests/evaluate/test_report.py"),
     # what a re-reading found that no test saw
-    Mutation("fit's error of the values themselves", r"_measured\(x, approximation, qparams\),",
-             "_measured(x, x, qparams),", "tests/quantize/test_errors.py"),
+    Mutation("fit's error of the values themselves", r"error = _measured\(x, qparams\)$",
+             "error = _measured(fake_quantize(x, qparams), qparams)",
+             "tests/quantize/test_errors.py"),
     Mutation("download waits for ever", r"socket\.setdefaulttimeout\(20\)",
              "pass", "tests/test_data.py -k had_says"),
 )  # fmt: skip

@@ -8,8 +8,6 @@ import numpy as np
 from qkit.quantize.histogram import histogram
 
 _SHRINKS = np.linspace(0, 1, 101)[1:]  # shares of the full range that are tried
-_COARSE = np.linspace(0, 1, 13)[1:] ** 2  # dense near 0: outliers reach far
-_NEARBY = np.linspace(-0.01, 0.01, 21)
 
 
 def min_max(batches):
@@ -25,7 +23,7 @@ def min_max(batches):
 
     Examples
     --------
-    >>> min_max([np.float32([0.0, 1.0]), np.float32([-2.0])])
+    >>> min_max([[0.0, 1.0], [-2.0]])
     (-2.0, 1.0)
     """
     found = histogram(batches)
@@ -46,9 +44,8 @@ def percentile(batches, percent=99.99):
 
     Examples
     --------
-    >>> low, high = percentile([np.linspace(0, 1, 10_001)], 98)
-    >>> round(low, 2), round(high, 2)
-    (0.01, 0.99)
+    >>> np.round(percentile([np.linspace(0, 1, 10_001)], 98), 2).tolist()
+    [0.01, 0.99]
     """
     if not 0 < percent <= 100:
         raise ValueError(f"percentile: percent must be above 0, at most 100, got {percent}.")
@@ -66,9 +63,8 @@ def mse(batches, *, bits=8, symmetric=False):
     Parameters
     ----------
     batches : iterable of array_like, or Histogram
-    bits : int, 2 to 16
-        Of the grid: the coarser, the more is clipped.
-    symmetric : bool, shrinks both ends alike, for a symmetric grid
+    bits : int, 2 to 16, of the grid: the coarser, the more is clipped
+    symmetric : bool, for a symmetric grid
 
     Returns
     -------
@@ -77,8 +73,7 @@ def mse(batches, *, bits=8, symmetric=False):
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=100_000)
-    >>> low, high = mse([x], bits=4)
-    >>> bool(2 < high < 3.3 < x.max())
+    >>> bool(2 < mse([x], bits=4)[1] < 3.3 < x.max())
     True
     """
     found = histogram(batches)
@@ -89,8 +84,9 @@ def mse(batches, *, bits=8, symmetric=False):
             end = min(_tried(reach, end, nearby), key=lambda end: cost(-end, end))
         return float(-end), float(end)
     lowest, highest = min(found.low, 0.0), max(found.high, 0.0)
-    # few bits have several valleys, so both ends together first, if coarsely
-    pairs = itertools.product(np.unique(lowest * _COARSE), np.unique(highest * _COARSE))
+    # few bits have several valleys, so both ends together first; outliers reach far: dense near 0
+    coarse = np.linspace(0, 1, 13)[1:] ** 2
+    pairs = itertools.product(np.unique(lowest * coarse), np.unique(highest * coarse))
     low, high = min(pairs, key=lambda pair: cost(*pair))
     for nearby in (False, True):
         high = min(_tried(highest, high, nearby), key=lambda end: cost(low, end))
@@ -101,6 +97,8 @@ def mse(batches, *, bits=8, symmetric=False):
 def entropy(batches, *, bits=8):
     """Return the range whose grid keeps the distribution best, by Kullback–Leibler divergence.
 
+    S. Migacz, "8-bit inference with TensorRT", GTC 2017; exact zeros are left out.
+
     Parameters
     ----------
     batches : iterable of array_like, or Histogram
@@ -108,18 +106,12 @@ def entropy(batches, *, bits=8):
 
     Returns
     -------
-    (float, float)
-        The full range from 12 bits on: no histogram of 4,096 bins tells so many levels apart.
-
-    References
-    ----------
-    S. Migacz, "8-bit inference with TensorRT", GTC 2017; exact zeros are left out.
+    (float, float), the full range from 12 bits on: 4,096 bins do not tell so many levels apart
 
     Examples
     --------
     >>> x = np.random.default_rng(0).normal(size=100_000)
-    >>> low, high = entropy([x], bits=4)
-    >>> bool(high < x.max())
+    >>> bool(entropy([x], bits=4)[1] < x.max())
     True
     """
     found = histogram(batches)
@@ -142,26 +134,22 @@ def entropy(batches, *, bits=8):
 def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
     """Return the range that quantization-aware training arrives at: it follows each batch a little.
 
+    As `MovingAvgQuantize` of tensorflow-model-optimization, whose defaults these are.
+
     Parameters
     ----------
     batches : iterable of array_like, or Histogram
     decay : float in [0, 1), the share of the range that is kept at each batch
-    start : (float, float)
-        The range before the first batch; after 693 batches, half of it is still there.
+    start : (float, float), the range before the first batch
 
     Returns
     -------
     (float, float)
 
-    References
-    ----------
-    `MovingAvgQuantize` of tensorflow-model-optimization, whose defaults these are.
-
     Examples
     --------
-    >>> low, high = moving_average([np.float32([0.0, 1.0])] * 693)
-    >>> round(low, 2), round(high, 2)
-    (-3.0, 3.5)
+    >>> np.round(moving_average([[0.0, 1.0]] * 693), 2).tolist()  # half of the start is still there
+    [-3.0, 3.5]
     """
     if not 0 <= decay < 1:
         raise ValueError(f"moving_average: decay must be 0 or more and below 1, got {decay}.")
@@ -174,8 +162,9 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
 
 def _tried(full, end, nearby):
     """Return ends to try: shares of the full one, or what lies within a share of the present."""
-    near = np.clip(end + full * _NEARBY, min(full, 0), max(full, 0))
-    return near if nearby else full * _SHRINKS
+    if not nearby:
+        return full * _SHRINKS
+    return np.clip(end + full * np.linspace(-0.01, 0.01, 21), min(full, 0), max(full, 0))
 
 
 def _squared_error(found, low, high, *, bits, symmetric=False):

@@ -7,16 +7,11 @@ import numpy as np
 
 from qkit import validate
 
-_DENSITY_NODES, _DENSITY_GAP = 30, 0.01  # as in tensorflow-model-optimization
-_LEAST_PROBABILITY = 0.01
+_NODES = 30  # as in tensorflow-model-optimization
 
 
 def initial_centroids(weights, clusters, init="kmeans++", *, seed=0):
-    """Return where the centroids start: ascending, float32; some may be equal.
-
-    S. Han, H. Mao, W. J. Dally, "Deep compression", 2016; D. Arthur, S. Vassilvitskii, "k-means++",
-    2007; in the way of tensorflow-model-optimization.
-    """
+    """Return where the centroids start: ascending, float32; some may be equal."""
     weights = np.ravel(validate.values(weights, what="initial_centroids"))
     clusters = validate.whole(clusters, name="initial_centroids: clusters")
     start = INITS[validate.choice(init, INITS, name="initial_centroids: init")]
@@ -53,18 +48,16 @@ def kmeans_steps(weights, centroids, steps):
 
 def _density(weights, clusters, rng):
     """Return where the share of smaller weights passes evenly spaced levels, on 30 nodes alone."""
-    gap = np.float32(_DENSITY_GAP)
-    low, high = weights.min() - gap, weights.max() + gap
-    nodes = np.linspace(low, high, _DENSITY_NODES, dtype=np.float32)
+    gap = np.float32(0.01)
+    nodes = np.linspace(weights.min() - gap, weights.max() + gap, _NODES, dtype=np.float32)
     below = np.searchsorted(np.sort(weights), nodes, side="right")
-    share = np.float32(below) / np.float32(weights.size)
-    levels = np.linspace(np.float32(_LEAST_PROBABILITY), np.float32(1), clusters, dtype=np.float32)
-    passed = np.searchsorted(share, levels, side="right")
-    return nodes[np.minimum(passed, _DENSITY_NODES - 1)]
+    levels = np.linspace(gap, np.float32(1), clusters, dtype=np.float32)
+    passed = np.searchsorted(np.float32(below) / np.float32(weights.size), levels, side="right")
+    return nodes[np.minimum(passed, _NODES - 1)]
 
 
 def _kmeans_plus_plus(weights, clusters, rng):
-    """Draw from the weights, far ones more likely, the best of a few each time."""
+    """Draw weights, far ones more likely, the best of a few each (Arthur, Vassilvitskii, 2007)."""
     weights, trials = np.sort(weights), 2 + int(np.log(clusters))
     infinity = np.float32(np.inf)
     chosen = [-infinity, rng.choice(weights), infinity]

@@ -62,10 +62,7 @@ def entropy_bits(x):
 
 
 def two_of_four_share(x):
-    """Return the share of groups of four neighbours along the last axis that have two zeros.
-
-    In a .tflite file that axis counts inputs; what is left over at its end is one group more.
-    """
+    """Return the share of groups of four neighbours along the last axis that have two zeros."""
     left = np.count_nonzero(fours(np.asarray(x) != 0), axis=-1)
     return float(np.mean(left <= KEPT_OF_FOUR))
 
@@ -74,10 +71,9 @@ def entropy_coded_bytes(stored):
     """Return the bytes of numbers under an ideal code that takes them one after the other.
 
     First comes which are zero, and of which sign, then the others in the cheapest of three ways: as
-    they are, as symbols, or each of their bytes by itself, as exponents repeat where floating-point
-    numbers do not. What has the frequency p costs −log2(p) bits (Shannon, 1948), and the decoder's
-    table of frequencies is paid for by counting (Cover, 1973). No code that knows only this table
-    is shorter; deflate can be, as it sees patterns.
+    they are, as symbols, or each of their bytes by itself, as exponents repeat where numbers do
+    not. What has the frequency p costs −log2(p) bits (Shannon, 1948), its table what
+    counting gives (Cover, 1973). Of other codes, deflate can be shorter, as it sees patterns.
     """
     bits = np.ascontiguousarray(stored).ravel()
     bits = bits.view(f"u{bits.itemsize}")
@@ -117,10 +113,7 @@ def _log2_choose(n, k):
 
 
 def _counts(x):
-    """Return how often each value occurs, in the order of the values.
-
-    NumPy 2.4 does not sort every float16 array on processors with AVX-512: equal values end up
-    apart, and would count twice. float32 holds the same values.
-    """
+    # NumPy 2.4 does not sort every float16 array on processors with AVX-512: equal values end up
+    # apart, and would count twice
     x = x.astype(np.float32) if x.dtype == np.float16 else x
     return np.unique(x, return_counts=True)[1]

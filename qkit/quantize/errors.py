@@ -25,11 +25,13 @@ class QuantizationError(Result):
 
     def summary(self):
         """Say in one line how much is lost, and by what."""
-        clipped = ", all of it rounding"
-        if self.clipped_share:
-            clipped = f"; {100 * self.clipped_share:.2g} % of the values are clipped, which makes "
-            clipped += f"up {100 * self.clipping_share:.0f} % of the squared error"
-        return f"SQNR {self.sqnr_db:.1f} dB, error {self.rmse_steps:.3f} steps (RMS){clipped}"
+        said = f"SQNR {self.sqnr_db:.1f} dB, error {self.rmse_steps:.3f} steps (RMS)"
+        if not self.clipped_share:
+            return f"{said}, all of it rounding"
+        return (
+            f"{said}; {100 * self.clipped_share:.2g} % of the values are clipped, which makes up "
+            f"{100 * self.clipping_share:.0f} % of the squared error"
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,7 +69,7 @@ def quantization_error(x, qparams):
     SQNR 41.6 dB, error 0.287 steps (RMS), all of it rounding
     """
     x = validate.values(x, what="quantization_error")
-    return _measured(x, fake_quantize(x, qparams), qparams)
+    return _measured(x, qparams)[1]
 
 
 def sqnr_db(x, approximation):
@@ -79,13 +81,8 @@ def sqnr_db(x, approximation):
 
     Returns
     -------
-    float
-        10 · log10(Σ x² / Σ (x − approximation)²), infinite where they are equal; a bit more of a
-        grid adds about 6.02 dB.
-
-    References
-    ----------
-    W. R. Bennett, "Spectra of quantized signals", Bell System Technical Journal 27 (1948).
+    float, 10 · log10(Σ x² / Σ (x − approximation)²), infinite where they are equal
+        A bit more of a grid adds about 6.02 dB (W. R. Bennett, Bell System Technical Journal 1948).
 
     Examples
     --------
@@ -120,14 +117,13 @@ def grid_fit(x, qparams):
     --------
     >>> from qkit.quantize.grid import choose_qparams
     >>> x = np.linspace(-1, 1, 1001)
-    >>> fit = grid_fit(x, choose_qparams(x, bits=2))
-    >>> fit.qparams.bits, round(fit.error.sqnr_db, 1)
-    (2, 9.5)
+    >>> round(grid_fit(x, choose_qparams(x, bits=2)).error.sqnr_db, 1)
+    9.5
     """
     x = validate.values(x, what="grid_fit")
-    approximation = fake_quantize(x, qparams)
-    error = _measured(x, approximation, qparams)
-    steps = (approximation - x).reshape(qparams.laid_out(x.shape)) / qparams.scale[:, None]
+    approximation, error = _measured(x, qparams)
+    steps = (approximation - x).reshape(qparams.laid_out(x.shape))
+    steps /= qparams.scale[:, None]
     errors, _ = np.histogram(np.clip(steps, STEP_EDGES[0], STEP_EDGES[-1]), STEP_EDGES)
     largest = float(np.abs(x).max()) or 1.0
     values, _ = np.histogram(x / largest, VALUE_EDGES)
@@ -135,7 +131,8 @@ def grid_fit(x, qparams):
     return GridFit(qparams, error, largest, values / x.size, density)
 
 
-def _measured(x, approximation, qparams):
+def _measured(x, qparams):
+    """Return what a grid makes of values, and how much that loses."""
     if x.size == 0:
         raise ValueError(f"quantization_error: no values to measure, shape {x.shape}.")
     values = x.reshape(qparams.laid_out(x.shape))
@@ -143,6 +140,7 @@ def _measured(x, approximation, qparams):
     low, high = (qparams.low - half)[:, None], (qparams.high + half)[:, None]
     signal, noise = np.zeros((2, half.size))
     clipped, clipping = 0, 0.0
+    approximation = fake_quantize(x, qparams)
     for part, signals, squares in _squares(values, approximation.reshape(values.shape)):
         channels = part[1]
         signal[channels] += signals.sum(axis=(0, 2))
@@ -151,7 +149,7 @@ def _measured(x, approximation, qparams):
         clipped += np.count_nonzero(beyond)
         clipping += squares[beyond].sum()
     steps_squared = noise / np.square(qparams.scale, dtype=np.float64)
-    return QuantizationError(
+    return approximation, QuantizationError(
         sqnr_db=float(_decibels(signal.sum(), noise.sum())),
         channel_sqnr_db=_decibels(signal, noise),
         rmse_steps=float(np.sqrt(steps_squared.sum() / x.size)),

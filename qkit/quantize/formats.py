@@ -21,16 +21,11 @@ class Number:
     parts: tuple  # of kind and bits, the most significant first; an integer in two's complement
     formula: str  # how the bits are read
     value: float  # what was to be stored
-    stored: float  # what is
+    stored: float
     below: float  # the next number of the format; NaN where there is none
     above: float
     spacing: float  # of neighbours around `value`, or at the end of the range that it is beyond
-    beyond: str  # "clipped" or "overflow" where `value` is beyond the range; else empty
-
-    @property
-    def bits(self):
-        """All bits, its parts set apart by ``|``."""
-        return "|".join(bits for _, bits in self.parts)
+    beyond: bool  # whether the range ends before `value`: it is clipped, or becomes infinite
 
     @property
     def error(self):
@@ -48,7 +43,7 @@ class Numbers(Result):
     """One value in several formats."""
 
     value: float
-    low: float  # the range that the integer formats' grids are chosen for; it contains 0
+    low: float  # the range of the integer formats' grids; it contains 0
     high: float
     rows: tuple  # of Number
 
@@ -60,39 +55,33 @@ class Numbers(Result):
         """Say what the shorter formats keep, how far off, and which is closer."""
         if not any(row.error for row in self.rows):
             return "Every format keeps it exactly."
-        half, brain = self["float16"], self["bfloat16"]
-        integers = [f"{_said(self[name])}{_against(self[name], half)}" for name in INTEGERS]
-        return (
-            f"{_said(half)}; {_said(brain)}. On {_minus(f'{self.low:g} … {self.high:g}')}, "
-            f"{'; '.join(integers)}."
-        )
+        half = self["float16"]
+        floats = f"{_said(half)}; {_said(self['bfloat16'])}"
+        integers = "; ".join(_said(self[name]) + _against(self[name], half) for name in INTEGERS)
+        said = f"{floats}. On {self.low:g} … {self.high:g}, {integers}."
+        return said.replace("-", "−")
 
 
 def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
     """Return a value as float32, float16, bfloat16, int16, int8 and int4 keep it.
 
+    The fields of binary floating point, and ties to the even fraction, are those of IEEE 754-2019.
+
     Parameters
     ----------
     value : float, finite
-    low, high : float
-        The range that the integer formats' grids are chosen for; widened until it contains 0.
+    low, high : float, the range of the integer formats' grids; widened until it contains 0
     symmetric : bool, whether these grids have the zero point 0
 
     Returns
     -------
     Numbers
 
-    References
-    ----------
-    IEEE 754-2019: the fields of binary floating point, and ties to the even fraction.
-
     Examples
     --------
     >>> found = nearest_numbers(0.123456789)
-    >>> found["float16"].bits, found["float16"].stored
-    ('0|01011|1111100111', 0.12347412109375)
-    >>> found["int8"].bits, found["int8"].formula
-    ('00001111', '(15 + 1) × 0.00784314')
+    >>> found["float16"].stored, found["int8"].parts, found["int8"].formula
+    (0.12347412109375, (('integer', '00001111'),), '(15 + 1) × 0.00784314')
     """
     value, low, high = float(value), float(low), float(high)
     if not math.isfinite(value):
@@ -128,19 +117,15 @@ def _nearest_float(name, value):
         return math.copysign(unsigned(abs(place) << cut_off).view(real), place)
 
     bits = f"{place:0{exponent_bits + fraction_bits}b}"
-    parts = (
-        ("sign", f"{math.copysign(1, value) < 0:d}"),
-        ("exponent", bits[:exponent_bits]),
-        ("fraction", bits[exponent_bits:]),
-    )
+    exponent, fraction = bits[:exponent_bits], bits[exponent_bits:]
+    parts = ("sign", f"{np.signbit(value):d}"), ("exponent", exponent), ("fraction", fraction)
     stored, power = math.copysign(number(place), value), max(place // fractions, 1) - bias
     formula = f"{math.ldexp(stored, -power):.7g} × 2{str(power).translate(_RAISED)}"
-    overflow = place == infinity
-    if overflow:
+    if place == infinity:
         formula = "an exponent of ones alone stands for ∞"
     return Number(
-        name, parts, _minus(formula), value, stored, number(signed - 1), number(signed + 1),
-        spacing, "overflow" if overflow else "",
+        name, parts, formula.replace("-", "−"), value, stored, number(signed - 1),
+        number(signed + 1), spacing, beyond=place == infinity,
     )  # fmt: skip
 
 
@@ -154,18 +139,18 @@ def _nearest_integer(name, value, grid):
 
     away = f"({q} {'-' if zero_point > 0 else '+'} {abs(zero_point)})" if zero_point else q
     bits = f"{q & (2**grid.bits - 1):0{grid.bits}b}"
-    inside = low - scale / 2 <= value <= high + scale / 2
+    formula = f"{away} × {scale:.6g}".replace("-", "−")
     return Number(
-        name, (("integer", bits),), _minus(f"{away} × {scale:.6g}"), value, number(q),
-        number(q - 1), number(q + 1), scale, "" if inside else "clipped",
+        name, (("integer", bits),), formula, value, number(q), number(q - 1), number(q + 1), scale,
+        beyond=not low - scale / 2 <= value <= high + scale / 2,
     )  # fmt: skip
 
 
 def _said(number):
     """Say what a format keeps, and how far off that is."""
-    stored = _minus(f"{number.stored:.8g}")
-    if number.beyond == "overflow":
-        return f"{number.format} has no number so large, and keeps {stored.replace('inf', '∞')}"
+    stored = f"{number.stored:.8g}".replace("inf", "∞")
+    if math.isinf(number.stored):
+        return f"{number.format} has no number so large, and keeps {stored}"
     if number.error == 0:
         return f"{number.format} keeps it exactly"
     verb = "clips it to" if number.beyond else "keeps"
@@ -186,8 +171,4 @@ def _against(number, other):
 
 def two_digits(x):
     """Return a number to two digits, without an exponent where it is of ordinary size."""
-    return _minus(f"{float(f'{x:.2g}'):g}")
-
-
-def _minus(text):
-    return text.replace("-", "−")
+    return f"{float(f'{x:.2g}'):g}"

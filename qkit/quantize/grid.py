@@ -49,10 +49,10 @@ class PerGroup:
         """Return (outer, channels, inner) as `PerTensor` does."""
         last = (1, *shape)[-1]
         if self.size < 1 or last % self.size:
-            fitting = [n for n in range(1, last + 1) if last % n == 0]
+            fitting = ", ".join(str(n) for n in range(1, last + 1) if last % n == 0)
             raise ValueError(
                 f"PerGroup({self.size}) does not divide the last axis of the shape {shape}; sizes "
-                f"that do: {', '.join(map(str, fitting))}."
+                f"that do: {fitting}."
             )
         return 1, math.prod(shape) // self.size, self.size
 
@@ -112,38 +112,31 @@ class QParams(Result):
 def choose_qparams(
     x, *, bits=8, symmetric=False, granularity=PerTensor(), range=None, rule="converter"
 ):  # fmt: skip
-    """Choose the grid for a tensor's values.
+    """Choose the grid for a tensor's values: that of B. Jacob et al., arXiv:1712.05877.
 
     Parameters
     ----------
-    x : array_like of floating point
-        Finite and not empty. Where `range` gives both ends, only the shape counts.
+    x : array_like of floating point, finite; only its shape counts where `range` has both ends
     bits : int, 2 to 16
-    symmetric : bool
-        Zero point 0 and as many integers on either side, as weights and 16-bit activations have.
+    symmetric : bool, zero point 0, as weights and 16-bit activations have
     granularity : PerTensor, PerAxis or PerGroup, which values share a scale
     range : (low, high) or callable, optional
-        What the grid must span, widened until it contains 0: two numbers, or two arrays of shape
-        (channels,); or one of `qk.calibration`. Smallest and largest value by default.
+        Widened until it contains 0: two numbers, or two arrays of shape (channels,), or one of
+        `qk.calibration`; smallest and largest value by default.
     rule : {"converter", "fake_quant"}
-        Whose rounding: a zero point halfway between two integers goes away from zero in the
-        converter, and up in the operators with which TensorFlow trains.
+        A zero point halfway between two integers goes away from zero in the converter, and up in
+        the operators with which TensorFlow trains.
 
     Returns
     -------
     QParams
 
-    References
-    ----------
-    B. Jacob et al., CVPR 2018, arXiv:1712.05877; TensorFlow Lite 8-bit quantization specification.
-
     Examples
     --------
-    >>> print(choose_qparams(np.float32([-1.0, 3.0])))
+    >>> print(choose_qparams([-1.0, 3.0]))
     8 bits, integers -128 to 127; scale 0.0156863, zero point -64: -1.00392 to 2.99608
-    >>> kernel = np.float32([[0.1, -0.2], [30.0, 10.0]])
-    >>> choose_qparams(kernel, bits=4, symmetric=True, granularity=PerAxis(0)).scale
-    array([0.02857143, 4.285714  ], dtype=float32)
+    >>> choose_qparams([[0.1, -0.2], [30.0, 10.0]], symmetric=True, granularity=PerAxis(0)).scale
+    array([0.0015748 , 0.23622048], dtype=float32)
     """
     if not (isinstance(bits, (int, np.integer)) and 2 <= bits <= 16):
         raise ValueError(f"choose_qparams: bits must be an integer from 2 to 16, got {bits!r}.")
@@ -181,9 +174,8 @@ def quantize(x, qparams):
 
     Examples
     --------
-    >>> grid = choose_qparams(np.float32([-1.0, 3.0]), bits=4)
-    >>> quantize(np.float32([-9.0, 0.0, 0.1, 3.0]), grid)
-    array([-8, -4, -4,  7], dtype=int8)
+    >>> quantize(np.float32([-9.0, 0.1, 3.0]), choose_qparams([-1.0, 3.0], bits=4))
+    array([-8, -4,  7], dtype=int8)
     """
     dtype = np.min_scalar_type(qparams.qmin or qparams.qmax)  # unsigned where all begins at 0
     return _rounded(x, qparams, dtype, np.add, qparams.zero_point.astype(np.float32))
@@ -203,8 +195,7 @@ def dequantize(q, qparams):
 
     Examples
     --------
-    >>> grid = choose_qparams(np.float32([-1.0, 3.0]), bits=4)
-    >>> dequantize(np.int8([-8, -4, 7]), grid)
+    >>> dequantize([-8, -4, 7], choose_qparams([-1.0, 3.0], bits=4))
     array([-1.0666667,  0.       ,  2.9333334], dtype=float32)
     """
     q = np.asarray(q)
@@ -234,18 +225,18 @@ def fake_quantize(x, qparams):
 
     Examples
     --------
-    >>> x = np.float32([0.1, 0.2, 1.0])
-    >>> fake_quantize(x, choose_qparams(x, bits=2))
+    >>> fake_quantize([0.1, 0.2, 1.0], choose_qparams([1.0], bits=2))
     array([0.        , 0.33333334, 1.        ], dtype=float32)
     """
     return _rounded(x, qparams, np.float32, np.multiply, qparams.scale)
 
 
-def _block_sizes(shape):
+def _block_sizes(laid_out):
     """Return how far a block reaches along each axis: the inner ones first, at least one each."""
-    inner = max(min(shape[2], _BLOCK), 1)
-    channels = max(min(shape[1], _BLOCK // inner), 1)
-    return max(min(shape[0], _BLOCK // inner // channels), 1), channels, inner
+    outer, channels, inner = laid_out
+    inner = max(min(inner, _BLOCK), 1)
+    channels = max(min(channels, _BLOCK // inner), 1)
+    return max(min(outer, _BLOCK // inner // channels), 1), channels, inner
 
 
 def _rounded(x, qparams, dtype, finish, operand):

@@ -28,10 +28,7 @@ class Histogram:
     @property
     def nonzero(self):
         """Counts without the values that are exactly 0."""
-        counts = self.counts.copy()
-        if self.zeros:
-            counts[-self.first] -= self.zeros
-        return counts
+        return self.counts - self.zeros * (np.arange(self.counts.size) == -self.first)
 
     @property
     def magnitudes(self):
@@ -53,7 +50,7 @@ class Histogram:
             return
         low, high = float(x.min()), float(x.max())
         if not self.ends:
-            # as narrow as the values allow; 0 and one value have no width of their own
+            # 0 and one value have no width of their own
             least = float(np.finfo(np.float32).tiny)
             self.width = max((max(high, 0) - min(low, 0)) / (_BINS - 1), least)
             self.first = math.floor(low / self.width)

@@ -33,9 +33,10 @@ def test_bits_are_all_there_and_their_cells_tell_ones_from_zeros(value):
     found = qk.nearest_numbers(value)
     bits, _, _ = plot_numbers(found).axes
     assert {line.get_linestyle() for line in bits.lines} == {"None"}
-    assert drawn_bits(bits) == [row.bits.replace("|", "") for row in found.rows]
+    expected = ["".join(part for _, part in row.parts) for row in found.rows]
+    assert drawn_bits(bits) == expected
     (cells,) = (c for c in bits.collections if isinstance(c, PolyCollection))
-    digits = "".join(row.bits.replace("|", "") for row in found.rows)
+    digits = "".join(expected)
     dark = [sum(colour[:3]) < 2.2 for colour in cells.get_facecolor()]
     assert dark == [digit == "1" for digit in digits]
     assert words_of(bits) == outlines([row.formula for row in found.rows])
