@@ -7,9 +7,6 @@ from qkit.data import Dataset
 from qkit.evaluate.accuracy import Metric
 
 _SAMPLES = 784  # an image of 28×28
-_TRAIN_WAVEFORMS, _TEST_WAVEFORMS = 20_000, 2000
-_QUIETEST_DB = -40  # the loudest is at 0 dB
-_NOISY_DB = 5  # signal to noise before anything is done
 
 
 def data(images):
@@ -18,32 +15,33 @@ def data(images):
     The level is drawn evenly from 40 dB, as sources near and far have it; noise is 5 dB below it.
     """
     rng = np.random.default_rng(0)
-    n = len(images.x_train)
-    order = np.concatenate([rng.permutation(n) for _ in range(0, _TRAIN_WAVEFORMS, n)])
-    train = _waveforms(images.x_train[order[:_TRAIN_WAVEFORMS]], rng)
-    order = rng.permutation(len(images.x_test))[:_TEST_WAVEFORMS]
-    test = _waveforms(images.x_test[order], rng)
+    n = len(images.x_train)  # a small data set is read more than once
+    order = np.concatenate([rng.permutation(n) for _ in range(0, 20_000, n)])
+    train = _waveforms(images.x_train[order[:20_000]], rng)
+    test = _waveforms(images.x_test[rng.permutation(len(images.x_test))[:2000]], rng)
     return Dataset(*train, *test, f"images of {images.name} as noisy waveforms", images.source)
 
 
 def denoiser(*, seed=0):
     """Return four convolutions along the samples; each output sees a row of the image both ways."""
     keras = tensorflow().keras
-    layers = keras.layers
-
-    def convolution(number, channels=16, activation="relu", name=None):
-        glorot = keras.initializers.GlorotUniform(100 * seed + number)
-        return layers.Conv1D(
-            channels, 15, padding="same", activation=activation,
-            kernel_initializer=glorot, name=name or f"conv{number}",
-        )  # fmt: skip
-
+    glorot, layers = keras.initializers.GlorotUniform, keras.layers
+    convolutions = [
+        layers.Conv1D(
+            16, 15, padding="same", activation="relu",
+            kernel_initializer=glorot(100 * seed + number), name=f"conv{number}",
+        )
+        for number in (1, 2, 3)
+    ]  # fmt: skip
+    last = layers.Conv1D(
+        1, 15, padding="same", kernel_initializer=glorot(100 * seed + 4), name="clean"
+    )
     return keras.Sequential(
         [
             layers.InputLayer((_SAMPLES,), name="noisy"),
             layers.Reshape((_SAMPLES, 1), name="samples"),
-            *map(convolution, (1, 2, 3)),
-            convolution(4, 1, None, "clean"),
+            *convolutions,
+            last,
             layers.Reshape((_SAMPLES,), name="waveform"),
         ],
         name="denoiser",
@@ -91,9 +89,9 @@ def mean_snr_db(tallies, weights):
 def _waveforms(images, rng):
     """Return noisy and clean waveforms, both float32."""
     clean = images.reshape(len(images), -1).astype(np.float64)
-    clean *= 10 ** (rng.uniform(_QUIETEST_DB, 0, (len(clean), 1)) / 20)
+    clean *= 10 ** (rng.uniform(-40, 0, (len(clean), 1)) / 20)
     power = (clean**2).mean(axis=1, keepdims=True)
-    noise = rng.standard_normal(clean.shape) * np.sqrt(power) * 10 ** (-_NOISY_DB / 20)
+    noise = rng.standard_normal(clean.shape) * np.sqrt(power) * 10 ** (-5 / 20)
     return (clean + noise).astype(np.float32), clean.astype(np.float32)
 
 

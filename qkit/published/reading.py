@@ -10,11 +10,6 @@ from qkit.evaluate.accuracy import Metric, ratio
 
 COLUMNS = 96
 SYMBOLS = "0123456789 "
-_TRAIN_DIGITS = 60_000
-_MOST_DIGITS = 3  # of a number
-_DIGIT_GAPS = (0, 2)  # columns, smallest and largest
-_NUMBER_GAPS = (5, 8)
-_UNITS = 64  # of the recurrent network's layers
 
 
 def data(images):
@@ -24,8 +19,8 @@ def data(images):
     """
     rng = np.random.default_rng(0)
     n = len(images.x_train)  # a small data set is written more than once
-    order = np.concatenate([rng.permutation(n) for _ in range(0, _TRAIN_DIGITS, n)])
-    train = _written(images.x_train, images.y_train, order[:_TRAIN_DIGITS], rng)
+    order = np.concatenate([rng.permutation(n) for _ in range(0, 60_000, n)])
+    train = _written(images.x_train, images.y_train, order[:60_000], rng)
     test = _written(images.x_test, images.y_test, rng.permutation(len(images.x_test)), rng)
     return Dataset(*train, *test, f"strips of numbers made from {images.name}", images.source)
 
@@ -41,25 +36,20 @@ def strip_cnn(*, seed=0):
     Columns take the place of frames of sound, and their pixels that of frequencies.
     """
     keras = tensorflow().keras
-    layers = keras.layers
-
-    def convolution(number, channels, width, stride=1, activation="relu", name=None):
-        glorot = keras.initializers.GlorotUniform(100 * seed + number)
-        return layers.Conv1D(
-            channels, width, stride, "same", activation=activation,
-            kernel_initializer=glorot, name=name or f"conv{number}",
-        )  # fmt: skip
-
-    return keras.Sequential(
-        [
-            layers.InputLayer((COLUMNS, 14), name="strip"),
-            convolution(1, 48, 7, stride=2),
-            *(convolution(number, 48, 5) for number in (2, 3, 4)),
-            convolution(5, 96, 1),
-            convolution(6, 12, 1, activation=None, name="logits"),
-        ],
-        name="strip_cnn",
+    glorot, layers = keras.initializers.GlorotUniform, keras.layers
+    shapes = ((48, 7, 2), (48, 5, 1), (48, 5, 1), (48, 5, 1), (96, 1, 1))
+    convolutions = [
+        layers.Conv1D(
+            channels, width, stride, "same", activation="relu",
+            kernel_initializer=glorot(100 * seed + number), name=f"conv{number}",
+        )
+        for number, (channels, width, stride) in enumerate(shapes, 1)
+    ]  # fmt: skip
+    last = layers.Conv1D(
+        12, 1, padding="same", kernel_initializer=glorot(100 * seed + 6), name="logits"
     )
+    strip = layers.InputLayer((COLUMNS, 14), name="strip")
+    return keras.Sequential([strip, *convolutions, last], name="strip_cnn")
 
 
 def unrolled_rnn(*, cell="lstm", seed=0):
@@ -69,28 +59,22 @@ def unrolled_rnn(*, cell="lstm", seed=0):
     """
     keras = tensorflow().keras
     layers = keras.layers
-    cells = {"lstm": layers.LSTM, "gru": layers.GRU, "simple": layers.SimpleRNN}
-
-    def glorot(number):
-        return keras.initializers.GlorotUniform(100 * seed + number)
-
-    def dense(number, name, size=_UNITS, activation="relu"):
-        initial = glorot(number)
-        return layers.Dense(size, activation=activation, kernel_initializer=initial, name=name)
-
+    recurrent = {"lstm": layers.LSTM, "gru": layers.GRU, "simple": layers.SimpleRNN}[cell]
+    dense = partial(layers.Dense, 64, "relu")
+    glorot = [keras.initializers.GlorotUniform(100 * seed + number) for number in range(6)]
     return keras.Sequential(
         [
             layers.InputLayer((COLUMNS, 14), name="strip"),
             layers.Conv1D(  # a dense layer over nine columns, at every other one
-                _UNITS, 9, 2, "same", activation="relu", kernel_initializer=glorot(0), name="window"
+                64, 9, 2, "same", activation="relu", kernel_initializer=glorot[0], name="window"
             ),
-            dense(3, "dense1"),
-            cells[cell](
-                _UNITS, return_sequences=True, unroll=True, kernel_initializer=glorot(1),
+            dense(kernel_initializer=glorot[3], name="dense1"),
+            recurrent(
+                64, return_sequences=True, unroll=True, kernel_initializer=glorot[1],
                 recurrent_initializer=keras.initializers.Orthogonal(seed=100 * seed + 2), name=cell,
             ),
-            dense(4, "dense2"),
-            dense(5, "logits", 12, None),
+            dense(kernel_initializer=glorot[4], name="dense2"),
+            layers.Dense(12, kernel_initializer=glorot[5], name="logits"),
         ],
         name=f"unrolled_{cell}",
     )  # fmt: skip
@@ -141,7 +125,7 @@ def tallies(units, logits, targets):
     """
     tf = tensorflow()
     found, wanted = (
-        tf.ragged.constant([units(line) for line in lines], tf.string, ragged_rank=1)
+        tf.ragged.constant([*map(units, lines)], tf.string, ragged_rank=1)
         for lines in (read(logits), map(text, targets))
     )
     edits = tf.edit_distance(found.to_sparse(), wanted.to_sparse(), normalize=False)
@@ -149,13 +133,16 @@ def tallies(units, logits, targets):
 
 
 def _written(x, y, order, rng):
-    """Return strips with their targets; the last strip may want a number, and is left out."""
+    """Return strips with their targets, numbers 5 to 8 columns apart.
+
+    The last strip may want a number, and is left out.
+    """
     small = x.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).transpose(0, 2, 1)  # columns first
     strips, targets, end = [], [], COLUMNS
     while len(order):
-        digits, order = np.split(order, [rng.integers(1, _MOST_DIGITS, endpoint=True)])
+        digits, order = np.split(order, [rng.integers(1, 3, endpoint=True)])
         columns = _number(small[digits], rng)
-        start = end + rng.integers(*_NUMBER_GAPS, endpoint=True)
+        start = end + rng.integers(5, 8, endpoint=True)
         if start + len(columns) > COLUMNS:
             start -= end
             strips.append(np.zeros((COLUMNS, 14), np.float32))
@@ -170,10 +157,11 @@ def _written(x, y, order, rng):
 
 
 def _number(digits, rng):
+    """Return digits beside each other, no, one or two columns apart."""
     parts = []
     for digit in digits:
         inked = np.flatnonzero(digit.any(axis=1))
-        gap = np.zeros((rng.integers(*_DIGIT_GAPS, endpoint=True), 14), np.float32)
+        gap = np.zeros((rng.integers(2, endpoint=True), 14), np.float32)
         parts += [gap, digit[inked[0] : inked[-1] + 1]]
     return np.concatenate(parts[1:])
 
