@@ -1,5 +1,7 @@
 """Cleaning waveforms that are loud or quiet: the waveforms, a network, its loss, its SNR."""
 
+from functools import partial
+
 import numpy as np
 
 from qkit._tensorflow import tensorflow
@@ -10,10 +12,7 @@ _SAMPLES = 784  # an image of 28×28
 
 
 def data(images):
-    """Return noisy waveforms and the clean ones: images read row by row, as a fax machine does.
-
-    The level is drawn evenly from 40 dB, as sources near and far have it; noise is 5 dB below it.
-    """
+    """Return noisy waveforms and the clean ones: images read row by row, as a fax machine does."""
     rng = np.random.default_rng(0)
     n = len(images.x_train)  # a small data set is read more than once
     order = np.concatenate([rng.permutation(n) for _ in range(0, 20_000, n)])
@@ -25,23 +24,17 @@ def data(images):
 def denoiser(*, seed=0):
     """Return four convolutions along the samples; each output sees a row of the image both ways."""
     keras = tensorflow().keras
-    glorot, layers = keras.initializers.GlorotUniform, keras.layers
-    convolutions = [
-        layers.Conv1D(
-            16, 15, padding="same", activation="relu",
-            kernel_initializer=glorot(100 * seed + number), name=f"conv{number}",
-        )
-        for number in (1, 2, 3)
-    ]  # fmt: skip
-    last = layers.Conv1D(
-        1, 15, padding="same", kernel_initializer=glorot(100 * seed + 4), name="clean"
-    )
+    layers = keras.layers
+    glorot = [keras.initializers.GlorotUniform(100 * seed + number) for number in range(5)]
+    convolution = partial(layers.Conv1D, kernel_size=15, padding="same")
     return keras.Sequential(
         [
             layers.InputLayer((_SAMPLES,), name="noisy"),
             layers.Reshape((_SAMPLES, 1), name="samples"),
-            *convolutions,
-            last,
+            convolution(16, activation="relu", kernel_initializer=glorot[1], name="conv1"),
+            convolution(16, activation="relu", kernel_initializer=glorot[2], name="conv2"),
+            convolution(16, activation="relu", kernel_initializer=glorot[3], name="conv3"),
+            convolution(1, kernel_initializer=glorot[4], name="clean"),
             layers.Reshape((_SAMPLES,), name="waveform"),
         ],
         name="denoiser",
@@ -79,15 +72,12 @@ def snr_db(tallies):
 
 
 def mean_snr_db(tallies, weights):
-    """Return the mean of all waveforms' decibels: the segmental SNR of speech coding.
-
-    The ratio of summed energies is the loudest waveforms' alone.
-    """
+    """Return the mean of the decibels, as speech coding does: energies are the loudest ones'."""
     return float(np.average(snr_db(tallies), weights=weights))
 
 
 def _waveforms(images, rng):
-    """Return noisy and clean waveforms, both float32."""
+    """Return waveforms whose levels fill 40 dB evenly, with noise 5 dB below each, and without."""
     clean = images.reshape(len(images), -1).astype(np.float64)
     clean *= 10 ** (rng.uniform(-40, 0, (len(clean), 1)) / 20)
     power = (clean**2).mean(axis=1, keepdims=True)

@@ -31,10 +31,7 @@ Matches = namedtuple("Matches", ["scene", "right", "objects"])
 
 
 def data(images):
-    """Return scenes with the digits of a data set, each part with its own images alone.
-
-    Training targets are what each cell has to say, test targets the digits themselves.
-    """
+    """Return scenes of a data set's digits; targets are the digits, for training told by cell."""
     rng = np.random.default_rng(0)
     x_train, digits = scenes(images.x_train, images.y_train, 16_000, rng)
     test = scenes(images.x_test, images.y_test, 2000, rng)
@@ -86,10 +83,7 @@ def _areas(box, others):
 
 
 def cell_targets(digits):
-    """Return whether each cell holds a centre, its class, where it lies, and the log of the size.
-
-    Of shape (n, 7, 7, 6); where two centres share a cell, the later digit has it.
-    """
+    """Return by cell if it holds a centre, its class, where it lies, and the log of the size."""
     targets = np.zeros((len(digits), CELLS, CELLS, 6), np.float32)
     scene, row = np.nonzero(digits[:, :, 0] != NOTHING)
     category, start, end = np.split(digits[scene, row], [1, 3], axis=1)
@@ -97,15 +91,12 @@ def cell_targets(digits):
     cell = centre.astype(int)
     size = np.log((end - start) / _ANCHOR)
     told = np.hstack([np.ones_like(category), category, centre - cell, size])
-    targets[scene, cell[:, 0], cell[:, 1]] = told
+    targets[scene, cell[:, 0], cell[:, 1]] = told  # of two centres in a cell, the later one
     return targets
 
 
 def detector(*, seed=0):
-    """Return a small relative of YoloV3 (Redmon and Farhadi, 2018), which sees a scene once.
-
-    One anchor and one resolution, where YoloV3 has three of each.
-    """
+    """Return a small relative of YoloV3 (Redmon and Farhadi, 2018): one anchor, one resolution."""
     keras = tensorflow().keras
     glorot, layers = keras.initializers.GlorotUniform, keras.layers
     blocks = []
@@ -182,18 +173,16 @@ def decode(outputs):
 
 
 def match(found, digits, *, least_iou=0.5):
-    """Match detections to digits, as COCO does, https://github.com/cocodataset/cocoapi.
-
-    The surest chooses first: of the digits still free, the one that it overlaps most.
-    """
+    """Match detections to digits as COCO does: the surest takes the free one it overlaps most."""
     right = np.zeros(len(found.score), bool)
     order = np.argsort(-found.score, kind="stable")
     free = digits.copy()
     for i in order:
         rows = free[found.scene[i]]
-        overlaps = iou(found.box[i], rows[:, 1:]) * (rows[:, 0] == found.category[i])
-        best = overlaps.argmax()
-        if overlaps[best] >= least_iou:
+        shared, area, areas = _areas(found.box[i], rows[:, 1:])
+        iou = shared / (area + areas - shared) * (rows[:, 0] == found.category[i])
+        best = iou.argmax()
+        if iou[best] >= least_iou:
             right[i], rows[best, 0] = True, NOTHING
     ranked = [order[found.category[order] == c] for c in range(CLASSES)]
     objects = (digits[:, :, :1] == np.arange(CLASSES)).sum(axis=1)
@@ -201,10 +190,7 @@ def match(found, digits, *, least_iou=0.5):
 
 
 def mean_average_precision(matches, weights):
-    """Return the mean over the classes of COCO's average precision, of weighted scenes.
-
-    A precision is the largest at its recall or above; classes without an object do not count.
-    """
+    """Return COCO's average precision of weighted scenes, its mean over the classes there are."""
     weights = np.asarray(weights, float)
     there = weights @ matches.objects
     averages = []
@@ -212,16 +198,10 @@ def mean_average_precision(matches, weights):
         drawn = weights[matches.scene[c]]
         right, claimed = np.cumsum([drawn * matches.right[c], drawn], axis=1)
         precision = np.divide(right, claimed, out=np.zeros_like(right), where=claimed > 0)
-        precision = np.maximum.accumulate(precision[::-1])[::-1]
+        precision = np.maximum.accumulate(precision[::-1])[::-1]  # at this recall or above
         reached = np.searchsorted(right / there[c], _RECALLS)
         averages.append(np.append(precision, 0)[reached].mean())
     return float(np.mean(averages)) if averages else float("nan")
-
-
-def iou(box, others):
-    """Return the intersection over the union of a box and each of several others."""
-    shared, area, areas = _areas(box, others)
-    return shared / (area + areas - shared)
 
 
 def tallies(outputs, digits, *, least_iou=0.5):

@@ -13,10 +13,7 @@ SYMBOLS = "0123456789 "
 
 
 def data(images):
-    """Return strips of numbers of one to three digits, and their targets: symbols, then −1.
-
-    Training strips hold training images alone, test strips test images alone, each of these once.
-    """
+    """Return strips of numbers of one to three digits, and their targets: symbols, then −1."""
     rng = np.random.default_rng(0)
     n = len(images.x_train)  # a small data set is written more than once
     order = np.concatenate([rng.permutation(n) for _ in range(0, 60_000, n)])
@@ -31,32 +28,27 @@ def text(symbols):
 
 
 def strip_cnn(*, seed=0):
-    """Return a small relative of Wav2letter (Collobert et al., 2016): convolutions along a strip.
-
-    Columns take the place of frames of sound, and their pixels that of frequencies.
-    """
+    """Return a small relative of Wav2letter (Collobert et al., 2016): columns for frames."""
     keras = tensorflow().keras
-    glorot, layers = keras.initializers.GlorotUniform, keras.layers
-    shapes = ((48, 7, 2), (48, 5, 1), (48, 5, 1), (48, 5, 1), (96, 1, 1))
-    convolutions = [
-        layers.Conv1D(
-            channels, width, stride, "same", activation="relu",
-            kernel_initializer=glorot(100 * seed + number), name=f"conv{number}",
-        )
-        for number, (channels, width, stride) in enumerate(shapes, 1)
-    ]  # fmt: skip
-    last = layers.Conv1D(
-        12, 1, padding="same", kernel_initializer=glorot(100 * seed + 6), name="logits"
+    layers = keras.layers
+    glorot = [keras.initializers.GlorotUniform(100 * seed + number) for number in range(7)]
+    convolution = partial(layers.Conv1D, padding="same", activation="relu")
+    return keras.Sequential(
+        [
+            layers.InputLayer((COLUMNS, 14), name="strip"),
+            convolution(48, 7, 2, kernel_initializer=glorot[1], name="conv1"),
+            convolution(48, 5, kernel_initializer=glorot[2], name="conv2"),
+            convolution(48, 5, kernel_initializer=glorot[3], name="conv3"),
+            convolution(48, 5, kernel_initializer=glorot[4], name="conv4"),
+            convolution(96, 1, kernel_initializer=glorot[5], name="conv5"),
+            layers.Conv1D(12, 1, padding="same", kernel_initializer=glorot[6], name="logits"),
+        ],
+        name="strip_cnn",
     )
-    strip = layers.InputLayer((COLUMNS, 14), name="strip")
-    return keras.Sequential([strip, *convolutions, last], name="strip_cnn")
 
 
 def unrolled_rnn(*, cell="lstm", seed=0):
-    """Return a small relative of DeepSpeech 0.5.1 (Hannun et al., 2014), unrolled step by step.
-
-    The file holds the operators of the recurrent layer once for each of the 48 steps.
-    """
+    """Return a small relative of DeepSpeech 0.5.1 (Hannun et al., 2014), unrolled to 48 steps."""
     keras = tensorflow().keras
     layers = keras.layers
     recurrent = {"lstm": layers.LSTM, "gru": layers.GRU, "simple": layers.SimpleRNN}[cell]
@@ -119,10 +111,7 @@ def read(logits):
 
 
 def tallies(units, logits, targets):
-    """Return, for each strip, the edits from what is read to the target, and its length.
-
-    Both are counted in what `units` makes of a line: by `list` characters, by `str.split` numbers.
-    """
+    """Return each strip's edits from what is read to the target, and its length, in `units`."""
     tf = tensorflow()
     found, wanted = (
         tf.ragged.constant([*map(units, lines)], tf.string, ragged_rank=1)
@@ -133,16 +122,13 @@ def tallies(units, logits, targets):
 
 
 def _written(x, y, order, rng):
-    """Return strips with their targets, numbers 5 to 8 columns apart.
-
-    The last strip may want a number, and is left out.
-    """
+    """Return strips with their targets; the last strip may want a number, and is left out."""
     small = x.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).transpose(0, 2, 1)  # columns first
     strips, targets, end = [], [], COLUMNS
     while len(order):
         digits, order = np.split(order, [rng.integers(1, 3, endpoint=True)])
         columns = _number(small[digits], rng)
-        start = end + rng.integers(5, 8, endpoint=True)
+        start = end + rng.integers(5, 8, endpoint=True)  # columns between numbers
         if start + len(columns) > COLUMNS:
             start -= end
             strips.append(np.zeros((COLUMNS, 14), np.float32))
@@ -157,7 +143,7 @@ def _written(x, y, order, rng):
 
 
 def _number(digits, rng):
-    """Return digits beside each other, no, one or two columns apart."""
+    """Return the columns of digits with none, one or two blank ones between them."""
     parts = []
     for digit in digits:
         inked = np.flatnonzero(digit.any(axis=1))
