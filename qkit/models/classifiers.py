@@ -8,8 +8,7 @@ from qkit._tensorflow import tensorflow
 def walkthrough_cnn(*, seed=0):
     """Return the network of the TensorFlow MNIST walkthrough, with 20,410 parameters.
 
-    12 convolutions of 3×3 with ReLU, 2×2 maximum, dense layer of 10 logits. Layers bear fixed
-    names, so that equal models convert to equal bytes.
+    Layers bear fixed names, here and below, so that equal models convert to equal bytes.
 
     Parameters
     ----------
@@ -17,8 +16,7 @@ def walkthrough_cnn(*, seed=0):
 
     Returns
     -------
-    tf.keras.Sequential
-        Input float32 of shape (n, 28, 28); output logits of shape (n, 10). Not compiled.
+    tf.keras.Sequential, not compiled, from float32 of shape (n, 28, 28) to logits of shape (n, 10)
 
     Examples
     --------
@@ -52,8 +50,7 @@ def depthwise_cnn(*, seed=0):
 
     Returns
     -------
-    tf.keras.Sequential
-        Input float32 of shape (n, 28, 28); output logits of shape (n, 10). Not compiled.
+    tf.keras.Sequential, not compiled, from float32 of shape (n, 28, 28) to logits of shape (n, 10)
 
     Examples
     --------
@@ -61,31 +58,29 @@ def depthwise_cnn(*, seed=0):
     (None, 10)
     """
     keras = tensorflow().keras
-    layers, seeds = keras.layers, itertools.count(100 * seed)
+    layers = keras.layers
+    glorot = map(keras.initializers.GlorotUniform, itertools.count(100 * seed))
 
-    def glorot():
-        return keras.initializers.GlorotUniform(next(seeds))
-
-    def normed(layer, *shape, name, **drawn):
+    def normed(layer, *shape, name, drawn="kernel"):
+        options = {"name": name, f"{drawn}_initializer": next(glorot)}
         return [
-            layer(*shape, padding="same", use_bias=False, name=name, **drawn),
+            layer(*shape, padding="same", use_bias=False, **options),
             layers.BatchNormalization(name=f"{name}_bn"),
             layers.ReLU(6, name=f"{name}_relu6"),
         ]
 
-    blocks = normed(layers.Conv2D, 16, 3, 2, name="stem", kernel_initializer=glorot())
+    blocks = normed(layers.Conv2D, 16, 3, 2, name="stem")
     for number, (channels, stride) in enumerate(((32, 1), (64, 2), (128, 1), (128, 1)), 1):
-        name, drawn = f"block{number}_dw", {"depthwise_initializer": glorot()}
-        blocks += normed(layers.DepthwiseConv2D, 3, stride, name=name, **drawn)
-        name, drawn = f"block{number}_pw", {"kernel_initializer": glorot()}
-        blocks += normed(layers.Conv2D, channels, 1, name=name, **drawn)
+        name = f"block{number}"
+        blocks += normed(layers.DepthwiseConv2D, 3, stride, name=f"{name}_dw", drawn="depthwise")
+        blocks += normed(layers.Conv2D, channels, 1, name=f"{name}_pw")
     return keras.Sequential(
         [
             layers.InputLayer((28, 28), name="image"),
             layers.Reshape((28, 28, 1), name="reshape"),
             *blocks,
             layers.GlobalAveragePooling2D(name="mean"),
-            layers.Dense(10, kernel_initializer=glorot(), name="logits"),
+            layers.Dense(10, kernel_initializer=next(glorot), name="logits"),
         ],
         name="depthwise_cnn",
     )

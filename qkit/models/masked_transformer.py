@@ -18,15 +18,12 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
 
     Parameters
     ----------
-    mask : float
-        What is added to the scores of blank patches; BERT's is −10,000. No weight depends on it:
-        `set_weights` takes those of a model with another one.
+    mask : float, added to the scores of blank patches; no weight depends on it
     seed : int, of the initial weights
 
     Returns
     -------
-    tf.keras.Model
-        Input float32 of shape (n, 28, 28), in [0, 1]; output logits of shape (n, 10). Not compiled.
+    tf.keras.Model, not compiled, from float32 of shape (n, 28, 28) to logits of shape (n, 10)
 
     Examples
     --------
@@ -37,12 +34,13 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
     # maximum and a ReLU, and the variance of a normalisation by d·d.
     keras = tensorflow().keras
     layers, seeds = keras.layers, itertools.count(100 * seed)
+    glorot = map(keras.initializers.GlorotUniform, seeds)
     product, normalization, positions = _own_layers()
 
     def linear(width, name, size=1, **options):
         # a convolution of 1×1 over the grid of patches sees each of them alone
-        initial = keras.initializers.GlorotUniform(next(seeds))
-        return layers.Conv2D(width, size, size, kernel_initializer=initial, name=name, **options)
+        options |= {"kernel_initializer": next(glorot), "name": name}
+        return layers.Conv2D(width, size, size, **options)
 
     def heads(x, name):
         x = linear(_WIDTH, name)(x)
@@ -78,8 +76,7 @@ def masked_transformer(*, mask=-10_000.0, seed=0):
         x = layers.Add(name=f"{name}_add2")([x, linear(_WIDTH, f"{name}_narrow")(wide)])
         x = normalization(name=f"{name}_norm2")(x)
     x = layers.GlobalAveragePooling2D(name="mean")(x)
-    initial = keras.initializers.GlorotUniform(next(seeds))
-    logits = layers.Dense(10, kernel_initializer=initial, name="logits")(x)
+    logits = layers.Dense(10, kernel_initializer=next(glorot), name="logits")(x)
     return keras.Model(image, logits, name="masked_transformer")
 
 

@@ -1,6 +1,7 @@
 """The networks of the published tables, as Keras builds them, whole or a quarter as wide."""
 
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -42,18 +43,14 @@ def architecture(name, *, weights=None, seed=0, image_size=None):
 
     Parameters
     ----------
-    name : str
-        A name in `ARCHITECTURES`.
-    weights : None, "imagenet", str or Path
-        None draws them, as size and latency do not depend on them; "imagenet" downloads the trained
-        ones through Keras; a path names a file of them.
+    name : str, a key of `ARCHITECTURES`
+    weights : None, which draws them, "imagenet", which Keras downloads, or the path of a file
     seed : int, of the weights that are drawn
     image_size : int, optional, in pixels; by default that of the published figures
 
     Returns
     -------
-    tf.keras.Model
-        From images on the scale of ``ARCHITECTURES[name].preprocess`` to 1,000 probabilities.
+    tf.keras.Model, from what ``ARCHITECTURES[name].preprocess`` returns to 1,000 probabilities
 
     Examples
     --------
@@ -86,8 +83,8 @@ def architecture(name, *, weights=None, seed=0, image_size=None):
 def settle_batch_norm(model, x):
     """Give the BatchNorm layers of a model the statistics of a batch, in place and in one pass.
 
-    Untrained ones take mean 0 and variance 1 for granted, so that in a deep network of drawn
-    weights activations fade from layer to layer, until the integer kernels refuse their grids.
+    Untrained ones take mean 0 and variance 1 for granted, so that in a deep network activations
+    fade from layer to layer, until the integer kernels refuse their grids.
 
     Parameters
     ----------
@@ -103,23 +100,17 @@ def settle_batch_norm(model, x):
     True
     """
     kind = tensorflow().keras.layers.BatchNormalization
-    momenta = {layer: layer.momentum for layer in model.submodules if isinstance(layer, kind)}
-    try:
-        for layer in momenta:
-            layer.momentum = 0.0  # the batch's statistics take the place of the old ones
+    with ExitStack() as stack:
+        for layer in model.submodules:
+            if isinstance(layer, kind):
+                stack.callback(setattr, layer, "momentum", layer.momentum)
+                layer.momentum = 0.0  # the batch's statistics take the place of the old ones
         with quiet(), seeded(0):  # dropout draws
             model(x, training=True)
-    finally:
-        for layer, momentum in momenta.items():
-            layer.momentum = momentum
 
 
 def narrow_mobilenet(version, *, seed=0):
-    """Return Keras's MobileNet, version 1 or 2, at width 0.25, with all its blocks, for 28×28.
-
-    Howard et al. (2017), Sandler et al. (2018). The first one's dropout of one activation in a
-    thousand is left out.
-    """
+    """Return Keras's MobileNet, version 1 (without its dropout) or 2, at width 0.25, for 28×28."""
     keras = tensorflow().keras
     layers = keras.layers
     build = keras.applications.MobileNet if version == 1 else keras.applications.MobileNetV2

@@ -1,5 +1,7 @@
 """Cleaning waveforms that are loud or quiet: the waveforms, a network, its loss, its SNR."""
 
+from functools import partial
+
 import numpy as np
 
 from qkit._tensorflow import tensorflow
@@ -7,22 +9,15 @@ from qkit.data import Dataset
 from qkit.evaluate.accuracy import Metric
 
 _SAMPLES = 784  # an image of 28×28
-_TRAIN_WAVEFORMS, _TEST_WAVEFORMS = 20_000, 2000
-_QUIETEST_DB = -40  # the loudest is at 0 dB
-_NOISY_DB = 5  # signal to noise before anything is done
 
 
 def data(images):
-    """Return noisy waveforms and the clean ones: images read row by row, as a fax machine does.
-
-    The level is drawn evenly from 40 dB, as sources near and far have it; noise is 5 dB below it.
-    """
+    """Return noisy waveforms and the clean ones: images read row by row, as a fax machine does."""
     rng = np.random.default_rng(0)
-    n = len(images.x_train)
-    order = np.concatenate([rng.permutation(n) for _ in range(0, _TRAIN_WAVEFORMS, n)])
-    train = _waveforms(images.x_train[order[:_TRAIN_WAVEFORMS]], rng)
-    order = rng.permutation(len(images.x_test))[:_TEST_WAVEFORMS]
-    test = _waveforms(images.x_test[order], rng)
+    n = len(images.x_train)  # a small data set is read more than once
+    order = np.concatenate([rng.permutation(n) for _ in range(0, 20_000, n)])
+    train = _waveforms(images.x_train[order[:20_000]], rng)
+    test = _waveforms(images.x_test[rng.permutation(len(images.x_test))[:2000]], rng)
     return Dataset(*train, *test, f"images of {images.name} as noisy waveforms", images.source)
 
 
@@ -30,20 +25,16 @@ def denoiser(*, seed=0):
     """Return four convolutions along the samples; each output sees a row of the image both ways."""
     keras = tensorflow().keras
     layers = keras.layers
-
-    def convolution(number, channels=16, activation="relu", name=None):
-        glorot = keras.initializers.GlorotUniform(100 * seed + number)
-        return layers.Conv1D(
-            channels, 15, padding="same", activation=activation,
-            kernel_initializer=glorot, name=name or f"conv{number}",
-        )  # fmt: skip
-
+    glorot = [keras.initializers.GlorotUniform(100 * seed + number) for number in range(5)]
+    convolution = partial(layers.Conv1D, kernel_size=15, padding="same")
     return keras.Sequential(
         [
             layers.InputLayer((_SAMPLES,), name="noisy"),
             layers.Reshape((_SAMPLES, 1), name="samples"),
-            *map(convolution, (1, 2, 3)),
-            convolution(4, 1, None, "clean"),
+            convolution(16, activation="relu", kernel_initializer=glorot[1], name="conv1"),
+            convolution(16, activation="relu", kernel_initializer=glorot[2], name="conv2"),
+            convolution(16, activation="relu", kernel_initializer=glorot[3], name="conv3"),
+            convolution(1, kernel_initializer=glorot[4], name="clean"),
             layers.Reshape((_SAMPLES,), name="waveform"),
         ],
         name="denoiser",
@@ -81,19 +72,16 @@ def snr_db(tallies):
 
 
 def mean_snr_db(tallies, weights):
-    """Return the mean of all waveforms' decibels: the segmental SNR of speech coding.
-
-    The ratio of summed energies is the loudest waveforms' alone.
-    """
+    """Return the mean of the decibels, as speech coding does: energies are the loudest ones'."""
     return float(np.average(snr_db(tallies), weights=weights))
 
 
 def _waveforms(images, rng):
-    """Return noisy and clean waveforms, both float32."""
+    """Return waveforms whose levels fill 40 dB evenly, with noise 5 dB below each, and without."""
     clean = images.reshape(len(images), -1).astype(np.float64)
-    clean *= 10 ** (rng.uniform(_QUIETEST_DB, 0, (len(clean), 1)) / 20)
+    clean *= 10 ** (rng.uniform(-40, 0, (len(clean), 1)) / 20)
     power = (clean**2).mean(axis=1, keepdims=True)
-    noise = rng.standard_normal(clean.shape) * np.sqrt(power) * 10 ** (-_NOISY_DB / 20)
+    noise = rng.standard_normal(clean.shape) * np.sqrt(power) * 10 ** (-5 / 20)
     return (clean + noise).astype(np.float32), clean.astype(np.float32)
 
 

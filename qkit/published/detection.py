@@ -4,7 +4,7 @@ import itertools
 from collections import namedtuple
 
 import numpy as np
-from scipy.ndimage import zoom
+from scipy.ndimage import find_objects, zoom
 from scipy.special import expit
 
 from qkit._tensorflow import tensorflow
@@ -14,11 +14,14 @@ from qkit.evaluate.accuracy import Metric
 CANVAS = 56  # pixels, height and width
 MOST_DIGITS = 5
 NOTHING = -1  # in place of a class, where a scene holds fewer digits than the most
-_SCALES = (0.5, 0.9)
-_INK = 0.2  # fainter pixels do not widen a box
-_MOST_OVERLAP = 0.1  # of the smaller of two boxes
-_TRIES = 20
-_TRAIN_SCENES, _TEST_SCENES = 16_000, 2000
+CLASSES = 10
+CELLS = 7  # a side
+_CELL = CANVAS // CELLS  # pixels
+_ANCHOR = np.float32([14, 10])  # pixels, height and width: about the mean box
+_BOX_WEIGHT = 5  # of the box's squares in the loss, as in the first YOLO
+_MOST_DETECTIONS = 20  # in a scene
+# COCO's points of recall, https://github.com/cocodataset/cocoapi (Params.recThrs).
+_RECALLS = np.linspace(0, 1, 101)
 
 # What was found, in which scene; a box is top, left, bottom, right, and a score says how sure.
 Detections = namedtuple("Detections", ["scene", "category", "box", "score"])
@@ -26,27 +29,12 @@ Detections = namedtuple("Detections", ["scene", "category", "box", "score"])
 # is right; and by scene and class, how many digits there are to be found.
 Matches = namedtuple("Matches", ["scene", "right", "objects"])
 
-CLASSES = 10
-CELLS = 7  # a side
-_CELL = CANVAS // CELLS  # pixels
-_ANCHOR = np.float32([14, 10])  # pixels, height and width: about the mean box
-_CHANNELS = ((16, 2), (32, 2), (64, 2), (64, 1))  # and stride, of each 3×3 convolution
-_BOX_WEIGHT = 5  # of the box's squares in the loss, as in the first YOLO
-_LEAST_SCORE = 0.05  # fainter detections come last in the ranking and cost time
-_LARGEST_IOU = 0.5  # of two boxes of a class: of closer ones the surer stays
-_MOST_DETECTIONS = 20  # in a scene
-# COCO's points of recall, https://github.com/cocodataset/cocoapi (Params.recThrs).
-_RECALLS = np.linspace(0, 1, 101)
-
 
 def data(images):
-    """Return scenes with the digits of a data set, each part with its own images alone.
-
-    Training targets are what each cell has to say, test targets the digits themselves.
-    """
+    """Return scenes of a data set's digits; targets are the digits, for training told by cell."""
     rng = np.random.default_rng(0)
-    x_train, digits = scenes(images.x_train, images.y_train, _TRAIN_SCENES, rng)
-    test = scenes(images.x_test, images.y_test, _TEST_SCENES, rng)
+    x_train, digits = scenes(images.x_train, images.y_train, 16_000, rng)
+    test = scenes(images.x_test, images.y_test, 2000, rng)
     name = f"digits of {images.name} scattered over canvases"
     return Dataset(x_train, cell_targets(digits), *test, name, images.source)
 
@@ -59,34 +47,30 @@ def scenes(x, y, count, rng):
     canvases = np.zeros((count, CANVAS, CANVAS), np.float32)
     digits = np.zeros((count, MOST_DIGITS, 5), np.float32)
     digits[:, :, 0] = NOTHING
-    images = (image for _ in itertools.count() for image in rng.permutation(len(x)))
+    items = (item for _ in itertools.count() for item in rng.permutation(len(x)))
     for canvas, rows in zip(canvases, digits, strict=True):
         placed = 0
-        for image in itertools.islice(images, rng.integers(1, MOST_DIGITS, endpoint=True)):
-            ink = _ink(zoom(x[image], rng.uniform(*_SCALES), order=1))
+        for item in itertools.islice(items, rng.integers(1, MOST_DIGITS, endpoint=True)):
+            image = zoom(x[item], rng.uniform(0.5, 0.9), order=1)
+            (inked,) = find_objects((image > 0.2).astype(int))  # fainter pixels widen no box
+            ink = image[inked]
             box = _place(ink.shape, rows[:placed, 1:], rng)
             if box is not None:
                 top, left, bottom, right = box
                 here = canvas[top:bottom, left:right]
                 np.maximum(here, ink, out=here)
-                rows[placed] = y[image], *box
+                rows[placed] = y[item], *box
                 placed += 1
     return canvases, digits
 
 
-def _ink(image):
-    """Return the part of an image that holds the ink."""
-    rows, columns = (np.flatnonzero((image > _INK).any(axis=axis)) for axis in (1, 0))
-    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
 def _place(size, others, rng):
     """Return a box of a size that hardly overlaps the others, or None where none was found."""
-    for _ in range(_TRIES):
+    for _ in range(20):
         start = rng.integers(np.subtract(CANVAS, size), endpoint=True)
         box = np.append(start, start + size)
         shared, area, areas = _areas(box, others)
-        if (shared <= _MOST_OVERLAP * np.minimum(area, areas)).all():
+        if (shared <= 0.1 * np.minimum(area, areas)).all():
             return box
     return None
 
@@ -99,30 +83,24 @@ def _areas(box, others):
 
 
 def cell_targets(digits):
-    """Return whether each cell holds a centre, its class, where it lies, and the log of the size.
-
-    Of shape (n, 7, 7, 6); where two centres share a cell, the later digit has it.
-    """
+    """Return by cell if it holds a centre, its class, where it lies, and the log of the size."""
     targets = np.zeros((len(digits), CELLS, CELLS, 6), np.float32)
     scene, row = np.nonzero(digits[:, :, 0] != NOTHING)
     category, start, end = np.split(digits[scene, row], [1, 3], axis=1)
     centre = (start + end) / 2 / _CELL
     cell = centre.astype(int)
     size = np.log((end - start) / _ANCHOR)
-    told = [np.ones_like(category), category, centre - cell, size]
-    targets[scene, cell[:, 0], cell[:, 1]] = np.concatenate(told, axis=1)
+    told = np.hstack([np.ones_like(category), category, centre - cell, size])
+    targets[scene, cell[:, 0], cell[:, 1]] = told  # of two centres in a cell, the later one
     return targets
 
 
 def detector(*, seed=0):
-    """Return a small relative of YoloV3 (Redmon and Farhadi, 2018), which sees a scene once.
-
-    One anchor and one resolution, where YoloV3 has three of each.
-    """
+    """Return a small relative of YoloV3 (Redmon and Farhadi, 2018): one anchor, one resolution."""
     keras = tensorflow().keras
     glorot, layers = keras.initializers.GlorotUniform, keras.layers
     blocks = []
-    for number, (channels, stride) in enumerate(_CHANNELS, 1):
+    for number, (channels, stride) in enumerate(((16, 2), (32, 2), (64, 2), (64, 1)), 1):
         blocks += [
             layers.Conv2D(
                 channels, 3, stride, "same", use_bias=False,
@@ -186,7 +164,8 @@ def decode(outputs):
     scores = expit(outputs[..., 4:5]) * expit(outputs[..., 5:])
     found = tensorflow().image.combined_non_max_suppression(
         boxes.reshape(n, -1, 1, 4), scores.reshape(n, -1, CLASSES),
-        _MOST_DETECTIONS, _MOST_DETECTIONS, _LARGEST_IOU, _LEAST_SCORE, clip_boxes=False,
+        _MOST_DETECTIONS, _MOST_DETECTIONS, clip_boxes=False, iou_threshold=0.5,
+        score_threshold=0.05,  # fainter ones come last in the ranking and cost time
     )  # fmt: skip
     box, score, category, count = (tensor.numpy() for tensor in found)
     scene, row = np.nonzero(np.arange(_MOST_DETECTIONS) < count[:, None])
@@ -194,18 +173,16 @@ def decode(outputs):
 
 
 def match(found, digits, *, least_iou=0.5):
-    """Match detections to digits, as COCO does, https://github.com/cocodataset/cocoapi.
-
-    The surest chooses first: of the digits still free, the one that it overlaps most.
-    """
+    """Match detections to digits as COCO does: the surest takes the free one it overlaps most."""
     right = np.zeros(len(found.score), bool)
     order = np.argsort(-found.score, kind="stable")
     free = digits.copy()
     for i in order:
         rows = free[found.scene[i]]
-        overlaps = iou(found.box[i], rows[:, 1:]) * (rows[:, 0] == found.category[i])
-        best = overlaps.argmax()
-        if overlaps[best] >= least_iou:
+        shared, area, areas = _areas(found.box[i], rows[:, 1:])
+        iou = shared / (area + areas - shared) * (rows[:, 0] == found.category[i])
+        best = iou.argmax()
+        if iou[best] >= least_iou:
             right[i], rows[best, 0] = True, NOTHING
     ranked = [order[found.category[order] == c] for c in range(CLASSES)]
     objects = (digits[:, :, :1] == np.arange(CLASSES)).sum(axis=1)
@@ -213,27 +190,18 @@ def match(found, digits, *, least_iou=0.5):
 
 
 def mean_average_precision(matches, weights):
-    """Return the mean over the classes of COCO's average precision, of weighted scenes.
-
-    A precision is the largest at its recall or above; classes without an object do not count.
-    """
+    """Return COCO's average precision of weighted scenes, its mean over the classes there are."""
     weights = np.asarray(weights, float)
     there = weights @ matches.objects
     averages = []
     for c in np.flatnonzero(there):
         drawn = weights[matches.scene[c]]
-        right, claimed = np.cumsum(drawn * matches.right[c]), np.cumsum(drawn)
+        right, claimed = np.cumsum([drawn * matches.right[c], drawn], axis=1)
         precision = np.divide(right, claimed, out=np.zeros_like(right), where=claimed > 0)
-        precision = np.maximum.accumulate(precision[::-1])[::-1]
+        precision = np.maximum.accumulate(precision[::-1])[::-1]  # at this recall or above
         reached = np.searchsorted(right / there[c], _RECALLS)
         averages.append(np.append(precision, 0)[reached].mean())
     return float(np.mean(averages)) if averages else float("nan")
-
-
-def iou(box, others):
-    """Return the intersection over the union of a box and each of several others."""
-    shared, area, areas = _areas(box, others)
-    return shared / (area + areas - shared)
 
 
 def tallies(outputs, digits, *, least_iou=0.5):

@@ -10,22 +10,14 @@ from qkit.evaluate.accuracy import Metric, ratio
 
 COLUMNS = 96
 SYMBOLS = "0123456789 "
-_TRAIN_DIGITS = 60_000
-_MOST_DIGITS = 3  # of a number
-_DIGIT_GAPS = (0, 2)  # columns, smallest and largest
-_NUMBER_GAPS = (5, 8)
-_UNITS = 64  # of the recurrent network's layers
 
 
 def data(images):
-    """Return strips of numbers of one to three digits, and their targets: symbols, then −1.
-
-    Training strips hold training images alone, test strips test images alone, each of these once.
-    """
+    """Return strips of numbers of one to three digits, and their targets: symbols, then −1."""
     rng = np.random.default_rng(0)
     n = len(images.x_train)  # a small data set is written more than once
-    order = np.concatenate([rng.permutation(n) for _ in range(0, _TRAIN_DIGITS, n)])
-    train = _written(images.x_train, images.y_train, order[:_TRAIN_DIGITS], rng)
+    order = np.concatenate([rng.permutation(n) for _ in range(0, 60_000, n)])
+    train = _written(images.x_train, images.y_train, order[:60_000], rng)
     test = _written(images.x_test, images.y_test, rng.permutation(len(images.x_test)), rng)
     return Dataset(*train, *test, f"strips of numbers made from {images.name}", images.source)
 
@@ -36,61 +28,45 @@ def text(symbols):
 
 
 def strip_cnn(*, seed=0):
-    """Return a small relative of Wav2letter (Collobert et al., 2016): convolutions along a strip.
-
-    Columns take the place of frames of sound, and their pixels that of frequencies.
-    """
+    """Return a small relative of Wav2letter (Collobert et al., 2016): columns for frames."""
     keras = tensorflow().keras
     layers = keras.layers
-
-    def convolution(number, channels, width, stride=1, activation="relu", name=None):
-        glorot = keras.initializers.GlorotUniform(100 * seed + number)
-        return layers.Conv1D(
-            channels, width, stride, "same", activation=activation,
-            kernel_initializer=glorot, name=name or f"conv{number}",
-        )  # fmt: skip
-
+    glorot = [keras.initializers.GlorotUniform(100 * seed + number) for number in range(7)]
+    convolution = partial(layers.Conv1D, padding="same", activation="relu")
     return keras.Sequential(
         [
             layers.InputLayer((COLUMNS, 14), name="strip"),
-            convolution(1, 48, 7, stride=2),
-            *(convolution(number, 48, 5) for number in (2, 3, 4)),
-            convolution(5, 96, 1),
-            convolution(6, 12, 1, activation=None, name="logits"),
+            convolution(48, 7, 2, kernel_initializer=glorot[1], name="conv1"),
+            convolution(48, 5, kernel_initializer=glorot[2], name="conv2"),
+            convolution(48, 5, kernel_initializer=glorot[3], name="conv3"),
+            convolution(48, 5, kernel_initializer=glorot[4], name="conv4"),
+            convolution(96, 1, kernel_initializer=glorot[5], name="conv5"),
+            layers.Conv1D(12, 1, padding="same", kernel_initializer=glorot[6], name="logits"),
         ],
         name="strip_cnn",
     )
 
 
 def unrolled_rnn(*, cell="lstm", seed=0):
-    """Return a small relative of DeepSpeech 0.5.1 (Hannun et al., 2014), unrolled step by step.
-
-    The file holds the operators of the recurrent layer once for each of the 48 steps.
-    """
+    """Return a small relative of DeepSpeech 0.5.1 (Hannun et al., 2014), unrolled to 48 steps."""
     keras = tensorflow().keras
     layers = keras.layers
-    cells = {"lstm": layers.LSTM, "gru": layers.GRU, "simple": layers.SimpleRNN}
-
-    def glorot(number):
-        return keras.initializers.GlorotUniform(100 * seed + number)
-
-    def dense(number, name, size=_UNITS, activation="relu"):
-        initial = glorot(number)
-        return layers.Dense(size, activation=activation, kernel_initializer=initial, name=name)
-
+    recurrent = {"lstm": layers.LSTM, "gru": layers.GRU, "simple": layers.SimpleRNN}[cell]
+    dense = partial(layers.Dense, 64, "relu")
+    glorot = [keras.initializers.GlorotUniform(100 * seed + number) for number in range(6)]
     return keras.Sequential(
         [
             layers.InputLayer((COLUMNS, 14), name="strip"),
             layers.Conv1D(  # a dense layer over nine columns, at every other one
-                _UNITS, 9, 2, "same", activation="relu", kernel_initializer=glorot(0), name="window"
+                64, 9, 2, "same", activation="relu", kernel_initializer=glorot[0], name="window"
             ),
-            dense(3, "dense1"),
-            cells[cell](
-                _UNITS, return_sequences=True, unroll=True, kernel_initializer=glorot(1),
+            dense(kernel_initializer=glorot[3], name="dense1"),
+            recurrent(
+                64, return_sequences=True, unroll=True, kernel_initializer=glorot[1],
                 recurrent_initializer=keras.initializers.Orthogonal(seed=100 * seed + 2), name=cell,
             ),
-            dense(4, "dense2"),
-            dense(5, "logits", 12, None),
+            dense(kernel_initializer=glorot[4], name="dense2"),
+            layers.Dense(12, kernel_initializer=glorot[5], name="logits"),
         ],
         name=f"unrolled_{cell}",
     )  # fmt: skip
@@ -135,13 +111,10 @@ def read(logits):
 
 
 def tallies(units, logits, targets):
-    """Return, for each strip, the edits from what is read to the target, and its length.
-
-    Both are counted in what `units` makes of a line: by `list` characters, by `str.split` numbers.
-    """
+    """Return each strip's edits from what is read to the target, and its length, in `units`."""
     tf = tensorflow()
     found, wanted = (
-        tf.ragged.constant([units(line) for line in lines], tf.string, ragged_rank=1)
+        tf.ragged.constant([*map(units, lines)], tf.string, ragged_rank=1)
         for lines in (read(logits), map(text, targets))
     )
     edits = tf.edit_distance(found.to_sparse(), wanted.to_sparse(), normalize=False)
@@ -153,9 +126,9 @@ def _written(x, y, order, rng):
     small = x.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).transpose(0, 2, 1)  # columns first
     strips, targets, end = [], [], COLUMNS
     while len(order):
-        digits, order = np.split(order, [rng.integers(1, _MOST_DIGITS, endpoint=True)])
+        digits, order = np.split(order, [rng.integers(1, 3, endpoint=True)])
         columns = _number(small[digits], rng)
-        start = end + rng.integers(*_NUMBER_GAPS, endpoint=True)
+        start = end + rng.integers(5, 8, endpoint=True)  # columns between numbers
         if start + len(columns) > COLUMNS:
             start -= end
             strips.append(np.zeros((COLUMNS, 14), np.float32))
@@ -170,10 +143,11 @@ def _written(x, y, order, rng):
 
 
 def _number(digits, rng):
+    """Return the columns of digits with none, one or two blank ones between them."""
     parts = []
     for digit in digits:
         inked = np.flatnonzero(digit.any(axis=1))
-        gap = np.zeros((rng.integers(*_DIGIT_GAPS, endpoint=True), 14), np.float32)
+        gap = np.zeros((rng.integers(2, endpoint=True), 14), np.float32)
         parts += [gap, digit[inked[0] : inked[-1] + 1]]
     return np.concatenate(parts[1:])
 

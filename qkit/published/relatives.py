@@ -18,40 +18,25 @@ from qkit.result import Result
 from qkit.toolchain.convert import convert
 from qkit.training import fit
 
-_CALIBRATION_ITEMS = 300
-_SCHEMES = {"float32": "float32", "int8": "full_integer", "int16": "int16_activations"}
-
 
 @dataclass(frozen=True)
 class Relative:
-    """A lesson for a small network that does what a published one does, on data made from MNIST.
-
-    Attributes
-    ----------
-    name : str
-    published : (str, str) or None, model and metric in `qk.published.int16_activations()`
-    build : callable, from a keyword `seed` to an untrained Keras 2 model
-    metric : Metric
-    epochs, batch_size, learning_rate, loss : as for `qk.fit`
-    data : callable or None
-        From a `Dataset` of images to that of the lesson; None for the images themselves.
-    """
+    """A lesson for a small network that does what a published one does, on data made from MNIST."""
 
     name: str
-    published: tuple | None
-    build: Callable
+    published: tuple | None  # model and metric in `qk.published.int16_activations()`
+    build: Callable  # from a keyword `seed` to an untrained Keras 2 model
     metric: Metric
-    epochs: int
+    epochs: int  # like batch size, learning rate and loss as for `qk.fit`
     batch_size: int = 32
     learning_rate: float = 1e-3
-    data: Callable | None = None
+    data: Callable | None = None  # from a `Dataset` to the lesson's own; None: as it is
     loss: Callable | None = None
 
 
 def right_classes(outputs, labels):
     """Return, for each image, whether the largest score is the label's, and 1."""
-    right = outputs.argmax(axis=1) == labels
-    return np.stack([right, np.ones_like(right)], axis=1).astype(np.int64)
+    return np.stack([outputs.argmax(axis=1) == labels, np.ones(len(labels), int)], axis=1)
 
 
 TOP_1 = Metric("top-1", "", True, right_classes, ratio)
@@ -130,7 +115,7 @@ def int16_effect(relative, images, *, seed=0, cache=True):
     relative : Relative, one of `RELATIVES` or a lesson of your own
     images : Dataset, from which the lesson makes its data
     seed : int, of the initial weights and the shuffling
-    cache : bool, whether to keep the trained weights on disk, see `fit`
+    cache : bool, whether to keep the trained weights on disk
 
     Returns
     -------
@@ -149,8 +134,9 @@ def int16_effect(relative, images, *, seed=0, cache=True):
         model, data, epochs=relative.epochs, batch_size=relative.batch_size, seed=seed,
         learning_rate=relative.learning_rate, loss=relative.loss, cache=cache,
     )  # fmt: skip
-    calibration = drawn(data.x_train, _CALIBRATION_ITEMS)
-    models = {name: convert(model, scheme, calibration) for name, scheme in _SCHEMES.items()}
+    schemes = {"float32": "float32", "int8": "full_integer", "int16": "int16_activations"}
+    calibration = drawn(data.x_train, 300)
+    models = {name: convert(model, scheme, calibration) for name, scheme in schemes.items()}
     scores = {
         name: accuracy(tflite, data.x_test, data.y_test, metric=relative.metric)
         for name, tflite in models.items()
@@ -168,9 +154,7 @@ def int16_table(effects):
 
     Returns
     -------
-    pandas.DataFrame
-        A row for what is here, and one for what is published, if it is: scores as they are, and
-        what int8 and int16 lose, in words with the interval.
+    pandas.DataFrame, a row for what is here, and one for what is published, if it is
     """
     import pandas as pd
 

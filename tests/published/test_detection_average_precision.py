@@ -12,7 +12,6 @@ from qkit.published.detection import (
     NOTHING,
     Detections,
     Matches,
-    iou,
     match,
     mean_average_precision,
 )
@@ -60,11 +59,6 @@ def one_scene(boxes, scores):
 def in_one_scene(found, box=BOX):
     nothing = np.zeros(len(box), int)
     return match(found, digits_of(nothing, nothing, np.array(box, float), 1))
-
-
-def test_iou_by_hand():
-    others = np.array([[10, 10, 20, 20], [10, 15, 20, 25], [20, 10, 30, 20], [12, 12, 17, 14]])
-    assert iou(BOX[0], others) == pytest.approx([1, 1 / 3, 0, 0.1])
 
 
 @pytest.mark.parametrize(("right_edge", "found"), [(15.0, True), (14.9, False)])
