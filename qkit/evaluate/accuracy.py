@@ -33,6 +33,10 @@ class Accuracy(Result):
         """Which predictions are right; ndarray of shape (n,), bool."""
         return self.predictions == self.labels
 
+    def first(self, n):
+        """Return the accuracy on the first `n` images alone."""
+        return accuracy_of(self.predictions[:n], self.labels[:n])
+
     @property
     def percent(self):
         """The accuracy and the ends of its interval."""

@@ -133,6 +133,11 @@ def test_measuring_is_silent(toy_tflite, toy_data, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_the_first_images_alone():  # notebooks 04 and 08 ask for it
+    found = accuracy_of(np.array([0, 1, 2, 2, 1]), np.array([0, 1, 2, 0, 0])).first(3)
+    assert (found.accuracy, found.n) == (1.0, 3)
+
+
 def test_predictions_may_be_lists_and_must_be_one_a_label():
     assert qk.accuracy_of([1, 2, 3], [1, 2, 0]).accuracy == pytest.approx(2 / 3)
     with pytest.raises(
