@@ -54,11 +54,7 @@ class Comparison(Result):
     float_operators: MappingProxyType  # how many still compute in floating point
     not_measured: MappingProxyType  # why a row has no accuracy, or nothing at all
     data_name: str  # empty without labelled images
-
-    @property
-    def reference(self):
-        """Name of the row that the others are held against."""
-        return next(iter(self.models))
+    reference = REFERENCE
 
     def size_ratio(self, name):
         """Return how many times smaller than the reference's a scheme's file is."""
@@ -89,26 +85,28 @@ class Comparison(Result):
         """
         import pandas as pd
 
-        judged = {k: found.row | self.paired[k].row for k, found in self.accuracies.items()}
-        times = self.latency.to_frame().to_dict("index")
-        rows = {
-            name: {
-                **judged.get(name, _NOT_JUDGED),
-                "size_bytes": self.sizes[name].size_bytes,
-                "deflated_bytes": self.sizes[name].deflated_bytes,
-                "size_ratio": self.size_ratio(name),
-                **times[name],
-                "float_operators": self.float_operators[name],
-                "needs": self.needs[name],
-                "status": "measured",
-                "accuracy_status": self.not_measured.get(name, "measured"),
-            }
-            for name in self.models
-        }
+        rows = {name: self.figures(name) for name in self.models}
         for name, reason in self.not_measured.items():
             rows.setdefault(name, {"status": reason, "accuracy_status": reason})
         frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("scheme")
         return frame.drop(columns="n", errors="ignore")
+
+    def figures(self, name):
+        """Return what was measured of a scheme's file, by column of the table."""
+        judged = _NOT_JUDGED
+        if name in self.accuracies:
+            judged = self.accuracies[name].row | self.paired[name].row
+        return {
+            **judged,
+            "size_bytes": self.sizes[name].size_bytes,
+            "deflated_bytes": self.sizes[name].deflated_bytes,
+            "size_ratio": self.size_ratio(name),
+            **self.latency.figures(name),
+            "float_operators": self.float_operators[name],
+            "needs": self.needs[name],
+            "status": "measured",
+            "accuracy_status": self.not_measured.get(name, "measured"),
+        }
 
     to_display = report.display_table
     notes = report.notes
@@ -138,8 +136,7 @@ def compare(
     model : tf.keras.Model, str or Path
         A trained Keras 2 classifier, or the folder of its SavedModel; with a `metric`, any model of
         one input and one output.
-    data : Dataset, optional
-        Without it, or `images`, no accuracy is measured.
+    data : Dataset, optional; without it, or `images`, no accuracy is measured
     schemes : iterable of str or Scheme, optional
         `qk.SCHEMES` for all, or names of them, also combined as in "pruned+full_integer". By
         default those that need no training, and those for which `trained` has a model. The float32
@@ -151,14 +148,10 @@ def compare(
         that was done before. Without data, an untrained copy of equal size and latency is "qat".
     calibration : ndarray, optional
         For the schemes that need a sample; by default 300 random training images, 100 of `images`.
-    images : ImageFolder, optional
-        Labelled images to measure the accuracies on, some at a time, in place of the test images.
-    metric : Metric, optional
-        What to count instead of right classes.
-    extra : dict of str to bytes, optional
-        Further .tflite files to measure along.
-    threads : int
-        Of the latency measurement.
+    images : ImageFolder, optional, of labelled images in place of the test images
+    metric : Metric, optional, to count instead of right classes
+    extra : dict of str to bytes, optional, further .tflite files to measure along
+    threads : int, of the latency measurement
 
     Returns
     -------

@@ -16,8 +16,16 @@ NEEDED = {
     "labelled training data": "needs labelled training data",
 }
 EFFORT = tuple(NEEDED)  # from little to much, each with what is before it
-_WITH_INTERVAL = "(95 %)"
 _NEEDS = "needs beside the model"
+_CELLS = {  # of the columns of a comparison's frame
+    "file, bytes": "{size_bytes:,}",
+    "times smaller": "{size_ratio:.2f}",
+    "deflated, bytes": "{deflated_bytes:,}",
+    "invoke, µs (95 %)": "{latency_us:.1f} ({latency_low_us:.1f} to {latency_high_us:.1f})",
+    "time, × float32": "{latency_ratio:.2f}",
+    "float ops": "{float_operators}",
+    _NEEDS: "{needs}",
+}
 _BY_ACCURACY = "p from McNemar's exact test against {}, not corrected for the number of rows"
 _BY_METRIC = "intervals from a bootstrap over them, of differences from {} on the same samples"
 # What the narrow page of a README leaves out; the frame and HTML have it.
@@ -34,26 +42,14 @@ def display_table(comparison):
     """Return a comparison's rows as text, rounded, with intervals; a dash for what is not there."""
     import pandas as pd
 
-    rows = {name: _cells(comparison, name) for name in comparison.models}
+    rows = {}
+    for name in comparison.models:
+        figures = comparison.figures(name)
+        measured = {head: text.format(**figures) for head, text in _CELLS.items()}
+        rows[name] = _judged(comparison, name) | measured
     for name, reason in comparison.not_measured.items():
         rows.setdefault(name, {_NEEDS: reason})
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–").rename_axis("scheme")
-
-
-def _cells(comparison, name):
-    size, times = comparison.sizes[name], comparison.latency
-    return {
-        **_judged(comparison, name),
-        "file, bytes": f"{size.size_bytes:,}",
-        "times smaller": f"{comparison.size_ratio(name):.2f}",
-        "deflated, bytes": f"{size.deflated_bytes:,}",
-        f"invoke, µs {_WITH_INTERVAL}": _between(
-            "{:.1f}".format, times.median_us[name], *times.interval_us[name]
-        ),
-        f"time, × {comparison.reference}": f"{times.ratio[name]:.2f}",
-        "float ops": f"{comparison.float_operators[name]}",
-        _NEEDS: comparison.needs[name],
-    }
 
 
 def _judged(comparison, name):
@@ -65,14 +61,14 @@ def _judged(comparison, name):
     if isinstance(found, Score):
         said, change = found.metric.said, partial(found.metric.said, signed=True)
         cells = {
-            f"{found.metric.name} {_WITH_INTERVAL}": _between(said, found.value, *found.interval),
-            f"{to} {_WITH_INTERVAL}": _between(change, against.difference, *against.interval),
+            f"{found.metric.name} (95 %)": _between(said, found.value, *found.interval),
+            f"{to} (95 %)": _between(change, against.difference, *against.interval),
         }
     else:
         difference = _between("{:+.2f}".format, against.difference_pp, *against.interval_pp)
         cells = {
-            f"accuracy, % {_WITH_INTERVAL}": _between("{:.2f}".format, *found.percent),
-            f"{to}, points {_WITH_INTERVAL}": difference,
+            "accuracy, % (95 %)": _between("{:.2f}".format, *found.percent),
+            f"{to}, points (95 %)": difference,
             "p": _p_value(against.p_value),
         }
     if name == comparison.reference:  # against itself
@@ -108,7 +104,7 @@ def summary(comparison):
 def _savings(comparison):
     """Say size and time of each file, where there are no labels to judge them by."""
     times, (first, *others) = comparison.latency, comparison.models
-    kib = comparison.sizes[first].size_kib
+    kib = comparison.sizes[first].size_bytes / 1024
     parts = [f"{first} {kib:,.1f} KiB, {times.median_us[first]:,.1f} µs"]
     for name in others:
         low, high = times.ratio_interval[name]
@@ -171,7 +167,7 @@ def markdown_table(comparison):
 def html_table(comparison):
     """Return a comparison as an HTML table with its notes."""
     table = display_table(comparison).reset_index().map(html.escape)
-    ranged = [column for column in table if column.endswith(_WITH_INTERVAL)]
+    ranged = [column for column in table if column.endswith("(95 %)")]
     table[ranged] = table[ranged].replace(r" (\(.*)", _BELOW, regex=True)
     items = "".join(f"<li>{html.escape(note)}</li>" for note in notes(comparison))
     body = f"{table.to_html(index=False, escape=False)}<ul>{items}</ul>"
@@ -199,8 +195,8 @@ def sentence(comparison, name):
         said.append(f"{difference} ({p}: {found.verdict})")
     count = comparison.float_operators[name]
     said += [
-        f"{size.size_kib:.1f} KiB ({comparison.size_ratio(name):.2f} times smaller; deflated "
-        f"{size.deflated_bytes / 1024:.1f})",
+        f"{size.size_bytes / 1024:.1f} KiB ({comparison.size_ratio(name):.2f} times smaller; "
+        f"deflated {size.deflated_bytes / 1024:.1f})",
         f"{times.median_us[name]:.1f} µs an inference ({times.ratio[name]:.2f} times the time)",
         f"{count or 'no'} float operator{'s'[: count != 1]}",
     ]
