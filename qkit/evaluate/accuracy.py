@@ -28,11 +28,6 @@ class Accuracy(Result):
         """Number of images."""
         return len(self.labels)
 
-    @property
-    def right(self):
-        """Which predictions are right; ndarray of shape (n,), bool."""
-        return self.predictions == self.labels
-
     def first(self, n):
         """Return the accuracy on the first `n` images alone."""
         return accuracy_of(self.predictions[:n], self.labels[:n])

@@ -25,8 +25,6 @@ from qkit.toolchain.techniques import TECHNIQUES, train_missing
 
 REFERENCE = "float32"
 CONTROL = "control"
-_LABELS = SCHEMES["qat"].needs
-_NOT_JUDGED = dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), float("nan"))
 _NO_LABELS = "not measured: pass data or images=…, labelled ones, for a model with trained weights"
 _NO_CONTROL = (
     "not measured: pass trained={…, 'control': …}, a float model trained for the epochs that QAT "
@@ -85,28 +83,27 @@ class Comparison(Result):
         """
         import pandas as pd
 
-        rows = {name: self.figures(name) for name in self.models}
+        judged = {k: found.row | self.paired[k].row for k, found in self.accuracies.items()}
+        none = dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), float("nan"))
+        times = self.latency.to_frame().to_dict("index")
+        rows = {
+            name: {
+                **judged.get(name, none),
+                "size_bytes": self.sizes[name].size_bytes,
+                "deflated_bytes": self.sizes[name].deflated_bytes,
+                "size_ratio": self.size_ratio(name),
+                **times[name],
+                "float_operators": self.float_operators[name],
+                "needs": self.needs[name],
+                "status": "measured",
+                "accuracy_status": self.not_measured.get(name, "measured"),
+            }
+            for name in self.models
+        }
         for name, reason in self.not_measured.items():
             rows.setdefault(name, {"status": reason, "accuracy_status": reason})
         frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("scheme")
         return frame.drop(columns="n", errors="ignore")
-
-    def figures(self, name):
-        """Return what was measured of a scheme's file, by column of the table."""
-        judged = _NOT_JUDGED
-        if name in self.accuracies:
-            judged = self.accuracies[name].row | self.paired[name].row
-        return {
-            **judged,
-            "size_bytes": self.sizes[name].size_bytes,
-            "deflated_bytes": self.sizes[name].deflated_bytes,
-            "size_ratio": self.size_ratio(name),
-            **self.latency.figures(name),
-            "float_operators": self.float_operators[name],
-            "needs": self.needs[name],
-            "status": "measured",
-            "accuracy_status": self.not_measured.get(name, "measured"),
-        }
 
     to_display = report.display_table
     notes = report.notes
@@ -283,7 +280,7 @@ def _converted(schemes, model, trained, calibration, missing, show):
                 source = quantization_aware(model, calibration=calibration)
                 missing[row] = _UNTRAINED
             models[row] = convert(source, scheme, calibration)
-            needs[row] = _LABELS if technique else scheme.needs
+            needs[row] = SCHEMES["qat"].needs if technique else scheme.needs
         source = None
         gc.collect()  # Keras models refer to themselves, and keep their weights until then
     if CONTROL not in trained:

@@ -28,26 +28,23 @@ class Latency(Result):
     ratio: MappingProxyType  # to the first model
     ratio_interval: MappingProxyType
 
-    def figures(self, name):
-        """Return what the table has of a model, by column."""
-        (low_us, high_us), (low, high) = self.interval_us[name], self.ratio_interval[name]
-        return {
-            "latency_us": self.median_us[name],
-            "latency_low_us": low_us,
-            "latency_high_us": high_us,
-            "latency_ratio": self.ratio[name],
-            "latency_ratio_low": low,
-            "latency_ratio_high": high,
-            "python_overhead_us": self.overhead_us[name],
-            "delegate": self.delegates[name],
-        }
-
     def to_frame(self):
         """Return a DataFrame with one row per model."""
         import pandas as pd
 
-        rows = map(self.figures, self.median_us)
-        return pd.DataFrame(rows, index=pd.Index(self.median_us, name="model"))
+        low_us, high_us = zip(*self.interval_us.values(), strict=True)
+        low, high = zip(*self.ratio_interval.values(), strict=True)
+        columns = {
+            "latency_us": self.median_us.values(),
+            "latency_low_us": low_us,
+            "latency_high_us": high_us,
+            "latency_ratio": self.ratio.values(),
+            "latency_ratio_low": low,
+            "latency_ratio_high": high,
+            "python_overhead_us": self.overhead_us.values(),
+            "delegate": self.delegates.values(),
+        }
+        return pd.DataFrame(columns, index=pd.Index(self.median_us, name="model"))
 
     def summary(self):
         """Say in one line how fast each model is beside the first."""

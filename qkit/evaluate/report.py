@@ -17,20 +17,17 @@ NEEDED = {
 }
 EFFORT = tuple(NEEDED)  # from little to much, each with what is before it
 _NEEDS = "needs beside the model"
-_CELLS = {  # of the columns of a comparison's frame
-    "file, bytes": "{size_bytes:,}",
+_CELLS = {  # by column, of the columns of `Comparison.to_frame`
+    "file, bytes": "{size_bytes:,.0f}",
     "times smaller": "{size_ratio:.2f}",
-    "deflated, bytes": "{deflated_bytes:,}",
+    "deflated, bytes": "{deflated_bytes:,.0f}",
     "invoke, µs (95 %)": "{latency_us:.1f} ({latency_low_us:.1f} to {latency_high_us:.1f})",
     "time, × float32": "{latency_ratio:.2f}",
-    "float ops": "{float_operators}",
+    "float ops": "{float_operators:.0f}",
     _NEEDS: "{needs}",
 }
 _BY_ACCURACY = "p from McNemar's exact test against {}, not corrected for the number of rows"
 _BY_METRIC = "intervals from a bootstrap over them, of differences from {} on the same samples"
-# What the narrow page of a README leaves out; the frame and HTML have it.
-_WIDE_ONLY = ["deflated, bytes", "float ops"]
-_BELOW = r"<br><small style='white-space:nowrap'>\1</small>"  # an interval, below its value
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color:#222}"
     "table{border-collapse:collapse}td,th{padding:.3rem .7rem;text-align:right;"
@@ -43,12 +40,11 @@ def display_table(comparison):
     import pandas as pd
 
     rows = {}
-    for name in comparison.models:
-        figures = comparison.figures(name)
-        measured = {head: text.format(**figures) for head, text in _CELLS.items()}
-        rows[name] = _judged(comparison, name) | measured
-    for name, reason in comparison.not_measured.items():
-        rows.setdefault(name, {_NEEDS: reason})
+    for name, figures in comparison.to_frame().to_dict("index").items():
+        rows[name] = {_NEEDS: figures["status"]}
+        if name in comparison.models:
+            measured = {head: text.format(**figures) for head, text in _CELLS.items()}
+            rows[name] = _judged(comparison, name) | measured
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–").rename_axis("scheme")
 
 
@@ -158,7 +154,8 @@ def _on_training(accuracies):
 
 def markdown_table(comparison):
     """Return a comparison as a Markdown table that fits a page."""
-    table = display_table(comparison).drop(columns=_WIDE_ONLY).reset_index()
+    wide_only = ["deflated, bytes", "float ops"]  # which the frame and HTML have
+    table = display_table(comparison).drop(columns=wide_only).reset_index()
     rows = table.replace(r"\|", r"\\|", regex=True).to_numpy()
     lines = [table.columns, ["---"] * len(table.columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -168,7 +165,8 @@ def html_table(comparison):
     """Return a comparison as an HTML table with its notes."""
     table = display_table(comparison).reset_index().map(html.escape)
     ranged = [column for column in table if column.endswith("(95 %)")]
-    table[ranged] = table[ranged].replace(r" (\(.*)", _BELOW, regex=True)
+    below = r"<br><small style='white-space:nowrap'>\1</small>"
+    table[ranged] = table[ranged].replace(r" (\(.*)", below, regex=True)
     items = "".join(f"<li>{html.escape(note)}</li>" for note in notes(comparison))
     body = f"{table.to_html(index=False, escape=False)}<ul>{items}</ul>"
     return f"<div style='font-size:0.88em'>{body}</div>"  # as wide as a notebook's cell

@@ -143,7 +143,8 @@ def paired(a, b):
             f"paired: the two accuracies are of different images ({a.n:,} and {b.n:,}): only the "
             "same labels in the same order can be paired."
         )
-    lost, gained = np.flatnonzero(a.right & ~b.right), np.flatnonzero(~a.right & b.right)
+    was_right, is_right = a.predictions == a.labels, b.predictions == b.labels
+    lost, gained = np.flatnonzero(was_right & ~is_right), np.flatnonzero(~was_right & is_right)
     discordant = len(lost) + len(gained)
     p_value = float(binomtest(len(gained), discordant).pvalue) if discordant else 1.0
     up, down = (len(gained) + 1) / (a.n + 2), (len(lost) + 1) / (a.n + 2)
