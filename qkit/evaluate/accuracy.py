@@ -59,8 +59,7 @@ class Metric:
     unit : str, "" for a share in [0, 1], or "dB"
     higher_is_better : bool
     tallies : callable
-        From outputs of shape (n, *output), float32, and targets to an array with one row an item,
-        or to anything that `score` understands.
+        From outputs (n, *output), float32, and targets to a row an item, or what `score` takes.
     score : callable
         From tallies and item weights of shape (n,) to the figure; weight 2 is the item twice.
     """
@@ -129,9 +128,8 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
     Examples
     --------
     >>> import qkit as qk
-    >>> digits = qk.load_data("digits")
-    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> accuracy(tflite, digits.x_test, digits.y_test).n
+    >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
+    >>> accuracy(model, digits.x_test, digits.y_test).n
     500
     """
     run = partial(_computed, model, batched, threads, metric is None)

@@ -143,8 +143,7 @@ def compare(
         "pruned_clustered", "pqat", "cqat", "pcqat"; and "control", the float model trained for the
         epochs that QAT got on top. What is asked for and not here is trained, or looked up where
         that was done before. Without data, an untrained copy of equal size and latency is "qat".
-    calibration : ndarray, optional
-        For the schemes that need a sample; by default 300 random training images, 100 of `images`.
+    calibration : ndarray, optional, by default 300 random training images, or 100 of `images`
     images : ImageFolder, optional, of labelled images in place of the test images
     metric : Metric, optional, to count instead of right classes
     extra : dict of str to bytes, optional, further .tflite files to measure along

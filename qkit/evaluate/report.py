@@ -26,8 +26,6 @@ _CELLS = {  # by column, of the columns of `Comparison.to_frame`
     "float ops": "{float_operators:.0f}",
     _NEEDS: "{needs}",
 }
-_BY_ACCURACY = "p from McNemar's exact test against {}, not corrected for the number of rows"
-_BY_METRIC = "intervals from a bootstrap over them, of differences from {} on the same samples"
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color:#222}"
     "table{border-collapse:collapse}td,th{padding:.3rem .7rem;text-align:right;"
@@ -77,7 +75,9 @@ def notes(comparison):
     reference, times, missing = comparison.reference, comparison.latency, comparison.not_measured
     if comparison.accuracies:
         found = comparison.accuracies[reference]
-        how = _BY_METRIC if isinstance(found, Score) else _BY_ACCURACY
+        how = "p from McNemar's exact test against {}, not corrected for the number of rows"
+        if isinstance(found, Score):
+            how = "intervals from a bootstrap over them, of differences from {} on the same samples"
         first = f"{found.n:,} test images of {comparison.data_name}; {how.format(reference)}."
     else:
         first = f"Accuracy {missing[reference]}."
@@ -99,15 +99,14 @@ def summary(comparison):
 
 def _savings(comparison):
     """Say size and time of each file, where there are no labels to judge them by."""
-    times, (first, *others) = comparison.latency, comparison.models
-    kib = comparison.sizes[first].size_bytes / 1024
-    parts = [f"{first} {kib:,.1f} KiB, {times.median_us[first]:,.1f} µs"]
-    for name in others:
-        low, high = times.ratio_interval[name]
-        parts.append(
-            f"{name} {comparison.size_ratio(name):.2f} times smaller, "
-            f"{times.ratio[name]:.2f} times the time ({low:.2f} to {high:.2f})"
-        )
+    frame = comparison.to_frame().loc[list(comparison.models)]
+    (first, figures), *others = frame.to_dict("index").items()
+    parts = [f"{first} {figures['size_bytes'] / 1024:,.1f} KiB, {figures['latency_us']:,.1f} µs"]
+    saved = (
+        "{} {size_ratio:.2f} times smaller, {latency_ratio:.2f} times the time "
+        "({latency_ratio_low:.2f} to {latency_ratio_high:.2f})"
+    )
+    parts += [saved.format(name, **figures) for name, figures in others]
     return f"{'; '.join(parts)}."
 
 
