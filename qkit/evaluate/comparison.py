@@ -52,7 +52,11 @@ class Comparison(Result):
     float_operators: MappingProxyType  # how many still compute in floating point
     not_measured: MappingProxyType  # why a row has no accuracy, or nothing at all
     data_name: str  # empty without labelled images
-    reference = REFERENCE
+
+    @property
+    def reference(self):
+        """Name of the row that the others are held against."""
+        return next(iter(self.models))
 
     def size_ratio(self, name):
         """Return how many times smaller than the reference's a scheme's file is."""

@@ -22,7 +22,7 @@ _CELLS = {  # by column, of the columns of `Comparison.to_frame`
     "times smaller": "{size_ratio:.2f}",
     "deflated, bytes": "{deflated_bytes:,.0f}",
     "invoke, µs (95 %)": "{latency_us:.1f} ({latency_low_us:.1f} to {latency_high_us:.1f})",
-    "time, × float32": "{latency_ratio:.2f}",
+    "time, × {reference}": "{latency_ratio:.2f}",
     "float ops": "{float_operators:.0f}",
     _NEEDS: "{needs}",
 }
@@ -41,7 +41,10 @@ def display_table(comparison):
     for name, figures in comparison.to_frame().to_dict("index").items():
         rows[name] = {_NEEDS: figures["status"]}
         if name in comparison.models:
-            measured = {head: text.format(**figures) for head, text in _CELLS.items()}
+            measured = {
+                head.format(reference=comparison.reference): text.format(**figures)
+                for head, text in _CELLS.items()
+            }
             rows[name] = _judged(comparison, name) | measured
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–").rename_axis("scheme")
 
