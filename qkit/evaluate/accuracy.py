@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +11,6 @@ from qkit.interpreter.run import outputs, scores
 from qkit.networks import network
 from qkit.result import Result
 
-_RESAMPLES = 2000
 _BATCH_IMAGES = 100  # of a folder, in memory at once
 
 
@@ -28,10 +28,9 @@ class Accuracy(Result):
         """Number of images."""
         return len(self.labels)
 
-    @property
-    def right(self):
-        """Which predictions are right; ndarray of shape (n,), bool."""
-        return self.predictions == self.labels
+    def first(self, n):
+        """Return the accuracy on the first `n` images alone."""
+        return accuracy_of(self.predictions[:n], self.labels[:n])
 
     @property
     def percent(self):
@@ -56,17 +55,13 @@ class Metric:
 
     Attributes
     ----------
-    name : str
-        As in a table's head.
-    unit : str
-        "" for a share in [0, 1], or "dB".
+    name : str, as in a table's head
+    unit : str, "" for a share in [0, 1], or "dB"
     higher_is_better : bool
     tallies : callable
-        From outputs of shape (n, *output), float32, and targets to an array with one row an item,
-        or to anything that `score` understands.
+        From outputs (n, *output), float32, and targets to a row an item, or what `score` takes.
     score : callable
-        From tallies and item weights of shape (n,) to the figure. An item of weight 2, as a
-        bootstrap may draw it, counts twice.
+        From tallies and item weights of shape (n,) to the figure; weight 2 is the item twice.
     """
 
     name: str
@@ -115,19 +110,15 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
         With one input, and class scores of shape (n, classes) or, with a `metric`, any output.
     x : ndarray of shape (n, *input), float; or ImageFolder, which is never all in memory
         On the scale the model was trained on; a file that takes integers gets them on its own grid.
-    y : ndarray of shape (n,), integer
-        Class numbers, or targets as the metric takes them; a folder has its own.
-    metric : Metric, optional
-        What to count instead of right classes.
-    batched, threads
-        As for `qk.outputs`; the predictions are the same.
-    follow : callable, optional
-        Called with the number of images done after each batch of a folder.
+    y : ndarray of shape (n,), integer class numbers, or targets as the metric takes them
+        A folder has its own.
+    metric : Metric, optional, to count instead of right classes
+    batched, threads : as for `qk.outputs`; the predictions are the same
+    follow : callable, optional, of the number of images done after each batch
 
     Returns
     -------
-    Accuracy or, with a metric, Score
-        Whose interval is percentiles of 2,000 bootstrap samples of the items.
+    Accuracy; or with a metric Score, its interval from 2,000 bootstrap samples of the items
 
     References
     ----------
@@ -137,22 +128,28 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
     Examples
     --------
     >>> import qkit as qk
-    >>> digits = qk.load_data("digits")
-    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
-    >>> accuracy(tflite, digits.x_test, digits.y_test).n
+    >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
+    >>> accuracy(model, digits.x_test, digits.y_test).n
     500
     """
-    running = {"batched": batched, "threads": threads}
-    if hasattr(x, "batches"):
-        if metric is not None:
+    run = partial(_computed, model, batched, threads, metric is None)
+    folder = hasattr(x, "batches")
+    if metric is not None:
+        if folder:
             raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
-        return _streamed(model, x, running, follow)
-    if metric is None:
-        given = _computed(model, x, running)
-        y = validate.labels(y, count=len(given), classes=given.shape[1], what="accuracy: y")
-        return accuracy_of(given.argmax(axis=1), y)
-    y = validate.targets(y, count=len(x), what="accuracy: y")
-    return _scored(metric, metric.tallies(_computed(model, x, running, classes=False), y), len(x))
+        y = validate.targets(y, count=len(x), what="accuracy: y")
+        return _scored(metric, metric.tallies(run(x), y), len(x))
+    predictions, labels = [], []
+    for images, numbers in x.batches(_BATCH_IMAGES) if folder else [(x, y)]:
+        given = run(images)
+        n, classes = given.shape
+        if folder:
+            require_same_classes(x, classes)
+        labels.extend(validate.labels(numbers, count=n, classes=classes, what="accuracy: y"))
+        predictions.extend(given.argmax(axis=1))
+        if follow is not None:
+            follow(len(labels))
+    return accuracy_of(predictions, labels)
 
 
 def accuracy_of(predictions, labels):
@@ -203,26 +200,14 @@ def require_same_classes(images, classes):
 
 def percentile_interval(draws):
     """Return the 95 % interval of bootstrap draws."""
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return float(low), float(high)
+    return tuple(np.percentile(draws, [2.5, 97.5]).tolist())
 
 
-def _streamed(model, images, running, follow):
-    predictions, labels = [], []
-    for x, y in images.batches(_BATCH_IMAGES):
-        given = _computed(model, x, running)
-        require_same_classes(images, given.shape[1])
-        predictions.extend(given.argmax(axis=1))
-        labels.extend(y)
-        if follow is not None:
-            follow(len(labels))
-    return accuracy_of(predictions, labels)
-
-
-def _computed(model, x, running, *, classes=True):
+def _computed(model, batched, threads, classes, x):
     """Return the class scores, or what else there is, of a file or a Keras model."""
     if not hasattr(model, "predict"):
-        return (scores if classes else outputs)(model, x, what="accuracy", **running)
+        run = scores if classes else outputs
+        return run(model, x, batched=batched, threads=threads, what="accuracy")
     shape, _ = network(model, what="accuracy").shapes(what="accuracy", classifier=classes)
     x = validate.images(x, shape, what="accuracy: x")
     return model.predict(x, batch_size=500, verbose=0)
@@ -230,7 +215,7 @@ def _computed(model, x, running, *, classes=True):
 
 def _scored(metric, tallies, n):
     rng = np.random.default_rng(0)  # the same samples for every model
-    weights = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(_RESAMPLES))
+    weights = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(2000))
     draws = np.array([metric.score(tallies, drawn) for drawn in weights])
     value = metric.score(tallies, np.ones(n))
     return Score(metric, tallies, n, value, percentile_interval(draws), draws)

@@ -26,8 +26,6 @@ from qkit.toolchain.techniques import TECHNIQUES, train_missing
 
 REFERENCE = "float32"
 CONTROL = "control"
-_LABELS = SCHEMES["qat"].needs
-_NOT_JUDGED = dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), float("nan"))
 _NO_LABELS = "not measured: pass data or images=…, labelled ones, for a model with trained weights"
 _NO_CONTROL = (
     "not measured: pass trained={…, 'control': …}, a float model trained for the epochs that QAT "
@@ -91,10 +89,11 @@ class Comparison(Result):
         import pandas as pd
 
         judged = {k: found.row | self.paired[k].row for k, found in self.accuracies.items()}
+        none = dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high"), float("nan"))
         times = self.latency.to_frame().to_dict("index")
         rows = {
             name: {
-                **judged.get(name, _NOT_JUDGED),
+                **judged.get(name, none),
                 "size_bytes": self.sizes[name].size_bytes,
                 "deflated_bytes": self.sizes[name].deflated_bytes,
                 "size_ratio": self.size_ratio(name),
@@ -139,8 +138,7 @@ def compare(
     model : tf.keras.Model, str or Path
         A trained Keras 2 classifier, or the folder of its SavedModel; with a `metric`, any model of
         one input and one output.
-    data : Dataset, optional
-        Without it, or `images`, no accuracy is measured.
+    data : Dataset, optional; without it, or `images`, no accuracy is measured
     schemes : iterable of str or Scheme, optional
         `qk.SCHEMES` for all, or names of them, also combined as in "pruned+full_integer". By
         default those that need no training, and those for which `trained` has a model. The float32
@@ -150,16 +148,11 @@ def compare(
         "pruned_clustered", "pqat", "cqat", "pcqat"; and "control", the float model trained for the
         epochs that QAT got on top. What is asked for and not here is trained, or looked up where
         that was done before. Without data, an untrained copy of equal size and latency is "qat".
-    calibration : ndarray, optional
-        For the schemes that need a sample; by default 300 random training images, 100 of `images`.
-    images : ImageFolder, optional
-        Labelled images to measure the accuracies on, some at a time, in place of the test images.
-    metric : Metric, optional
-        What to count instead of right classes.
-    extra : dict of str to bytes, optional
-        Further .tflite files to measure along.
-    threads : int
-        Of the latency measurement.
+    calibration : ndarray, optional, by default 300 random training images, or 100 of `images`
+    images : ImageFolder, optional, of labelled images in place of the test images
+    metric : Metric, optional, to count instead of right classes
+    extra : dict of str to bytes, optional, further .tflite files to measure along
+    threads : int, of the latency measurement
 
     Returns
     -------
@@ -291,7 +284,7 @@ def _converted(schemes, model, trained, calibration, missing, show):
                 source = quantization_aware(model, calibration=calibration)
                 missing[row] = _UNTRAINED
             models[row] = convert(source, scheme, calibration)
-            needs[row] = _LABELS if technique else scheme.needs
+            needs[row] = SCHEMES["qat"].needs if technique else scheme.needs
         source = None
         gc.collect()  # Keras models refer to themselves, and keep their weights until then
     if CONTROL not in trained:

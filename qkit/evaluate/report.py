@@ -16,13 +16,16 @@ NEEDED = {
     "labelled training data": "needs labelled training data",
 }
 EFFORT = tuple(NEEDED)  # from little to much, each with what is before it
-_WITH_INTERVAL = "(95 %)"
 _NEEDS = "needs beside the model"
-_BY_ACCURACY = "p from McNemar's exact test against {}, not corrected for the number of rows"
-_BY_METRIC = "intervals from a bootstrap over them, of differences from {} on the same samples"
-# What the narrow page of a README leaves out; the frame and HTML have it.
-_WIDE_ONLY = ["deflated, bytes", "float ops"]
-_BELOW = r"<br><small style='white-space:nowrap'>\1</small>"  # an interval, below its value
+_CELLS = {  # by column, of the columns of `Comparison.to_frame`
+    "file, bytes": "{size_bytes:,.0f}",
+    "times smaller": "{size_ratio:.2f}",
+    "deflated, bytes": "{deflated_bytes:,.0f}",
+    "invoke, µs (95 %)": "{latency_us:.1f} ({latency_low_us:.1f} to {latency_high_us:.1f})",
+    "time, × {reference}": "{latency_ratio:.2f}",
+    "float ops": "{float_operators:.0f}",
+    _NEEDS: "{needs}",
+}
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color:#222}"
     "table{border-collapse:collapse}td,th{padding:.3rem .7rem;text-align:right;"
@@ -34,26 +37,16 @@ def display_table(comparison):
     """Return a comparison's rows as text, rounded, with intervals; a dash for what is not there."""
     import pandas as pd
 
-    rows = {name: _cells(comparison, name) for name in comparison.models}
-    for name, reason in comparison.not_measured.items():
-        rows.setdefault(name, {_NEEDS: reason})
+    rows = {}
+    for name, figures in comparison.to_frame().to_dict("index").items():
+        rows[name] = {_NEEDS: figures["status"]}
+        if name in comparison.models:
+            measured = {
+                head.format(reference=comparison.reference): text.format(**figures)
+                for head, text in _CELLS.items()
+            }
+            rows[name] = _judged(comparison, name) | measured
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–").rename_axis("scheme")
-
-
-def _cells(comparison, name):
-    size, times = comparison.sizes[name], comparison.latency
-    return {
-        **_judged(comparison, name),
-        "file, bytes": f"{size.size_bytes:,}",
-        "times smaller": f"{comparison.size_ratio(name):.2f}",
-        "deflated, bytes": f"{size.deflated_bytes:,}",
-        f"invoke, µs {_WITH_INTERVAL}": _between(
-            "{:.1f}".format, times.median_us[name], *times.interval_us[name]
-        ),
-        f"time, × {comparison.reference}": f"{times.ratio[name]:.2f}",
-        "float ops": f"{comparison.float_operators[name]}",
-        _NEEDS: comparison.needs[name],
-    }
 
 
 def _judged(comparison, name):
@@ -65,14 +58,14 @@ def _judged(comparison, name):
     if isinstance(found, Score):
         said, change = found.metric.said, partial(found.metric.said, signed=True)
         cells = {
-            f"{found.metric.name} {_WITH_INTERVAL}": _between(said, found.value, *found.interval),
-            f"{to} {_WITH_INTERVAL}": _between(change, against.difference, *against.interval),
+            f"{found.metric.name} (95 %)": _between(said, found.value, *found.interval),
+            f"{to} (95 %)": _between(change, against.difference, *against.interval),
         }
     else:
         difference = _between("{:+.2f}".format, against.difference_pp, *against.interval_pp)
         cells = {
-            f"accuracy, % {_WITH_INTERVAL}": _between("{:.2f}".format, *found.percent),
-            f"{to}, points {_WITH_INTERVAL}": difference,
+            "accuracy, % (95 %)": _between("{:.2f}".format, *found.percent),
+            f"{to}, points (95 %)": difference,
             "p": _p_value(against.p_value),
         }
     if name == comparison.reference:  # against itself
@@ -85,7 +78,9 @@ def notes(comparison):
     reference, times, missing = comparison.reference, comparison.latency, comparison.not_measured
     if comparison.accuracies:
         found = comparison.accuracies[reference]
-        how = _BY_METRIC if isinstance(found, Score) else _BY_ACCURACY
+        how = "p from McNemar's exact test against {}, not corrected for the number of rows"
+        if isinstance(found, Score):
+            how = "intervals from a bootstrap over them, of differences from {} on the same samples"
         first = f"{found.n:,} test images of {comparison.data_name}; {how.format(reference)}."
     else:
         first = f"Accuracy {missing[reference]}."
@@ -107,15 +102,14 @@ def summary(comparison):
 
 def _savings(comparison):
     """Say size and time of each file, where there are no labels to judge them by."""
-    times, (first, *others) = comparison.latency, comparison.models
-    kib = comparison.sizes[first].size_kib
-    parts = [f"{first} {kib:,.1f} KiB, {times.median_us[first]:,.1f} µs"]
-    for name in others:
-        low, high = times.ratio_interval[name]
-        parts.append(
-            f"{name} {comparison.size_ratio(name):.2f} times smaller, "
-            f"{times.ratio[name]:.2f} times the time ({low:.2f} to {high:.2f})"
-        )
+    frame = comparison.to_frame().loc[list(comparison.models)]
+    (first, figures), *others = frame.to_dict("index").items()
+    parts = [f"{first} {figures['size_bytes'] / 1024:,.1f} KiB, {figures['latency_us']:,.1f} µs"]
+    saved = (
+        "{} {size_ratio:.2f} times smaller, {latency_ratio:.2f} times the time "
+        "({latency_ratio_low:.2f} to {latency_ratio_high:.2f})"
+    )
+    parts += [saved.format(name, **figures) for name, figures in others]
     return f"{'; '.join(parts)}."
 
 
@@ -162,7 +156,8 @@ def _on_training(accuracies):
 
 def markdown_table(comparison):
     """Return a comparison as a Markdown table that fits a page."""
-    table = display_table(comparison).drop(columns=_WIDE_ONLY).reset_index()
+    wide_only = ["deflated, bytes", "float ops"]  # which the frame and HTML have
+    table = display_table(comparison).drop(columns=wide_only).reset_index()
     rows = table.replace(r"\|", r"\\|", regex=True).to_numpy()
     lines = [table.columns, ["---"] * len(table.columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -171,8 +166,9 @@ def markdown_table(comparison):
 def html_table(comparison):
     """Return a comparison as an HTML table with its notes."""
     table = display_table(comparison).reset_index().map(html.escape)
-    ranged = [column for column in table if column.endswith(_WITH_INTERVAL)]
-    table[ranged] = table[ranged].replace(r" (\(.*)", _BELOW, regex=True)
+    ranged = [column for column in table if column.endswith("(95 %)")]
+    below = r"<br><small style='white-space:nowrap'>\1</small>"
+    table[ranged] = table[ranged].replace(r" (\(.*)", below, regex=True)
     items = "".join(f"<li>{html.escape(note)}</li>" for note in notes(comparison))
     body = f"{table.to_html(index=False, escape=False)}<ul>{items}</ul>"
     return f"<div style='font-size:0.88em'>{body}</div>"  # as wide as a notebook's cell
@@ -199,8 +195,8 @@ def sentence(comparison, name):
         said.append(f"{difference} ({p}: {found.verdict})")
     count = comparison.float_operators[name]
     said += [
-        f"{size.size_kib:.1f} KiB ({comparison.size_ratio(name):.2f} times smaller; deflated "
-        f"{size.deflated_bytes / 1024:.1f})",
+        f"{size.size_bytes / 1024:.1f} KiB ({comparison.size_ratio(name):.2f} times smaller; "
+        f"deflated {size.deflated_bytes / 1024:.1f})",
         f"{times.median_us[name]:.1f} µs an inference ({times.ratio[name]:.2f} times the time)",
         f"{count or 'no'} float operator{'s'[: count != 1]}",
     ]

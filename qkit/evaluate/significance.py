@@ -105,12 +105,11 @@ def paired(a, b):
 
     Parameters
     ----------
-    a, b : Accuracy, or Score of one metric
-        Of the same images, in the same order. The difference is b minus a.
+    a, b : Accuracy, or Score of one metric, of the same images in the same order
 
     Returns
     -------
-    Paired or PairedScores
+    Paired or PairedScores, of b minus a
 
     References
     ----------
@@ -131,7 +130,12 @@ def paired(a, b):
             f"{type(a).__name__} and {type(b).__name__}."
         )
     if isinstance(a, Score):
-        return _paired_scores(a, b)
+        if (a.metric, a.n) != (b.metric, b.n):
+            raise ValueError(
+                f"paired: {a.metric.name} of {a.n:,} items and {b.metric.name} of {b.n:,} cannot "
+                "be paired: score both files with one metric on the same items."
+            )
+        return PairedScores(a, b, b.value - a.value, percentile_interval(b.draws - a.draws))
     from scipy.stats import binomtest, norm
 
     if a.labels.shape != b.labels.shape or (a.labels != b.labels).any():
@@ -139,26 +143,11 @@ def paired(a, b):
             f"paired: the two accuracies are of different images ({a.n:,} and {b.n:,}): only the "
             "same labels in the same order can be paired."
         )
-    lost, gained = np.flatnonzero(a.right & ~b.right), np.flatnonzero(~a.right & b.right)
+    was_right, is_right = a.predictions == a.labels, b.predictions == b.labels
+    lost, gained = np.flatnonzero(was_right & ~is_right), np.flatnonzero(~was_right & is_right)
     discordant = len(lost) + len(gained)
-    p_value = binomtest(len(gained), discordant).pvalue if discordant else 1.0
+    p_value = float(binomtest(len(gained), discordant).pvalue) if discordant else 1.0
     up, down = (len(gained) + 1) / (a.n + 2), (len(lost) + 1) / (a.n + 2)
     half = norm.ppf(0.975) * np.sqrt((up + down - (up - down) ** 2) / (a.n + 2))
-    return Paired(
-        a,
-        b,
-        difference_pp=100 * (len(gained) - len(lost)) / a.n,
-        interval_pp=(float(100 * (up - down - half)), float(100 * (up - down + half))),
-        p_value=float(p_value),
-        lost=lost,
-        gained=gained,
-    )
-
-
-def _paired_scores(a, b):
-    if (a.metric, a.n) != (b.metric, b.n):
-        raise ValueError(
-            f"paired: {a.metric.name} of {a.n:,} items and {b.metric.name} of {b.n:,} cannot be "
-            "paired: score both files with one metric on the same items."
-        )
-    return PairedScores(a, b, b.value - a.value, percentile_interval(b.draws - a.draws))
+    interval_pp = float(100 * (up - down - half)), float(100 * (up - down + half))
+    return Paired(a, b, 100 * (len(gained) - len(lost)) / a.n, interval_pp, p_value, lost, gained)

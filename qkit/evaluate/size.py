@@ -1,7 +1,5 @@
 """Where the bytes of a .tflite file go."""
 
-import contextlib
-import importlib
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ from qkit.quantize.coding import entropy_coded_bytes
 from qkit.result import Result
 from qkit.tflite.file import inspect
 
-_ZSTD_LEVEL = 19  # the highest that needs no leave of the one who unpacks
 # Of the dtypes whose values are coded as they are; of others, such as packed int4, byte by byte.
 _ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int16": 2, "int32": 4, "int64": 8}
 
@@ -29,15 +26,6 @@ class Size(Result):
     constants_bytes: MappingProxyType  # by dtype: weights, and int32 or int64 for biases and shapes
     metadata_bytes: int  # all the rest of the file: graph, names, scales, padding
     tflite: bytes  # the file itself, for what is computed later
-
-    @cached_property
-    def zstd_bytes(self):
-        """Of the file after zstd at level 19; None without Python 3.14 or the package zstandard."""
-        for package in ("compression.zstd", "zstandard"):
-            with contextlib.suppress(ImportError):
-                zstd = importlib.import_module(package)
-                return len(zstd.compress(self.tflite, level=_ZSTD_LEVEL))
-        return None
 
     @cached_property
     def entropy_coded_bytes(self):
@@ -54,21 +42,17 @@ class Size(Result):
             coded += entropy_coded_bytes(tensor.data.view(f"u{_ITEM_BYTES.get(tensor.dtype, 1)}"))
         return round(coded + _deflated(content[rest].tobytes()))
 
-    @property
-    def size_kib(self):
-        """Of the file, in KiB (1,024 bytes)."""
-        return self.size_bytes / 1024
-
     def to_frame(self):
         """Return a DataFrame with one row per item of the ledger: bytes, and share of the file."""
         import pandas as pd
 
-        items = {f"constants, {dtype}": n for dtype, n in self.constants_bytes.items()}
-        items |= {"metadata": self.metadata_bytes, "file": self.size_bytes}
-        items["file, deflated"] = self.deflated_bytes
-        if self.zstd_bytes is not None:
-            items["file, zstd"] = self.zstd_bytes
-        items["file, entropy floor"] = self.entropy_coded_bytes
+        items = {
+            **{f"constants, {dtype}": n for dtype, n in self.constants_bytes.items()},
+            "metadata": self.metadata_bytes,
+            "file": self.size_bytes,
+            "file, deflated": self.deflated_bytes,
+            "file, entropy floor": self.entropy_coded_bytes,
+        }
         frame = pd.DataFrame({"size_bytes": items}).rename_axis("item")
         return frame.assign(share=frame["size_bytes"] / self.size_bytes)
 

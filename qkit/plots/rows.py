@@ -11,7 +11,6 @@ _SMALL = {"int32": "int32 and int64", "int64": "int32 and int64"}  # biases and 
 _STAGES = {
     "file": "size_bytes",
     "deflated": "deflated_bytes",
-    "zstd": "zstd_bytes",
     "entropy floor": "entropy_coded_bytes",
 }
 _APART = 0.17  # of a row, between two series
@@ -105,7 +104,7 @@ def plot_sizes(sizes, *, ax=None):
 
 
 def plot_bytes_by_stage(sizes, *, ax=None):
-    """Draw each file's bytes as they are, deflated, by zstd where there is one, and the floor.
+    """Draw each file's bytes as they are, deflated, and the floor.
 
     Parameters
     ----------

@@ -122,7 +122,7 @@ def test_trained_copy_has_one(tf, coloured):
 
 def test_line_without_labels_says_size_and_time(toy_model, toy_data):
     found = qk.compare(toy_model(), schemes=["float16"], calibration=toy_data.x_train)
-    kib = found.sizes["float32"].size_kib
+    kib = found.sizes["float32"].size_bytes / 1024
     assert str(found).startswith(f"float32 {kib:.1f} KiB, ")
     assert "; float16 " in str(found)
     assert "times smaller, " in str(found)

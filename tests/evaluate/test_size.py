@@ -1,7 +1,5 @@
 """The ledger of a file adds up, and counts each stored byte once."""
 
-import sys
-import types
 import zlib
 
 import numpy as np
@@ -56,8 +54,6 @@ def test_table_and_line(tflite):
     assert frame.index.name == "item"
     assert frame.index[0] == "constants, float32"
     totals = ["file", "file, deflated", "file, entropy floor"]
-    if found.zstd_bytes is not None:
-        totals.insert(2, "file, zstd")
     assert frame.index[-len(totals) - 1 :].tolist() == ["metadata", *totals]
     assert frame.loc["file", "share"] == 1
     assert frame.loc["file, entropy floor", "size_bytes"] == found.entropy_coded_bytes
@@ -65,7 +61,6 @@ def test_table_and_line(tflite):
     assert parts["size_bytes"].sum() == found.size_bytes
     assert str(found).startswith(f"{found.size_bytes:,} bytes (81,640 float32, ")
     assert f"{found.deflated_bytes:,} deflated, {found.entropy_coded_bytes:,} entropy" in str(found)
-    assert found.size_kib == found.size_bytes / 1024
     assert "81,640" in found._repr_html_()
 
 
@@ -84,7 +79,6 @@ def test_floor_is_the_sum_of_its_parts(name, tflite):
 
 
 def test_a_ledger_of_a_large_file_takes_what_a_table_needs_alone(tflite, monkeypatch):
-    monkeypatch.setattr(size_module, "importlib", None)
     monkeypatch.setattr(size_module, "entropy_coded_bytes", None)
     assert qk.size(tflite("float32")).deflated_bytes > 0
 
@@ -124,9 +118,6 @@ def to_sixteen_and_zero(kernel):
 def test_deflate_stays_above_the_floor_where_weights_are_scattered(rule, scheme, kernel_changed):
     found = kernel_changed(rule, scheme)
     assert found.entropy_coded_bytes < found.deflated_bytes < found.size_bytes
-    # of weights that are all but uniform there is nothing to gain, and zstd's table is shorter
-    if found.zstd_bytes is not None and rule is not unchanged:
-        assert found.entropy_coded_bytes < found.zstd_bytes
 
 
 def test_deflate_goes_below_the_floor_where_weights_form_patterns(kernel_changed):
@@ -145,25 +136,3 @@ def test_negative_zeros_cost_what_they_do_not_tell(kernel_changed):
     assert with_signs.deflated_bytes > 1.05 * without.deflated_bytes
     signs = with_signs.entropy_coded_bytes - without.entropy_coded_bytes
     assert signs == pytest.approx(0.8 * 20280 / 8, rel=0.01)  # a bit for each zero
-
-
-@pytest.mark.parametrize("package", ["compression.zstd", "zstandard"])
-def test_zstd_is_taken_where_it_is(package, tflite, monkeypatch):
-    calls = []
-
-    def compress(content, level):
-        calls.append(level)
-        return content[:123]
-
-    module = types.ModuleType(package)
-    module.compress = compress
-    for name in ("compression", "compression.zstd", "zstandard"):
-        monkeypatch.setitem(sys.modules, name, None)
-    assert qk.size(tflite("float32")).zstd_bytes is None
-    if package == "compression.zstd":
-        monkeypatch.setitem(sys.modules, "compression", types.ModuleType("compression"))
-    monkeypatch.setitem(sys.modules, package, module)
-    found = qk.size(tflite("float32"))
-    assert found.zstd_bytes == 123
-    assert calls == [19]
-    assert found.to_frame().loc["file, zstd", "size_bytes"] == 123

@@ -109,9 +109,9 @@ def test_bars_of_a_file_add_up_to_it(compared):
     ax = qk.plot_sizes(compared)
     for row, ledger in enumerate(compared.sizes.values()):
         bars = [bar for bar in ax.patches if abs(bar.get_y() + bar.get_height() / 2 - row) < 0.01]
-        assert sum(bar.get_width() for bar in bars) == pytest.approx(ledger.size_kib)
+        assert sum(bar.get_width() for bar in bars) == pytest.approx(ledger.size_bytes / 1024)
         assert ax.lines[row].get_xdata().tolist() == [ledger.deflated_bytes / 1024]
-        assert ax.texts[row].get_text() == f" {ledger.size_kib:.1f}"
+        assert ax.texts[row].get_text() == f" {ledger.size_bytes / 1024:.1f}"
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert len(labels) == len(set(labels))
     assert {"float32", "int8", "float16", "metadata", "whole file, deflated"} <= set(labels)
@@ -123,29 +123,28 @@ def legend(ax):
 
 @pytest.fixture
 def sizes():
-    def ledger(n, zstd):
+    def ledger(n):
         found = Size(n * 1024, n * 512, MappingProxyType({"int8": n * 900}), n * 124, b"")
-        vars(found).update(zstd_bytes=zstd, entropy_coded_bytes=n * 256)  # as if they were computed
+        vars(found).update(entropy_coded_bytes=n * 256)  # as if it were computed
         return found
 
-    return {"large": ledger(80, 40_000), "small": ledger(20, 10_000)}
+    return {"large": ledger(80), "small": ledger(20)}
 
 
 def test_stages_are_in_kib(sizes):
     ax = qk.plot_bytes_by_stage(sizes)
-    assert legend(ax) == ["file", "deflated", "zstd", "entropy floor"]
+    assert legend(ax) == ["file", "deflated", "entropy floor"]
     shown = {line.get_label(): line.get_xdata() for line in ax.lines[2:]}
     np.testing.assert_allclose(shown["file"], [80, 20])
     np.testing.assert_allclose(shown["deflated"], [40, 10])
-    np.testing.assert_allclose(shown["zstd"], [40_000 / 1024, 10_000 / 1024])
     np.testing.assert_allclose(shown["entropy floor"], [20, 5])
-    assert ax.texts[0].get_text() == "80.0 → 40.0 → 39.1 → 20.0"
+    assert ax.texts[0].get_text() == "80.0 → 40.0 → 20.0"
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["large", "small"]
 
 
 def test_stages_that_not_all_have_are_left_out(sizes, hand_made):
     plain = Size(1024, 512, MappingProxyType({}), 0, b"")
-    vars(plain).update(zstd_bytes=None, entropy_coded_bytes=None)
+    vars(plain).update(entropy_coded_bytes=None)
     assert legend(qk.plot_bytes_by_stage({**sizes, "plain": plain})) == ["file", "deflated"]
     comparison = hand_made({"float32": (range(10), 80, 7), "int8": (range(12), 20, 7)})
     assert len(qk.plot_bytes_by_stage(comparison).texts) == 2
