@@ -24,11 +24,6 @@ def plot_calibration_effect(figure, test_ranges, reference):
     result : CalibrationEffect
         None, in an explorer, says that what is shown is out of date: it is veiled. Settings that
         were drawn before stay as a trail.
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
     """
     spans, rates = figure.subplots(1, 2, width_ratios=[1.55, 1])
     update_spans = _compose_spans(spans, test_ranges)

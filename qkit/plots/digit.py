@@ -23,11 +23,6 @@ def plot_digit_answers(figure, names, classes, shape):
     ----------
     result : DigitAnswers
     image : ndarray of shape (height, width), in [0, 1]
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
     """
     seen, bars, words, differences = figure.subplot_mosaic(
         [["image", "bars"], ["words", "differences"]], width_ratios=[1, 2.4], height_ratios=[1.5, 1]

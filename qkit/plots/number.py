@@ -23,7 +23,6 @@ _KINDS = {
 _BITS = {name: 1 + sum(parts) for name, parts in FLOATS.items()} | INTEGERS
 _ROWS = np.arange(len(_BITS))
 _STEPS = 1.75  # half of the width of the number line
-_NONE, _ALL = 3e-11, 20.0  # where errors of nothing and of everything stand
 
 
 @picture(figsize=(10.4, 4.5))
@@ -32,11 +31,18 @@ def plot_numbers(figure):
     bits, line, lost = figure.subplots(1, 3, width_ratios=[2.6, 1.6, 0.9], sharey=True)
     for ax in (bits, line, lost):
         rows_from_top(ax, _BITS)
-    updates = _bits(bits), _line(line), _lost(lost)
+    update_bits, update_line = _bits(bits), _line(line)
+    none, everything = 3e-11, 20.0  # where errors of nothing and of everything stand
+    ends = {none: "0", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1", everything: "∞"}
+    panel(lost, grid="x", xscale="log", xlim=(1e-11, 50), xlabel="error ÷ value", xticks=ends)
+    lost.set_title("what is lost", fontsize="medium")
+    errors = live_line(lost, "o", color=INTEGER, ms=8)
 
     def update(numbers):
-        for update_panel in updates:
-            update_panel(numbers.rows)
+        update_bits(numbers.rows)
+        update_line(numbers.rows)
+        shares = [row.relative_error for row in numbers.rows]
+        errors.set_data(np.clip(shares, none, everything), _ROWS)
 
     return update
 
@@ -54,17 +60,16 @@ def _bits(ax):
     corners = np.array([(0, 0.16), (0, -0.32), (0.92, -0.32), (0.92, 0.16)])
     boxes = np.column_stack([left, row])[:, None] + corners
     cells = ax.add_collection(PolyCollection(boxes, lw=0, animated=True), autolim=False)
-    digits = [
-        live_line(ax, " ", marker=f"${digit}$", ms=6.5, mew=0.2, color=colour)
-        for digit, colour in enumerate(("0.2", "white"))
-    ]
+    look = {"ms": 6.5, "mew": 0.2}
+    zeros = live_line(ax, " ", marker="$0$", color="0.2", **look)
+    ones = live_line(ax, " ", marker="$1$", color="white", **look)
     formulas = words(ax, 0 * _ROWS, _ROWS + 0.36)
 
     def update(rows):
         bits = [(kind, bit) for number in rows for kind, part in number.parts for bit in part]
         cells.set_facecolor([_KINDS[kind][bit == "0"] for kind, bit in bits])
-        for digit, points in enumerate(digits):
-            here = np.array([int(bit) == digit for _, bit in bits])
+        for points, digit in (zeros, "0"), (ones, "1"):
+            here = np.array([bit == digit for _, bit in bits])
             points.set_data(left[here] + 0.5, row[here] - 0.08)
         formulas.set_paths([outline(number.formula) for number in rows])
 
@@ -108,27 +113,13 @@ def _out_of_sight(number, steps):
     return f"{arrow} clipped to {number.stored:.6g}, {two_digits(abs(steps))} steps off"
 
 
-def _lost(ax):
-    """Lay out the relative error of each format, from none to all."""
-    ends = {_NONE: "0", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1", _ALL: "∞"}
-    panel(ax, grid="x", xscale="log", xlim=(1e-11, 50), xlabel="error ÷ value", xticks=ends)
-    ax.set_title("what is lost", fontsize="medium")
-    lost = live_line(ax, "o", color=INTEGER, ms=8)
-
-    def update(rows):
-        lost.set_data(np.clip([row.relative_error for row in rows], _NONE, _ALL), _ROWS)
-
-    return update
-
-
 def words(ax, x, y, *, size=9):
     """Return an animated artist for a word at each place: ``set_paths`` takes their outlines."""
     points = Affine2D().scale(size / 72) + ax.figure.dpi_scale_trans
     places = {"offsets": np.column_stack([x, y]), "offset_transform": ax.transData}
-    artist = PathCollection([], transform=points, color="black", lw=0, animated=True, **places)
-    ax.add_collection(artist, autolim=False)
-    artist.set_clip_on(False)
-    return artist
+    look = {"color": "black", "lw": 0, "clip_on": False, "animated": True}
+    artist = PathCollection([], transform=points, **look, **places)
+    return ax.add_collection(artist, autolim=False)
 
 
 def outline(text, *, centred=False):

@@ -32,19 +32,15 @@ def plot_tradeoff(figure, schemes, crowded=False, x=None):
     A scheme is on the front where no other is as good in both and better in one. As most of them
     differ by less than their intervals, the front says which to look at first, not which is best.
 
+    Logarithmic where the largest value is over ten times the smallest. A panel of their own
+    spreads out three or more schemes that are within 15 % of the smallest x.
+
     Parameters
     ----------
     result : Tradeoff or Comparison
         Of a comparison, accuracy against the size of the file.
     picked, against : str, optional
         Schemes to point out.
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
-        Logarithmic where the largest value is over ten times the smallest. A panel of their own
-        spreads out three or more schemes that are within 15 % of the smallest x.
     """
     # a part each: what changes in one leaves the others as they are drawn
     left = 0.76 if crowded else 0.71 if x is None else 0.59
