@@ -26,8 +26,7 @@ def plot_effect(effect, *, layer=None, figure=None):
     Parameters
     ----------
     effect : Effect
-    layer : str, optional
-        The one whose weights are shown; that with the most weights by default.
+    layer : str, optional, whose weights are shown; that with the most by default
     """
     change = effect.change
     figure = figure or plt.figure(figsize=_PICTURES[type(change)][1], layout="constrained")

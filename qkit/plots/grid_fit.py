@@ -16,7 +16,6 @@ def plot_grid_fit(figure):
     Parameters
     ----------
     result : GridFit
-        None, in an explorer, says that what is shown is out of date: it is veiled.
     """
     values, errors, grid = figure.subplot_mosaic(
         [["values", "errors"], ["grid", "errors"]], width_ratios=[2, 1], height_ratios=[2, 1]

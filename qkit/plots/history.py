@@ -13,10 +13,8 @@ def plot_weight_history(histories, *, kernel, figure=None):
 
     Parameters
     ----------
-    histories : mapping of str to WeightHistory
-        Trainings by name, for example of one model with and without something preserved.
-    kernel : str
-        One that all of them recorded.
+    histories : mapping of str to WeightHistory, of trainings by name
+    kernel : str, one that all of them recorded
     """
     for name, history in histories.items():
         validate.choice(kernel, history.sparsity, name=f"plot_weight_history: the kernel of {name}")

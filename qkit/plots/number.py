@@ -3,18 +3,17 @@
 from functools import cache
 
 import numpy as np
-from matplotlib.collections import PathCollection, PolyCollection
+from matplotlib.collections import PathCollection
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath, text_to_path
 from matplotlib.transforms import Affine2D
 
-from qkit.plots.style import INTEGER, REST, live_line, panel, picture, rows_from_top
+from qkit.plots.style import INTEGER, REST, live_areas, live_line, panel, picture, rows_from_top
 from qkit.quantize.formats import FLOATS, INTEGERS, two_digits
 
-# Colours of bits by kind: of a 1, and of a 0
-_KINDS = {
+_KINDS = {  # colours of bits: of a 1, and of a 0
     "sign": ("#D55E00", "#F6D5BF"),
     "exponent": ("#CC79A7", "#F3DEEA"),
     "fraction": ("#0072B2", "#C7DDEC"),
@@ -58,8 +57,7 @@ def _bits(ax):
     )  # fmt: skip
     row, left = np.array([(n, i) for n, bits in enumerate(_BITS.values()) for i in range(bits)]).T
     corners = np.array([(0, 0.16), (0, -0.32), (0.92, -0.32), (0.92, 0.16)])
-    boxes = np.column_stack([left, row])[:, None] + corners
-    cells = ax.add_collection(PolyCollection(boxes, lw=0, animated=True), autolim=False)
+    cells = live_areas(ax, np.column_stack([left, row])[:, None] + corners, lw=0)
     look = {"ms": 6.5, "mew": 0.2}
     zeros = live_line(ax, " ", marker="$0$", color="0.2", **look)
     ones = live_line(ax, " ", marker="$1$", color="white", **look)
@@ -95,10 +93,7 @@ def _line(ax):
         near = np.abs(here) <= _STEPS
         neighbours.set_data(np.ravel(sides), np.tile(_ROWS, 2))
         stored.set_data(np.where(near, here, np.nan), _ROWS)
-        said = [
-            f"{row.stored:.9g}" if seen else _out_of_sight(row, steps)
-            for row, seen, steps in zip(rows, near, here, strict=True)
-        ]
+        said = map(_said, rows, near, here)
         kept.set_paths([outline(text.replace("-", "−"), centred=True) for text in said])
         middle = np.where(near, np.clip(here, -0.75, 0.75), 0)
         kept.set_offsets(np.column_stack([middle, _ROWS - 0.33]))
@@ -106,7 +101,9 @@ def _line(ax):
     return update
 
 
-def _out_of_sight(number, steps):
+def _said(number, near, steps):
+    if near:
+        return f"{number.stored:.9g}"
     if np.isinf(number.stored):
         return f"{'→' if number.value > 0 else '←'} overflow to ∞"
     arrow = "←" if steps < 0 else "→"

@@ -17,8 +17,7 @@ def plot_weight_histogram(weights, *, ax=None):
 
     Parameters
     ----------
-    weights : mapping of str to ndarray
-        One layer before and after, say; on one scale, so integers do not go with real values.
+    weights : mapping of str to ndarray, of one layer in several states, all on one scale
     """
     ax = panel(
         ax or style.new_axes(), yscale="log", xlabel="weight", ylabel="how many (logarithmic)"
@@ -49,8 +48,7 @@ def plot_mask(kernel, *, ax=None):
 
     Parameters
     ----------
-    kernel : ndarray of shape (..., outputs)
-        As Keras has it; for the layout of a .tflite file pass ``np.moveaxis(kernel, 0, -1)``.
+    kernel : ndarray of shape (..., outputs); of a .tflite file, ``np.moveaxis(kernel, 0, -1)``
     """
     ax = ax or style.new_axes()
     kernel = np.moveaxis(kernel, -1, 0)

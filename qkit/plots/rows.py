@@ -149,8 +149,7 @@ def plot_architectures(table, *, ax=None):
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        From ``qk.published.beside_architectures``.
+    table : pandas.DataFrame, from ``qk.published.beside_architectures``
     """
     chosen = table.query("quantity == 'latency, × float32' and scheme != 'float32'")
     figures = chosen[["architecture", "scheme", "measured", "low", "high", "published"]].to_numpy()
@@ -167,8 +166,7 @@ def plot_int16_effects(effects, *, ax=None):
 
     Parameters
     ----------
-    effects : iterable of Int16Effect
-        Those with a metric of another unit than points are left out.
+    effects : iterable of Int16Effect; those in another unit than points are left out
     """
     figures = []
     for effect in (each for each in effects if not each.relative.metric.unit):

@@ -5,7 +5,7 @@ import inspect
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.scale import LogScale
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, ScalarFormatter
@@ -82,6 +82,12 @@ def live_line(ax, form, **look):
 def live_segments(ax, **look):
     """Return animated lines side by side, without places yet."""
     return ax.add_collection(LineCollection([], animated=True, **look), autolim=False)
+
+
+def live_areas(ax, corners=(), **look):
+    """Return animated areas side by side, by their corners."""
+    areas = PolyCollection(corners, animated=True, **look)
+    return ax.add_collection(areas, autolim=False)
 
 
 def live_text(ax, x, y, *, size=10, **look):
