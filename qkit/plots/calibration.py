@@ -30,8 +30,8 @@ def plot_calibration_effect(figure, test_ranges, reference):
 
     def update(effect):
         update_spans(effect)
-        kind = (effect.sample, effect.observer, effect.bits)
-        update_rates(effect.sample_size, effect.paired.b, kind)
+        kind = effect.sample, effect.observer, effect.bits
+        update_rates(effect.paired.b, effect.sample_size, *kind)
 
     return style.veiling(update, spans, rates)
 

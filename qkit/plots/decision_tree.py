@@ -7,7 +7,7 @@ from qkit.evaluate.report import NEEDED
 from qkit.plots.style import FLOAT, live_areas, live_segments, picture
 from qkit.toolchain.schemes import SCHEMES
 
-# one unit across is about an inch, one unit down is a row
+# One unit across is about an inch, one unit down is a row.
 _QUESTION, _SCHEME = (0.0, 2.75), (3.45, 1.75)  # left edge and width of the boxes
 _GUIDE, _MEASURED, _RIGHT = 5.35, 8.2, 10.6  # where the columns of words begin and end
 _TALL = 0.56

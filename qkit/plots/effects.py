@@ -38,10 +38,10 @@ def plot_effect(effect, *, layer=None, figure=None):
 
 
 def live_effect(change, reference, x, figure=None):
-    """Return a live figure for changes like one, and the functions that draw in it.
+    """Return a live figure for changes like one, and two functions that draw in it.
 
-    ``update_change(change, layer)`` draws what is known at once; ``update_effect(effect)`` the
-    wrong answers, which are veiled for None. What was drawn there before stays as a trail.
+    ``update_change(change, layer)`` draws what is known at once, ``update_effect(effect)`` the
+    wrong answers.
     """
     compose, size, place = _PICTURES[type(change)]
     figure = figure or Figure(figsize=size, dpi=100, layout="constrained")
@@ -50,8 +50,7 @@ def live_effect(change, reference, x, figure=None):
     draw_flips = [compose_flips(ax, x) for ax in flips]
 
     def draw(effect):
-        position, *kind = place(effect.change)
-        draw_wrong(position, effect.paired.b, tuple(kind))
+        draw_wrong(effect.paired.b, *place(effect.change))
         for draw_images in draw_flips:
             draw_images(effect.paired, "float32")
 

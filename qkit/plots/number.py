@@ -58,9 +58,8 @@ def _bits(ax):
     row, left = np.array([(n, i) for n, bits in enumerate(_BITS.values()) for i in range(bits)]).T
     corners = np.array([(0, 0.16), (0, -0.32), (0.92, -0.32), (0.92, 0.16)])
     cells = live_areas(ax, np.column_stack([left, row])[:, None] + corners, lw=0)
-    look = {"ms": 6.5, "mew": 0.2}
-    zeros = live_line(ax, " ", marker="$0$", color="0.2", **look)
-    ones = live_line(ax, " ", marker="$1$", color="white", **look)
+    zeros = live_line(ax, " ", marker="$0$", color="0.2", ms=6.5, mew=0.2)
+    ones = live_line(ax, " ", marker="$1$", color="white", ms=6.5, mew=0.2)
     formulas = words(ax, 0 * _ROWS, _ROWS + 0.36)
 
     def update(rows):
@@ -76,9 +75,9 @@ def _bits(ax):
 
 def _line(ax):
     """Lay out the numbers of each format around the value, in its steps."""
-    ax.set(xlim=(-_STEPS, _STEPS), xticks=[-1.5, -1, -0.5, 0, 0.5, 1, 1.5])
+    ax.set(xlim=(-_STEPS, _STEPS), xlabel="distance from it, in the format's steps")
+    ax.set_xticks([-1.5, -1, -0.5, 0, 0.5, 1, 1.5])
     ax.set_title("numbers of each format near the value", fontsize="medium")
-    ax.set_xlabel("distance from it, in the format's steps")
     ax.axvspan(-0.5, 0.5, color=REST, alpha=0.2, lw=0)
     ax.vlines(0 * _ROWS, _ROWS - 0.15, _ROWS + 0.2, color="0.3", ls="--", lw=1.2)
     ax.hlines(_ROWS, -_STEPS, _STEPS, color="0.75", lw=1)

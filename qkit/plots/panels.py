@@ -57,10 +57,7 @@ def plot_mask(kernel, *, ax=None):
 
 
 def compose_kernel(ax):
-    """Lay out a kernel as pixels, a row an output.
-
-    Returns ``update(name, weights, kept)``, of both the outputs first.
-    """
+    """Lay out a kernel as pixels; return ``update(name, weights, kept)``, both outputs first."""
     ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[], ylabel="outputs")
     ax.set_xlabel("weights (blue +, orange −, white 0)")
     look = {"extent": (0, 1, 0, 1), "aspect": "auto", "interpolation": "nearest"}
@@ -92,10 +89,9 @@ def _coloured(weights, kept):
 
 
 def compose_wrong_answers(ax, reference):
-    """Lay out the y axis of an Axes for shares of wrong answers; the x axis is the caller's.
+    """Lay out an Axes for shares of wrong answers; return ``update(accuracy, position, *kind)``.
 
-    Returns ``update(position, accuracy, kind)``: points of the same kind, any hashable value, are
-    joined, others that were drawn before are crosses.
+    Points of the same kind are joined, others that were drawn before are crosses.
     """
     floor = 0.5 / reference.n  # none wrong is drawn here
 
@@ -118,7 +114,7 @@ def compose_wrong_answers(ax, reference):
     said = head(ax)
     drawn = {}
 
-    def update(position, accuracy, kind):
+    def update(accuracy, position, *kind):
         wrong, *ends = shares(accuracy)
         drawn[kind, position] = wrong
         same = sorted((x, y) for (like, x), y in drawn.items() if like == kind)
@@ -134,10 +130,7 @@ def compose_wrong_answers(ax, reference):
 
 
 def compose_stored_bytes(ax, ways, largest_bytes, before):
-    """Lay out bars of bytes by way of storing, and marks of those before, called by some words.
-
-    Returns ``update(size_bytes, bytes_before)``, both by way: the ratio is written beside.
-    """
+    """Lay out bars of bytes by way of storing; return ``update(size_bytes, bytes_before)``."""
     longest = largest_bytes / 1024
     style.rows_from_top(ax, ways, grid="x", xlim=(0, 1.6 * longest), xlabel="all weights, KiB")
     bars = ax.barh(range(len(ways)), 0, 0.62, color=INTEGER, animated=True)

@@ -186,9 +186,9 @@ def plot_int16_effects(effects, *, ax=None):
 
 
 def _beside_published(ax, figures, unchanged, label):
-    """Draw measurements and, hollow, what was published; either may be NaN, which is left out.
+    """Draw figures, which are row, series, value, low, high, and, hollow, the published value.
 
-    Of each of the figures: its row, its series, value, low and high as measured, and as published.
+    Either value may be NaN, which is left out.
     """
     rows, series = (list(dict.fromkeys(figure[i] for figure in figures)) for i in (0, 1))
     ax = ax or new_axes(2 * len(rows))
