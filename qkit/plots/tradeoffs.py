@@ -27,8 +27,7 @@ def plot_tradeoff(figure, schemes, crowded=False, x=None):
 
     A scheme is on the front where no other is as good in both and better in one. As most of them
     differ by less than their intervals, the front says which to look at first, not which is best.
-
-    A panel of their own spreads out three or more that are within 15 % of the smallest x.
+    A panel of their own spreads out three or more schemes within 15 % of the smallest x.
 
     Parameters
     ----------
@@ -36,12 +35,12 @@ def plot_tradeoff(figure, schemes, crowded=False, x=None):
     picked, against : str, optional, schemes to point out
     """
     # a part each: what changes in one leaves the others as they are drawn
-    left = 0.76 if crowded else 0.71 if x is None else 0.59
+    left, places = 0.71 if x is None else 0.59, [(0.145, 0.84)]
+    if crowded:
+        left, places = 0.76, [(0.1, 0.39), (0.6, 0.39)]
     grid = figure.add_gridspec(2, 2, width_ratios=(left, 1 - left), height_ratios=(0.4, 0.6))
-    beside = [grid[:, 1]] if x is None else [grid[0, 1], grid[1, 1]]
-    places = grid[:, 0], *beside
-    points, names, *flips = (figure.add_subfigure(at, facecolor="white") for at in places)
-    places = [(0.1, 0.39), (0.6, 0.39)] if crowded else [(0.145, 0.84)]
+    parts = [grid[:, 0], grid[:, 1]] if x is None else [grid[:, 0], grid[0, 1], grid[1, 1]]
+    points, names, *flips = (figure.add_subfigure(at, facecolor="white") for at in parts)
     axes = [points.add_axes((at, 0.13, width, 0.78)) for at, width in places]
     titles = "filled: on the Pareto front. Better: {}", "the smallest, spread out"
     panels = [_points_panel(ax, schemes, title) for ax, title in zip(axes, titles, strict=False)]
