@@ -1,7 +1,6 @@
 """Picture of what a calibration sample does: chosen ranges, and the accuracy that is left."""
 
 import numpy as np
-from matplotlib.collections import LineCollection
 
 from qkit.plots import style
 from qkit.plots.panels import compose_wrong_answers
@@ -22,13 +21,6 @@ def plot_calibration_effect(figure, test_ranges, reference):
     Parameters
     ----------
     result : CalibrationEffect
-        None, in an explorer, says that what is shown is out of date: it is veiled. Settings that
-        were drawn before stay as a trail.
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
     """
     spans, rates = figure.subplots(1, 2, width_ratios=[1.55, 1])
     update_spans = _compose_spans(spans, test_ranges)
@@ -38,8 +30,8 @@ def plot_calibration_effect(figure, test_ranges, reference):
 
     def update(effect):
         update_spans(effect)
-        kind = (effect.sample, effect.observer, effect.bits)
-        update_rates(effect.sample_size, effect.paired.b, kind)
+        kind = effect.sample, effect.observer, effect.bits
+        update_rates(effect.paired.b, effect.sample_size, *kind)
 
     return style.veiling(update, spans, rates)
 
@@ -53,20 +45,17 @@ def _compose_spans(ax, test_ranges):
     size, thick = 10 if rows.size < 8 else 9, min(12, 130 / rows.size)
     # one axis for all: linear within the test values, logarithmic beyond
     ax.set_xscale("symlog", linthresh=1, linscale=2)
-    values = {t: f"{t}".replace("-", "−") for t in (-100, -10, -1, 0, 1, 10, 100)}
-    style.rows_from_top(ax, test_ranges, grid="x", xlim=(-_REACH, _REACH), xticks=values)
+    ticks = {t: f"{t}".replace("-", "−") for t in (-100, -10, -1, 0, 1, 10, 100)}
+    style.rows_from_top(ax, test_ranges, grid="x", xlim=(-_REACH, _REACH), xticks=ticks)
     ax.set_xlabel("value, in units of the tensor's largest test value (log beyond ±1)")
     ax.tick_params(axis="y", labelsize=size)
-    look = {"colors": "0.82", "linewidths": thick, "label": "test values"}
-    ax.add_collection(LineCollection(_spans(lowest, highest), **look), autolim=False)
-    look = {"capstyle": "butt"}
-    cuts = live_segments(ax, colors=FLOAT, linewidths=thick, label="cut off", **look)
-    bars = live_segments(ax, colors=INTEGER, linewidths=0.4 * thick, label="grid", **look)
+    ax.hlines(rows, lowest, highest, "0.82", lw=thick, label="test values")
+    cuts = live_segments(ax, colors=FLOAT, linewidths=thick, label="cut off")
+    bars = live_segments(ax, colors=INTEGER, linewidths=0.4 * thick, label="grid")
     ends = style.live_line(ax, "|", color=INTEGER, ms=thick, mew=2)
     beside = {"transform": ax.get_yaxis_transform(), "va": "center"}
-    clipped, levels = (
-        [live_text(ax, x, row, size=size, **beside) for row in rows] for x in (1.02, 1.2)
-    )
+    clipped = [live_text(ax, 1.02, row, size=size, **beside) for row in rows]
+    levels = [live_text(ax, 1.2, row, size=size, **beside) for row in rows]
     ax.text(1.02, 1.01, "clipped", transform=ax.transAxes, size=10, color="0.3")
     # levels of how many is said once: many long words would take the time of a redraw
     head = live_text(ax, 1.2, 1.01, va="baseline", color="0.3")

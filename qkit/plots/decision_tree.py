@@ -1,14 +1,13 @@
 """Picture of the official decision tree, with one way through it lit."""
 
-from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.markers import CARETDOWN, CARETRIGHT
 
 from qkit.evaluate.decision_tree import TREE
 from qkit.evaluate.report import NEEDED
-from qkit.plots.style import FLOAT, picture
+from qkit.plots.style import FLOAT, live_areas, live_segments, picture
 from qkit.toolchain.schemes import SCHEMES
 
-# one unit across is about an inch, one unit down is a row
+# One unit across is about an inch, one unit down is a row.
 _QUESTION, _SCHEME = (0.0, 2.75), (3.45, 1.75)  # left edge and width of the boxes
 _GUIDE, _MEASURED, _RIGHT = 5.35, 8.2, 10.6  # where the columns of words begin and end
 _TALL = 0.56
@@ -27,28 +26,25 @@ def plot_decision_tree(figure, comparison=None):
     ax.set(xlim=(-0.05, _RIGHT if comparison else _MEASURED), ylim=(len(_ENDS) - 0.5, -1))
     ax.axis("off")
     for name, yes in _FOLLOWS:
-        corners = _edge(name, yes)
-        (x, y), (_, below) = corners[0], corners[-1]
-        head = CARETRIGHT if corners[-1][0] > x else CARETDOWN
+        (x, y), *_, (right, below) = corners = _edge(name, yes)
+        head = CARETRIGHT if right > x else CARETDOWN
         ax.plot(*zip(*corners, strict=True), color="0.55", lw=1.2, marker=head, markevery=[-1])
         place = (x + 0.08, y + 0.13) if below > y else (x + 0.12, y - 0.1)
         ax.text(*place, "yes" if yes else "no", va="center", fontsize=9.5)
-    boxes = [(row, _QUESTION, "0.94", TREE[name].text) for name, row in _ROWS.items()]
-    boxes += [(row, _SCHEME, "#DCEBF5", _FOLLOWS[end]) for row, end in enumerate(_ENDS)]
+    schemes = [_FOLLOWS[end] for end in _ENDS]
+    boxes = [(row, _QUESTION, "0.94", question.text) for row, question in enumerate(TREE.values())]
+    boxes += [(row, _SCHEME, "#DCEBF5", scheme) for row, scheme in enumerate(schemes)]
     for row, (left, width), colour, text in boxes:
         ax.barh(row, width, _TALL, left, fc=colour, ec="0.55", lw=1)
         ax.text(left + width / 2, row, text, ha="center", va="center", fontsize=10)
-    schemes = [_FOLLOWS[end] for end in _ENDS]
     _write(ax, _GUIDE, "the guide says", map(_promise, schemes))
     if comparison:
         n = comparison.accuracies[comparison.reference].n
         head = f"measured here, against\n{comparison.reference}, {n:,} images"
         _write(ax, _MEASURED, head, (_measured(comparison, scheme) for scheme in schemes))
-    veil = PolyCollection([], fc="white", alpha=0.72, lw=0, zorder=4, animated=True)
-    lit = LineCollection([], color=FLOAT, lw=3.5, zorder=5, animated=True)
-    frames = PolyCollection([], fc="none", ec=FLOAT, lw=3, zorder=6, animated=True)
-    for collection in (veil, lit, frames):
-        ax.add_collection(collection, autolim=False)
+    veil = live_areas(ax, fc="white", alpha=0.72, lw=0, zorder=4)
+    lit = live_segments(ax, color=FLOAT, lw=3.5, zorder=5)
+    frames = live_areas(ax, fc="none", ec=FLOAT, lw=3, zorder=6)
 
     def update(decision):
         path = list(decision.path.items())
@@ -73,9 +69,9 @@ def _promise(name):
     scheme = SCHEMES[name]
     if name == "float32":
         return "the model as it is"
-    words = "no row in its table"
-    if scheme.published_size_cut is not None:
-        words = f"{scheme.published_size_cut} smaller, {scheme.published_accuracy}"
+    words = f"{scheme.published_size_cut} smaller, {scheme.published_accuracy}"
+    if scheme.published_size_cut is None:
+        words = "no row in its table"
     return f"{NEEDED[scheme.needs]};\n{words}"
 
 

@@ -1,13 +1,10 @@
 """Picture of one image and what several classifiers answer to it."""
 
 import numpy as np
-from matplotlib.collections import PolyCollection
 
-from qkit.plots.style import live_line, live_text, mark, panel, picture
+from qkit.plots.style import live_areas, live_line, live_text, mark, panel, picture
 
 _WIDTH = 0.84  # of a class's group of bars
-_LEAST_TIP = 0.01  # smaller bars bear no marker: it would be all there is to see
-_LEAST = 1e-4  # differences below it are drawn near the line of no difference
 
 
 def _fixed(result, image):
@@ -23,11 +20,6 @@ def plot_digit_answers(figure, names, classes, shape):
     ----------
     result : DigitAnswers
     image : ndarray of shape (height, width), in [0, 1]
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
     """
     seen, bars, words, differences = figure.subplot_mosaic(
         [["image", "bars"], ["words", "differences"]], width_ratios=[1, 2.4], height_ratios=[1.5, 1]
@@ -47,7 +39,7 @@ def plot_digit_answers(figure, names, classes, shape):
         words.plot(0.04, row, marker, color=colour, ms=7)
         words.text(0.1, row, name, va="center", size=10)
         rows[name] = (
-            bars.add_collection(PolyCollection([], fc=colour, lw=0, animated=True), autolim=False),
+            live_areas(bars, fc=colour, lw=0),
             live_line(bars, marker, color=colour, mec="white", ms=6),
             live_line(differences, marker, color=colour, ms=6),
             live_text(words, 1, row, va="center", ha="right", transform=words.transData),
@@ -66,7 +58,7 @@ def plot_digit_answers(figure, names, classes, shape):
             left = np.arange(classes) - _WIDTH / 2 + slot * width
             ends = zip(left, left + 0.92 * width, probabilities, strict=True)
             columns.set_verts([[(a, 0), (a, top), (b, top), (b, 0)] for a, b, top in ends])
-            tall = probabilities >= _LEAST_TIP
+            tall = probabilities >= 0.01  # else a marker would be all there is to see
             tips.set_data((left + 0.46 * width)[tall], probabilities[tall])
             off = answers.differences.get(name, np.full(classes, np.nan))  # none of the reference
             points.set_data(left + width / 2, off)
@@ -84,8 +76,8 @@ def _lay_out(bars, differences, classes):
         for edge in range(1, classes):
             ax.axvline(edge - 0.5, color="0.9", lw=1)
     bars.set(ylim=(0, 1.06), ylabel="probability")
-    differences.set_yscale("symlog", linthresh=_LEAST, linscale=0.5)
-    ticks = {-1: "−1", -0.01: "−0.01", -_LEAST: "", 0: "0", _LEAST: "", 0.01: "0.01", 1: "1"}
+    differences.set_yscale("symlog", linthresh=1e-4, linscale=0.5)
+    ticks = {-1: "−1", -0.01: "−0.01", -1e-4: "", 0: "0", 1e-4: "", 0.01: "0.01", 1: "1"}
     panel(differences, grid="y", ylim=(-1.6, 1.6), yticks=ticks)
     differences.set(xlabel="class", ylabel="difference")
     differences.axhline(0, color="0.3", lw=1)

@@ -16,6 +16,7 @@ _UNIT = "weight, in units of the layer's largest"
 _RAREST = 1e-5  # shares below it are not drawn
 
 
+@style.documented
 def plot_effect(effect, *, layer=None, figure=None):
     """Draw what a change leaves of a network's weights, their bytes, and its wrong answers.
 
@@ -25,28 +26,22 @@ def plot_effect(effect, *, layer=None, figure=None):
     Parameters
     ----------
     effect : Effect
-    layer : str, optional
-        The one whose weights are shown; that with the most weights by default.
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
+    layer : str, optional, whose weights are shown; that with the most by default
     """
     change = effect.change
     figure = figure or plt.figure(figsize=_PICTURES[type(change)][1], layout="constrained")
     _, update_change, update_effect = live_effect(change, effect.paired.a, effect.x, figure)
-    most = max(change.layers, key=lambda found: found.weights.size)
-    update_change(change, layer or most.name)
+    largest = max(change.layers, key=lambda found: found.weights.size)
+    update_change(change, layer or largest.name)
     update_effect(effect)
     return figure
 
 
 def live_effect(change, reference, x, figure=None):
-    """Return a live figure for changes like one, and the functions that draw in it.
+    """Return a live figure for changes like one, and two functions that draw in it.
 
-    ``update_change(change, layer)`` draws what is known at once; ``update_effect(effect)`` the
-    wrong answers, which are veiled for None. What was drawn there before stays as a trail.
+    ``update_change(change, layer)`` draws what is known at once, ``update_effect(effect)`` the
+    wrong answers.
     """
     compose, size, place = _PICTURES[type(change)]
     figure = figure or Figure(figsize=size, dpi=100, layout="constrained")
@@ -55,8 +50,7 @@ def live_effect(change, reference, x, figure=None):
     draw_flips = [compose_flips(ax, x) for ax in flips]
 
     def draw(effect):
-        position, *kind = place(effect.change)
-        draw_wrong(position, effect.paired.b, tuple(kind))
+        draw_wrong(effect.paired.b, *place(effect.change))
         for draw_images in draw_flips:
             draw_images(effect.paired, "float32")
 
@@ -102,12 +96,27 @@ def _compose_clustered(figure, change):
 def _compose_bits(figure, change):
     # each is redrawn on its own, over what was there before
     left, right = figure.subfigures(1, 2, width_ratios=[2.45, 1.25], facecolor="white")
-    bars, rates = left.subplots(1, 2, width_ratios=[1.15, 1.3])
+    rows, rates = left.subplots(1, 2, width_ratios=[1.15, 1.3])
     kib = sum(f.weights.nbytes for f in change.layers) / 1024
     sizes = {kib * bits / 32: f"{kib * bits / 32:.3g}" for bits in _BITS}
     ends = kib / 22, kib * 1.4
     panel(rates, xscale="log", xlim=ends, xlabel="weights, KiB", xticks=sizes)
-    return _compose_bars(bars, list(change.activation_bits)), rates, right.add_subplot()
+    names = change.activation_bits
+    axis = {"xscale": "log", "xlim": (1.6, 44), "xticks": _BITS, "xlabel": "bits"}
+    style.rows_from_top(rows, names, grid="x", **axis)
+    rows.tick_params(axis="y", labelsize=10 if len(names) < 8 else 8)
+    size = 6 if len(names) > 5 else 10
+    weights = live_line(rows, "s", color=INTEGER, ms=size, label="weights")
+    look = {"mfc": "white", "mec": FLOAT, "mew": 2}
+    activations = live_line(rows, "o", ms=size, label="activations", **look)
+    style.legend_above(rows, 2)
+
+    def update(bits, layer):
+        y = np.arange(len(names))
+        weights.set_data(list(bits.weight_bits.values()), y[1:] - 0.12)
+        activations.set_data(list(bits.activation_bits.values()), y + 0.12)
+
+    return update, rates, right.add_subplot()
 
 
 # What lays a picture out, its size, and of a change its x among wrong answers and what kind it is.
@@ -164,16 +173,15 @@ def _compose_centroids(ax):
         counts, _ = np.histogram(weights / unit, panels.EDGES)
         bars.set_data(np.maximum(counts / weights.size, _RAREST))
         x = share = np.zeros(0)
-        words = f"{name} is left as it is"
+        said.set_text(f"{name} is left as it is")
         if name not in clustered.left_whole:
             x, share = clustered.paths[name][-1] / unit, clustered.counts[name] / weights.size
             of = f"{np.count_nonzero(share)} of {clustered.clusters} values in use"
-            words = f"{name}: {of}, SQNR {clustered.sqnr_db(name):.1f} dB"
+            said.set_text(f"{name}: {of}, SQNR {clustered.sqnr_db(name):.1f} dB")
         used = share > 0
         heads.set_data(x[used], share[used])
         stems.set_segments([[(a, _RAREST), (a, b)] for a, b in heads.get_xydata()])
-        unused.set_data(x[~used], np.full(np.count_nonzero(~used), 2 * _RAREST))
-        said.set_text(words)
+        unused.set_data(x[~used], np.full_like(x[~used], 2 * _RAREST))
 
     return update
 
@@ -189,25 +197,7 @@ def _compose_paths(ax):
         path = clustered.paths.get(name, np.zeros((1, 0))) / panels.largest(clustered.before(name))
         steps = np.arange(len(path))
         traces.set_segments([np.column_stack([x, steps]) for x in path.T])
-        starts.set_data(path[0], np.zeros(path.shape[1]))
-        ends.set_data(path[-1], np.full(path.shape[1], steps[-1]))
-
-    return update
-
-
-def _compose_bars(ax, rows):
-    axis = {"xscale": "log", "xlim": (1.6, 44), "xticks": _BITS, "xlabel": "bits"}
-    style.rows_from_top(ax, rows, grid="x", **axis)
-    ax.tick_params(axis="y", labelsize=10 if len(rows) < 8 else 8)
-    size = 6 if len(rows) > 5 else 10
-    weights = live_line(ax, "s", color=INTEGER, ms=size, label="weights")
-    look = {"mfc": "white", "mec": FLOAT, "mew": 2}
-    activations = live_line(ax, "o", ms=size, label="activations", **look)
-    style.legend_above(ax, 2)
-
-    def update(change, layer):
-        y = np.arange(len(rows))
-        weights.set_data(list(change.weight_bits.values()), y[1:] - 0.12)
-        activations.set_data(list(change.activation_bits.values()), y + 0.12)
+        starts.set_data(path[0], 0 * path[0])
+        ends.set_data(path[-1], np.full_like(path[-1], steps[-1]))
 
     return update

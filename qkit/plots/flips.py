@@ -15,12 +15,9 @@ def plot_flips(paired, x, *, names=("a", "b"), limit=16):
     Parameters
     ----------
     paired : Paired
-    x : ndarray of shape (n, height, width[, channels])
-        The images that both were measured on, values 0 to 1.
-    names : (str, str)
-        Of the two models.
-    limit : int
-        At most so many images: lost and gained ones in turn, then those that both have wrong.
+    x : ndarray of shape (n, height, width[, channels]), 0 to 1, that both were measured on
+    names : (str, str), of the two models
+    limit : int, of images: lost and gained ones in turn, then those that both have wrong
 
     Returns
     -------

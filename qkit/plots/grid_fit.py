@@ -7,8 +7,6 @@ from qkit.plots.style import FLOAT, INTEGER, REST, live_bars, panel
 from qkit.quantize.errors import STEP_EDGES, VALUE_EDGES
 
 _RAREST = 1e-5  # shares below it are not drawn
-_MOST_LINES = 64  # of a grid with more scales, every so many is drawn
-_MOST_LEVELS = 32  # of a finer grid only the ends are drawn, as its points would run together
 
 
 @style.picture(figsize=(9, 3.9))
@@ -18,12 +16,6 @@ def plot_grid_fit(figure):
     Parameters
     ----------
     result : GridFit
-        None, in an explorer, says that what is shown is out of date: it is veiled.
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
     """
     values, errors, grid = figure.subplot_mosaic(
         [["values", "errors"], ["grid", "errors"]], width_ratios=[2, 1], height_ratios=[2, 1]
@@ -53,7 +45,7 @@ def plot_grid_fit(figure):
         low, high = fit.qparams.low / fit.largest, fit.qparams.high / fit.largest
         clips_below.set_width(max(low.min() - ends[0], 0))
         clips_above.set(x=high.max(), width=max(ends[1] - high.max(), 0))
-        rows = np.unique(np.linspace(0, low.size - 1, _MOST_LINES).astype(int))
+        rows = np.unique(np.linspace(0, low.size - 1, 64).astype(int))
         heights = np.linspace(1, 0, rows.size) if rows.size > 1 else np.array([0.5])
         spans = [np.column_stack([end[rows], heights]) for end in (low, high)]
         lines.set_segments(np.stack(spans, axis=1))
@@ -73,7 +65,7 @@ def plot_grid_fit(figure):
 def _levels(fit, rows, heights):
     """Return where the points of the grids that are drawn lie; only the ends of fine ones."""
     integers = np.arange(fit.qparams.qmin, fit.qparams.qmax + 1)
-    if integers.size > _MOST_LEVELS:
+    if integers.size > 32:  # else they would run together
         integers = integers[[0, -1]]
     from_zero = integers - fit.qparams.zero_point[rows][:, None]
     x = from_zero * fit.qparams.scale[rows][:, None] / fit.largest

@@ -4,24 +4,17 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from qkit import validate
-from qkit.plots.style import by_ratio, mark, new_axes, panel
+from qkit.plots.style import by_ratio, documented, mark, new_axes, panel
 
 
+@documented
 def plot_weight_history(histories, *, kernel, figure=None):
     """Draw the share of zeros and the number of distinct values of one kernel over the steps.
 
     Parameters
     ----------
-    histories : mapping of str to WeightHistory
-        Trainings by name, for example of one model with and without something preserved.
-    kernel : str
-        One that all of them recorded.
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
-        Lines that lie upon each other stay visible: each later one is thinner.
+    histories : mapping of str to WeightHistory, of trainings by name
+    kernel : str, one that all of them recorded
     """
     for name, history in histories.items():
         validate.choice(kernel, history.sparsity, name=f"plot_weight_history: the kernel of {name}")
@@ -30,7 +23,7 @@ def plot_weight_history(histories, *, kernel, figure=None):
     for row, (name, history) in enumerate(histories.items()):
         colour, marker = mark(row)
         look = {"color": colour, "marker": marker, "ms": 5, "label": name}
-        look["lw"] = 1.5 + 1.2 * (len(histories) - 1 - row)
+        look["lw"] = 1.5 + 1.2 * (len(histories) - 1 - row)  # of lines upon each other all are seen
         zeros.plot(history.steps, history.sparsity[kernel], **look)
         values.plot(history.steps, history.distinct_values[kernel], **look)
     zeros.set_ylim(-0.03, 1.03)
@@ -43,17 +36,13 @@ def plot_weight_history(histories, *, kernel, figure=None):
     return figure
 
 
+@documented
 def plot_range_history(history, *, ax=None):
     """Draw the ends of each grid over the training steps, and where the data's own ends are.
 
     Parameters
     ----------
     history : RangeHistory
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
     ax = _over_steps(ax or new_axes())
     for row, (layer, ends) in enumerate(history.ranges.items()):

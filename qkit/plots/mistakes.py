@@ -5,7 +5,6 @@ import numpy as np
 from qkit.plots.style import FLOAT, INTEGER, live_line, live_text, picture, rows_from_top, veiling
 
 _ROWS = {"in float": ("black", "o"), "as found": (FLOAT, "X"), "repaired": (INTEGER, "D")}
-_LOGITS = {-1e4: "−10⁴", -100: "−100", -1: "−1", 1: "1", 100: "100", 1e4: "10⁴"}
 
 
 @picture(figsize=(10, 3.2), fixed=lambda result, after=None: {"shape": result.image.shape})
@@ -16,18 +15,14 @@ def plot_mistake(figure, shape):
     ----------
     result : Examination
     after : Examination, optional
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
     """
     right, before, sees, logits = figure.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.5])
     shares = {n / 100: f"{n} %" for n in range(0, 101, 25)}
     rows_from_top(right, _ROWS, grid="x", xlim=(0, 1.03), xticks=shares)
     right.set_xlabel("right answers, with 95 % interval")
     logits.set_xscale("symlog", linthresh=1)
-    rows_from_top(logits, [""] * len(_ROWS), grid="x", xlim=(-1e5, 1e5), xticks=_LOGITS)
+    values = {-1e4: "−10⁴", -100: "−100", -1: "−1", 1: "1", 100: "100", 1e4: "10⁴"}
+    rows_from_top(logits, [""] * len(_ROWS), grid="x", xlim=(-1e5, 1e5), xticks=values)
     logits.set_xlabel("logits: span in float, and the grids")
     images = []
     for ax, title in ((before, "a test image"), (sees, "what the file saw")):

@@ -3,18 +3,17 @@
 from functools import cache
 
 import numpy as np
-from matplotlib.collections import PathCollection, PolyCollection
+from matplotlib.collections import PathCollection
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath, text_to_path
 from matplotlib.transforms import Affine2D
 
-from qkit.plots.style import INTEGER, REST, live_line, panel, picture, rows_from_top
+from qkit.plots.style import INTEGER, REST, live_areas, live_line, panel, picture, rows_from_top
 from qkit.quantize.formats import FLOATS, INTEGERS, two_digits
 
-# Colours of bits by kind: of a 1, and of a 0
-_KINDS = {
+_KINDS = {  # colours of bits: of a 1, and of a 0
     "sign": ("#D55E00", "#F6D5BF"),
     "exponent": ("#CC79A7", "#F3DEEA"),
     "fraction": ("#0072B2", "#C7DDEC"),
@@ -23,7 +22,6 @@ _KINDS = {
 _BITS = {name: 1 + sum(parts) for name, parts in FLOATS.items()} | INTEGERS
 _ROWS = np.arange(len(_BITS))
 _STEPS = 1.75  # half of the width of the number line
-_NONE, _ALL = 3e-11, 20.0  # where errors of nothing and of everything stand
 
 
 @picture(figsize=(10.4, 4.5))
@@ -32,11 +30,18 @@ def plot_numbers(figure):
     bits, line, lost = figure.subplots(1, 3, width_ratios=[2.6, 1.6, 0.9], sharey=True)
     for ax in (bits, line, lost):
         rows_from_top(ax, _BITS)
-    updates = _bits(bits), _line(line), _lost(lost)
+    update_bits, update_line = _bits(bits), _line(line)
+    none, everything = 3e-11, 20.0  # where errors of nothing and of everything stand
+    ends = {none: "0", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1", everything: "∞"}
+    panel(lost, grid="x", xscale="log", xlim=(1e-11, 50), xlabel="error ÷ value", xticks=ends)
+    lost.set_title("what is lost", fontsize="medium")
+    errors = live_line(lost, "o", color=INTEGER, ms=8)
 
     def update(numbers):
-        for update_panel in updates:
-            update_panel(numbers.rows)
+        update_bits(numbers.rows)
+        update_line(numbers.rows)
+        shares = [row.relative_error for row in numbers.rows]
+        errors.set_data(np.clip(shares, none, everything), _ROWS)
 
     return update
 
@@ -52,19 +57,16 @@ def _bits(ax):
     )  # fmt: skip
     row, left = np.array([(n, i) for n, bits in enumerate(_BITS.values()) for i in range(bits)]).T
     corners = np.array([(0, 0.16), (0, -0.32), (0.92, -0.32), (0.92, 0.16)])
-    boxes = np.column_stack([left, row])[:, None] + corners
-    cells = ax.add_collection(PolyCollection(boxes, lw=0, animated=True), autolim=False)
-    digits = [
-        live_line(ax, " ", marker=f"${digit}$", ms=6.5, mew=0.2, color=colour)
-        for digit, colour in enumerate(("0.2", "white"))
-    ]
+    cells = live_areas(ax, np.column_stack([left, row])[:, None] + corners, lw=0)
+    zeros = live_line(ax, " ", marker="$0$", color="0.2", ms=6.5, mew=0.2)
+    ones = live_line(ax, " ", marker="$1$", color="white", ms=6.5, mew=0.2)
     formulas = words(ax, 0 * _ROWS, _ROWS + 0.36)
 
     def update(rows):
         bits = [(kind, bit) for number in rows for kind, part in number.parts for bit in part]
         cells.set_facecolor([_KINDS[kind][bit == "0"] for kind, bit in bits])
-        for digit, points in enumerate(digits):
-            here = np.array([int(bit) == digit for _, bit in bits])
+        for points, digit in (zeros, "0"), (ones, "1"):
+            here = np.array([bit == digit for _, bit in bits])
             points.set_data(left[here] + 0.5, row[here] - 0.08)
         formulas.set_paths([outline(number.formula) for number in rows])
 
@@ -73,9 +75,9 @@ def _bits(ax):
 
 def _line(ax):
     """Lay out the numbers of each format around the value, in its steps."""
-    ax.set(xlim=(-_STEPS, _STEPS), xticks=[-1.5, -1, -0.5, 0, 0.5, 1, 1.5])
+    ax.set(xlim=(-_STEPS, _STEPS), xlabel="distance from it, in the format's steps")
+    ax.set_xticks([-1.5, -1, -0.5, 0, 0.5, 1, 1.5])
     ax.set_title("numbers of each format near the value", fontsize="medium")
-    ax.set_xlabel("distance from it, in the format's steps")
     ax.axvspan(-0.5, 0.5, color=REST, alpha=0.2, lw=0)
     ax.vlines(0 * _ROWS, _ROWS - 0.15, _ROWS + 0.2, color="0.3", ls="--", lw=1.2)
     ax.hlines(_ROWS, -_STEPS, _STEPS, color="0.75", lw=1)
@@ -90,10 +92,7 @@ def _line(ax):
         near = np.abs(here) <= _STEPS
         neighbours.set_data(np.ravel(sides), np.tile(_ROWS, 2))
         stored.set_data(np.where(near, here, np.nan), _ROWS)
-        said = [
-            f"{row.stored:.9g}" if seen else _out_of_sight(row, steps)
-            for row, seen, steps in zip(rows, near, here, strict=True)
-        ]
+        said = map(_said, rows, near, here)
         kept.set_paths([outline(text.replace("-", "−"), centred=True) for text in said])
         middle = np.where(near, np.clip(here, -0.75, 0.75), 0)
         kept.set_offsets(np.column_stack([middle, _ROWS - 0.33]))
@@ -101,34 +100,22 @@ def _line(ax):
     return update
 
 
-def _out_of_sight(number, steps):
+def _said(number, near, steps):
+    if near:
+        return f"{number.stored:.9g}"
     if np.isinf(number.stored):
         return f"{'→' if number.value > 0 else '←'} overflow to ∞"
     arrow = "←" if steps < 0 else "→"
     return f"{arrow} clipped to {number.stored:.6g}, {two_digits(abs(steps))} steps off"
 
 
-def _lost(ax):
-    """Lay out the relative error of each format, from none to all."""
-    ends = {_NONE: "0", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1", _ALL: "∞"}
-    panel(ax, grid="x", xscale="log", xlim=(1e-11, 50), xlabel="error ÷ value", xticks=ends)
-    ax.set_title("what is lost", fontsize="medium")
-    lost = live_line(ax, "o", color=INTEGER, ms=8)
-
-    def update(rows):
-        lost.set_data(np.clip([row.relative_error for row in rows], _NONE, _ALL), _ROWS)
-
-    return update
-
-
 def words(ax, x, y, *, size=9):
     """Return an animated artist for a word at each place: ``set_paths`` takes their outlines."""
     points = Affine2D().scale(size / 72) + ax.figure.dpi_scale_trans
     places = {"offsets": np.column_stack([x, y]), "offset_transform": ax.transData}
-    artist = PathCollection([], transform=points, color="black", lw=0, animated=True, **places)
-    ax.add_collection(artist, autolim=False)
-    artist.set_clip_on(False)
-    return artist
+    look = {"color": "black", "lw": 0, "clip_on": False, "animated": True}
+    artist = PathCollection([], transform=points, **look, **places)
+    return ax.add_collection(artist, autolim=False)
 
 
 def outline(text, *, centred=False):

@@ -4,29 +4,20 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from qkit.plots import style
-from qkit.plots.style import FLOAT, INTEGER, REST, live_line, live_text, panel
+from qkit.plots.style import FLOAT, INTEGER, REST, documented, live_line, live_text, panel
 
 EDGES = np.linspace(-1, 1, 82)  # of bins, one about zero, in units of the largest magnitude
-_FEW = 64  # distinct values that are drawn one by one, besides 0
-_MOST_ROWS, _MOST_COLUMNS = 48, 96  # of a kernel, so that a weight is seen
-_FAINTEST = 0.3  # a weight that is kept, however small, is not white
 
 
+@documented
 def plot_weight_histogram(weights, *, ax=None):
     """Draw how often weights of each size occur, on a logarithmic axis, and zeros by themselves.
 
+    Zeros are a spike beside the bins; so is each value where there are few, as after clustering.
+
     Parameters
     ----------
-    weights : mapping of str to ndarray
-        The same layer in several states, such as "before" and "after"; on one scale, so integers
-        as they are stored do not go with real values.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-        Zeros are left out of the bins and drawn as a spike; so is each value where there are no
-        more than 64 others, as after clustering.
+    weights : mapping of str to ndarray, of one layer in several states, all on one scale
     """
     ax = panel(
         ax or style.new_axes(), yscale="log", xlabel="weight", ylabel="how many (logarithmic)"
@@ -36,7 +27,7 @@ def plot_weight_histogram(weights, *, ax=None):
         colour, marker = style.mark(row)
         spikes, counts = np.unique(values, return_counts=True)
         label = f"{name}: {np.mean(values == 0):.1%} zeros"
-        if np.count_nonzero(spikes) > _FEW:
+        if np.count_nonzero(spikes) > 64:
             look = {"lw": 1.5} if row else {"fill": True, "alpha": 0.25}
             heights, _ = np.histogram(values[values != 0], edges)
             ax.stairs(heights, edges, color=colour, label=label, **look)
@@ -51,19 +42,13 @@ def plot_weight_histogram(weights, *, ax=None):
     return ax
 
 
+@documented
 def plot_mask(kernel, *, ax=None):
-    """Draw the weights of a kernel as pixels, so that one sees which are zero and which are left.
+    """Draw the weights of a kernel as pixels, a row an output: which are zero, which are left.
 
     Parameters
     ----------
-    kernel : ndarray of shape (..., outputs)
-        As Keras has it; for the layout of a .tflite file pass ``np.moveaxis(kernel, 0, -1)``.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-        A row per output, as many rows and columns as there is room for.
+    kernel : ndarray of shape (..., outputs); of a .tflite file, ``np.moveaxis(kernel, 0, -1)``
     """
     ax = ax or style.new_axes()
     kernel = np.moveaxis(kernel, -1, 0)
@@ -72,10 +57,7 @@ def plot_mask(kernel, *, ax=None):
 
 
 def compose_kernel(ax):
-    """Lay out a kernel as pixels, a row an output.
-
-    Returns ``update(name, weights, kept)``, of both the outputs first.
-    """
+    """Lay out a kernel as pixels; return ``update(name, weights, kept)``, both outputs first."""
     ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[], ylabel="outputs")
     ax.set_xlabel("weights (blue +, orange −, white 0)")
     look = {"extent": (0, 1, 0, 1), "aspect": "auto", "interpolation": "nearest"}
@@ -84,11 +66,11 @@ def compose_kernel(ax):
 
     def update(name, weights, kept):
         weights, kept = (each.reshape(len(each), -1) for each in (weights, kept))
-        shown = np.s_[:_MOST_ROWS, :_MOST_COLUMNS]
-        image.set_data(_coloured(weights[shown] / largest(weights), kept[shown]))
-        rows, columns = weights[shown].shape
+        shown = weights[:48, :96]  # so that a weight is seen
+        image.set_data(_coloured(shown / largest(weights), kept[:48, :96]))
+        rows, columns = shown.shape
         part = f" (shown: {rows} × {columns} of {len(weights):,} × {weights.shape[1]:,})"
-        part = "" if weights[shown].size == weights.size else part
+        part = part if shown.size < weights.size else ""
         said.set_text(f"{name}{part}: {100 * (1 - kept.mean()):.1f} % set to 0")
 
     return update
@@ -101,16 +83,15 @@ def largest(weights):
 
 def _coloured(weights, kept):
     """Return the colours of weights in units of the largest: white where one is not kept."""
-    strength = (_FAINTEST + (1 - _FAINTEST) * np.sqrt(np.abs(weights))) * kept
+    strength = (0.3 + 0.7 * np.sqrt(np.abs(weights))) * kept  # however small, it is not white
     colours = np.where(weights[..., None] < 0, to_rgb(FLOAT), to_rgb(INTEGER))
     return 1 - strength[..., None] * (1 - colours)
 
 
 def compose_wrong_answers(ax, reference):
-    """Lay out the y axis of an Axes for shares of wrong answers; the x axis is the caller's.
+    """Lay out an Axes for shares of wrong answers; return ``update(accuracy, position, *kind)``.
 
-    Returns ``update(position, accuracy, kind)``: points of the same kind, any hashable value, are
-    joined, others that were drawn before are crosses.
+    Points of the same kind are joined, others that were drawn before are crosses.
     """
     floor = 0.5 / reference.n  # none wrong is drawn here
 
@@ -124,9 +105,8 @@ def compose_wrong_answers(ax, reference):
     wrong, low, high = shares(reference)
     ax.axhspan(low, high, color=REST, alpha=0.25, lw=0)
     ax.axhline(wrong, color="0.3", ls="--", lw=1)
-    look = {"size": 9, "color": "0.3", "ha": "right", "va": "top"}
-    look["transform"] = ax.get_yaxis_transform()
-    ax.text(0.98, low * 0.93, "float32, with its 95 % interval", **look)
+    look = {"size": 9, "color": "0.3", "ha": "right", "transform": ax.get_yaxis_transform()}
+    ax.text(0.98, low * 0.93, "float32, with its 95 % interval", va="top", **look)
     trail = live_line(ax, "x", color="0.6", ms=6, mew=1.5)
     line = live_line(ax, ".-", color=INTEGER, lw=1, ms=7, alpha=0.6)
     interval = live_line(ax, "-", color=INTEGER, lw=2.5)
@@ -134,7 +114,7 @@ def compose_wrong_answers(ax, reference):
     said = head(ax)
     drawn = {}
 
-    def update(position, accuracy, kind):
+    def update(accuracy, position, *kind):
         wrong, *ends = shares(accuracy)
         drawn[kind, position] = wrong
         same = sorted((x, y) for (like, x), y in drawn.items() if like == kind)
@@ -150,10 +130,7 @@ def compose_wrong_answers(ax, reference):
 
 
 def compose_stored_bytes(ax, ways, largest_bytes, before):
-    """Lay out bars of bytes by way of storing, and marks of those before, called by some words.
-
-    Returns ``update(size_bytes, bytes_before)``, both by way: the ratio is written beside.
-    """
+    """Lay out bars of bytes by way of storing; return ``update(size_bytes, bytes_before)``."""
     longest = largest_bytes / 1024
     style.rows_from_top(ax, ways, grid="x", xlim=(0, 1.6 * longest), xlabel="all weights, KiB")
     bars = ax.barh(range(len(ways)), 0, 0.62, color=INTEGER, animated=True)

@@ -4,30 +4,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from qkit.plots import style
-from qkit.plots.style import INTEGER, REST, mark, new_axes
+from qkit.plots.style import INTEGER, REST, documented, mark, new_axes
 
 _DTYPES = {"float32": style.FLOAT, "float16": "#E69F00", "int8": INTEGER, "metadata": REST}
 _SMALL = {"int32": "int32 and int64", "int64": "int32 and int64"}  # biases and shapes
-_STAGES = {
-    "file": "size_bytes",
-    "deflated": "deflated_bytes",
-    "entropy floor": "entropy_coded_bytes",
-}
-_APART = 0.17  # of a row, between two series
-_LOSSES = (-10, -1, -0.5, 0, 0.5, 1, 3, 10, 30, 100)  # that are named on an axis, points
 
 
+@documented
 def plot_accuracies(accuracies, *, ax=None):
     """Draw each accuracy as a point on its 95 % interval.
 
     Parameters
     ----------
     accuracies : Comparison or mapping of str to Accuracy or Score
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
     accuracies = getattr(accuracies, "accuracies", accuracies)
     if not accuracies:
@@ -45,28 +34,23 @@ def plot_accuracies(accuracies, *, ax=None):
     return _finish(ax, accuracies, label)
 
 
+@documented
 def plot_latencies(latency, *, ax=None):
     """Draw each model's time of one inference with its interval, and Python's overhead beside it.
 
     Parameters
     ----------
     latency : Comparison or Latency
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-        Logarithmic where the slowest takes over ten times as long as the fastest.
     """
     latency = getattr(latency, "latency", latency)
     ax = ax or new_axes(len(latency.median_us))
+    overhead = {"color": REST, "ms": 13, "mew": 2, "label": "Python's set_tensor and get_tensor"}
+    beside = {"textcoords": "offset points", "va": "center", "fontsize": "small"}
     for row, (name, median) in enumerate(latency.median_us.items()):
         low, high = latency.interval_us[name]
         _point(ax, row, mark(row), median, low, high)
-        look = {"textcoords": "offset points", "va": "center", "fontsize": "small"}
-        ax.annotate(f"{latency.ratio[name]:.2f} ×", (high, row), (6, 0), **look)
-        label = "Python's set_tensor and get_tensor"
-        ax.plot(latency.overhead_us[name], row, "|", color=REST, ms=13, mew=2, label=label)
+        ax.annotate(f"{latency.ratio[name]:.2f} ×", (high, row), (6, 0), **beside)
+        ax.plot(latency.overhead_us[name], row, "|", **overhead)
     slowest = max(latency.median_us.values())
     if style.scale_axis(ax.xaxis, min(latency.median_us.values()), slowest):
         ax.margins(x=0.14)
@@ -76,17 +60,13 @@ def plot_latencies(latency, *, ax=None):
     return _finish(ax, latency.median_us, f"invoke(), µs an image, {threads}, {latency.cpu}", 1)
 
 
+@documented
 def plot_sizes(sizes, *, ax=None):
     """Draw each file as a bar of its constants by dtype and its metadata, and its deflated size.
 
     Parameters
     ----------
     sizes : Comparison or mapping of str to Size
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
     """
     sizes = getattr(sizes, "sizes", sizes)
     ax = ax or new_axes(len(sizes) + 1)
@@ -103,30 +83,26 @@ def plot_sizes(sizes, *, ax=None):
     return _finish(ax, sizes, "size of the file, KiB", 3)
 
 
+@documented
 def plot_bytes_by_stage(sizes, *, ax=None):
     """Draw each file's bytes as they are, deflated, and the floor.
 
     Parameters
     ----------
     sizes : Comparison or mapping of str to Size
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-        On a logarithmic axis: equal distances are equal ratios.
     """
     sizes = getattr(sizes, "sizes", sizes)
     ax = ax or new_axes(len(sizes) + 2)
     found = {
-        stage: [getattr(ledger, field) for ledger in sizes.values()]
-        for stage, field in _STAGES.items()
+        "file": [size.size_bytes for size in sizes.values()],
+        "deflated": [size.deflated_bytes for size in sizes.values()],
+        "entropy floor": [size.entropy_coded_bytes for size in sizes.values()],
     }
-    kib = {stage: np.divide(size, 1024) for stage, size in found.items() if None not in size}
+    kib = {stage: np.divide(size, 1024) for stage, size in found.items()}
+    beside = {"va": "center", "size": "small", "transform": ax.get_yaxis_transform()}
     for row, counts in enumerate(zip(*kib.values(), strict=True)):
         ax.plot([min(counts), max(counts)], [row, row], color="0.75", lw=2, zorder=1)
-        look = {"va": "center", "size": "small", "transform": ax.get_yaxis_transform()}
-        ax.text(1.02, row, " → ".join(f"{n:.1f}" for n in counts), **look)
+        ax.text(1.02, row, " → ".join(f"{n:.1f}" for n in counts), **beside)
     for position, (stage, counts) in enumerate(kib.items()):
         colour, marker = mark(position)
         ax.plot(counts, range(len(counts)), marker, color=colour, label=stage)
@@ -134,6 +110,7 @@ def plot_bytes_by_stage(sizes, *, ax=None):
     return _finish(ax, sizes, "size of the file, KiB (logarithmic)", len(kib))
 
 
+@documented
 def plot_scheme_rows(tradeoff, *, figure=None):
     """Draw two quantities with their intervals in two panels, one row per scheme, the best on top.
 
@@ -142,13 +119,6 @@ def plot_scheme_rows(tradeoff, *, figure=None):
     Parameters
     ----------
     tradeoff : Tradeoff
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
-        Schemes on the Pareto front are filled. Logarithmic where the largest value is over ten
-        times the smallest; a line marks zero where a quantity has both signs.
     """
     best_first = 1 if tradeoff.x.better == "smaller" else -1
     rows = sorted(tradeoff.points, key=lambda name: best_first * tradeoff.points[name][0][0])
@@ -157,9 +127,8 @@ def plot_scheme_rows(tradeoff, *, figure=None):
     for axis, (ax, quantity) in enumerate(zip(panels, (tradeoff.x, tradeoff.y), strict=True)):
         values = np.array([tradeoff.points[name][axis] for name in rows])
         for row, name in enumerate(rows):
-            on_front = name in tradeoff.front
-            look = INTEGER if on_front else "0.35", "o"
-            _point(ax, row, look, *values[row], hollow=not on_front)
+            beaten = name not in tradeoff.front
+            _point(ax, row, ("0.35" if beaten else INTEGER, "o"), *values[row], hollow=beaten)
         style.scale_axis(ax.xaxis, values.min(), values.max())
         if values.min() < 0 < values.max():
             ax.axvline(0, color=REST, lw=1.2, zorder=0)
@@ -171,20 +140,15 @@ def plot_scheme_rows(tradeoff, *, figure=None):
     return figure
 
 
+@documented
 def plot_architectures(table, *, ax=None):
     """Draw how many times as long as float32 each scheme takes, one row per network.
 
+    Left of 1 is faster than float32. Intervals are drawn where they are wide enough to be seen.
+
     Parameters
     ----------
-    table : pandas.DataFrame
-        From ``qk.published.beside_architectures``.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-        Logarithmic; to the left of 1 is faster than float32. Filled marks are measured, with 95 %
-        intervals where these are wide enough to be seen; hollow ones are published.
+    table : pandas.DataFrame, from ``qk.published.beside_architectures``
     """
     chosen = table.query("quantity == 'latency, × float32' and scheme != 'float32'")
     figures = chosen[["architecture", "scheme", "measured", "low", "high", "published"]].to_numpy()
@@ -193,49 +157,44 @@ def plot_architectures(table, *, ax=None):
     return ax
 
 
+@documented
 def plot_int16_effects(effects, *, ax=None):
     """Draw what int8 and int16 activations lose against float32, one row per network.
 
+    Linear up to one point, logarithmic beyond. To the right is worse.
+
     Parameters
     ----------
-    effects : iterable of Int16Effect
-        Their losses are in points; those with a metric of another unit are left out.
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-        Filled marks are measured here, with 95 % intervals, hollow ones published. Linear up to
-        one point, logarithmic beyond. To the right is worse.
+    effects : iterable of Int16Effect; those in another unit than points are left out
     """
     figures = []
     for effect in (each for each in effects if not each.relative.metric.unit):
         relative = effect.relative
         model = f"\n({relative.published[0]})" if relative.published else ""
-        for kind in ("int8", "int16"):
-            published = effect.published_lost.get(kind, np.nan)
-            row = f"{relative.name}, {relative.metric.name}{model}"
-            figures.append((row, kind, *effect.lost[kind], published))
+        row = f"{relative.name}, {relative.metric.name}{model}"
+        for kind, lost in effect.lost.items():
+            figures.append((row, kind, *lost, effect.published_lost.get(kind, np.nan)))
     label = "lost against float32, points of each row's metric,\nwith 95 % interval"
     ax = _beside_published(ax, figures, 0, label)
     lowest, highest = ax.dataLim.intervalx
     ax.set_xscale("symlog", linthresh=1, linscale=1.2)
-    style.panel(ax, xticks={loss: f"{loss:g}".replace("-", "−") for loss in _LOSSES})
+    losses = (-10, -1, -0.5, 0, 0.5, 1, 3, 10, 30, 100)
+    style.panel(ax, xticks={loss: f"{loss:g}".replace("-", "−") for loss in losses})
     ax.set_xlim(min(-1, 1.4 * lowest), max(10, 1.4 * highest))
     return ax
 
 
 def _beside_published(ax, figures, unchanged, label):
-    """Draw measurements and, hollow, what was published; either may be NaN, which is left out.
+    """Draw figures, which are row, series, value, low, high, and, hollow, the published value.
 
-    Of each of the figures: its row, its series, value, low and high as measured, and as published.
+    Either value may be NaN, which is left out.
     """
     rows, series = (list(dict.fromkeys(figure[i] for figure in figures)) for i in (0, 1))
     ax = ax or new_axes(2 * len(rows))
     ax.axvline(unchanged, color=REST, lw=1.2, zorder=0)
     for row, name, value, low, high, published in figures:
         position = series.index(name)
-        at = rows.index(row) + _APART * (position - (len(series) - 1) / 2)
+        at = rows.index(row) + 0.17 * (position - (len(series) - 1) / 2)
         look = mark(position + 1)  # black is float32's
         if not np.isnan(value):
             _point(ax, at, look, value, low, high, label=f"{name}, measured")

@@ -5,7 +5,7 @@ import inspect
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.scale import LogScale
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, ScalarFormatter
@@ -28,10 +28,7 @@ def new_axes(rows=None):
 
 
 def panel(ax, *, grid=None, hidden=("top", "right"), xticks=None, yticks=None, **settings):
-    """Lay out an Axes without some spines, with a pale grid below the data; return it.
-
-    Ticks stand where they are given and nowhere else; labels, if any, by value.
-    """
+    """Lay out an Axes with fewer spines, and ticks only where they are given; return it."""
     ax.spines[[*hidden]].set_visible(False)
     if grid:
         ax.grid(axis=grid, alpha=0.3)
@@ -47,10 +44,8 @@ def panel(ax, *, grid=None, hidden=("top", "right"), xticks=None, yticks=None, *
 
 def rows_from_top(ax, names, **settings):
     """Lay out a panel whose y axis has names, the first one on top."""
-    hidden = "top", "right", "left"
-    panel(
-        ax, hidden=hidden, ylim=(len(names) - 0.5, -0.5), yticks=dict(enumerate(names)), **settings
-    )
+    settings |= {"ylim": (len(names) - 0.5, -0.5), "yticks": dict(enumerate(names))}
+    panel(ax, hidden=("top", "right", "left"), **settings)
     ax.tick_params(axis="y", length=0)
 
 
@@ -89,6 +84,12 @@ def live_segments(ax, **look):
     return ax.add_collection(LineCollection([], animated=True, **look), autolim=False)
 
 
+def live_areas(ax, corners=(), **look):
+    """Return animated areas side by side, by their corners."""
+    areas = PolyCollection(corners, animated=True, **look)
+    return ax.add_collection(areas, autolim=False)
+
+
 def live_text(ax, x, y, *, size=10, **look):
     """Return an animated text, empty yet, at a place in units of the Axes."""
     look = {"transform": ax.transAxes, "va": "top", "animated": True} | look
@@ -104,8 +105,10 @@ def live_bars(ax, edges, *, floor=0.0, **look):
 def veiling(draw, *axes):
     """Return `draw` with a veil over some Axes, shown for None: what they show is out of date."""
     look = {"color": "white", "alpha": 0.65, "lw": 0, "zorder": 10, "visible": False}
-    look |= {"xy": (0, 0), "width": 1, "height": 1, "animated": True}
-    veils = [ax.add_patch(plt.Rectangle(transform=ax.transAxes, **look)) for ax in axes]
+    veils = [
+        ax.add_patch(plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, animated=True, **look))
+        for ax in axes
+    ]
 
     def update(result, *others, **named):
         for veil in veils:
@@ -114,6 +117,15 @@ def veiling(draw, *axes):
             draw(result, *others, **named)
 
     return update
+
+
+def documented(plot):
+    """Add to a picture's docstring its last parameter, what it draws on, and that it returns it."""
+    *_, place = inspect.signature(plot).parameters
+    kind = {"ax": "matplotlib Axes", "figure": "matplotlib Figure"}[place]
+    described = f"{place} : {kind}, optional\n\nReturns\n-------\n{kind}\n"
+    plot.__doc__ = f"{inspect.getdoc(plot)}\n{described}"
+    return plot
 
 
 def picture(figsize, *, layout="constrained", fixed=lambda result: {}):
@@ -138,6 +150,6 @@ def picture(figsize, *, layout="constrained", fixed=lambda result: {}):
             return figure, compose(figure, **named)
 
         plot.live, plot.__signature__ = live, signature
-        return plot
+        return documented(plot)
 
     return decorate

@@ -14,10 +14,6 @@ _BETTER = {  # by which y is better, and which x
     "larger": {"smaller": "↖", "larger": "↗"},
     "smaller": {"smaller": "↙", "larger": "↘"},
 }
-_MARGIN = 0.09  # of an axis, beyond the outermost interval
-_APART = 0.014  # of an axis, between schemes of the same x
-_CROWD = 1.15  # three or more up to so many times the best x are drawn once more, spread out
-_NAME_PT = 5, 9.5  # of names in the legend: the largest that fits
 
 
 def _fixed(result, *, picked=None, against=None):
@@ -31,28 +27,20 @@ def plot_tradeoff(figure, schemes, crowded=False, x=None):
 
     A scheme is on the front where no other is as good in both and better in one. As most of them
     differ by less than their intervals, the front says which to look at first, not which is best.
+    A panel of their own spreads out three or more schemes within 15 % of the smallest x.
 
     Parameters
     ----------
-    result : Tradeoff or Comparison
-        Of a comparison, accuracy against the size of the file.
-    picked, against : str, optional
-        Schemes to point out.
-    figure : matplotlib Figure, optional
-
-    Returns
-    -------
-    matplotlib Figure
-        Logarithmic where the largest value is over ten times the smallest. A panel of their own
-        spreads out three or more schemes that are within 15 % of the smallest x.
+    result : Tradeoff or Comparison, of which it is accuracy against the size of the file
+    picked, against : str, optional, schemes to point out
     """
     # a part each: what changes in one leaves the others as they are drawn
-    left = 0.76 if crowded else 0.71 if x is None else 0.59
+    left, places = 0.71 if x is None else 0.59, [(0.145, 0.84)]
+    if crowded:
+        left, places = 0.76, [(0.1, 0.39), (0.6, 0.39)]
     grid = figure.add_gridspec(2, 2, width_ratios=(left, 1 - left), height_ratios=(0.4, 0.6))
-    beside = [grid[:, 1]] if x is None else [grid[0, 1], grid[1, 1]]
-    places = grid[:, 0], *beside
-    points, names, *flips = (figure.add_subfigure(at, facecolor="white") for at in places)
-    places = [(0.1, 0.39), (0.6, 0.39)] if crowded else [(0.145, 0.84)]
+    parts = [grid[:, 0], grid[:, 1]] if x is None else [grid[:, 0], grid[0, 1], grid[1, 1]]
+    points, names, *flips = (figure.add_subfigure(at, facecolor="white") for at in parts)
     axes = [points.add_axes((at, 0.13, width, 0.78)) for at, width in places]
     titles = "filled: on the Pareto front. Better: {}", "the smallest, spread out"
     panels = [_points_panel(ax, schemes, title) for ax, title in zip(axes, titles, strict=False)]
@@ -81,7 +69,7 @@ def _tradeoff(result):
 def _crowd(found):
     """Return the part of a trade-off that is near its smallest x, where points run together."""
     smallest = min(x for (x, *_), _ in found.points.values())
-    points = {k: at for k, at in found.points.items() if at[0][0] <= _CROWD * smallest}
+    points = {k: at for k, at in found.points.items() if at[0][0] <= 1.15 * smallest}
     return replace(found, points=points, front=tuple(k for k in found.front if k in points))
 
 
@@ -135,11 +123,9 @@ def _points_panel(ax, schemes, title):
 def _pointer(ax, shape, size, weight, up):
     """Return what frames the marker at a place and names it, away from the edges."""
     ring = live_line(ax, shape, ms=size, mfc="none", mec="0.2", mew=1.4)
-    label = ax.annotate(
-        "", (0, 0), (0, 0), textcoords="offset points", va="center", fontsize=10, weight=weight,
-        zorder=4, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
-        animated=True,
-    )  # fmt: skip
+    look = {"va": "center", "fontsize": 10, "weight": weight, "zorder": 4, "animated": True}
+    look["bbox"] = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8}
+    label = ax.annotate("", (0, 0), (0, 0), textcoords="offset points", **look)
 
     def point_out(name, place):
         ring.set_visible(place is not None)
@@ -161,7 +147,7 @@ def _fit_axis(axis, values, quantity):
     scale_axis(axis, values.min(), values.max())
     scale = axis.get_transform()
     ends = scale.transform(np.array([values.min(), values.max()]))
-    pad = _MARGIN * np.ptp(ends) or 0.05 * abs(ends[0]) or 1
+    pad = 0.09 * np.ptp(ends) or 0.05 * abs(ends[0]) or 1
     axis.axes.set(**{f"{axis.axis_name}lim": scale.inverted().transform(np.add(ends, (-pad, pad)))})
     uncertain = (values[:, 1] != values[:, 2]).any()
     axis.set_label_text(quantity.name + (", with 95 % interval" if uncertain else ""))
@@ -175,7 +161,7 @@ def _side_by_side(xs, axis):
     for value in distinct:
         (twins,) = np.nonzero(xs == value)
         to_others = np.abs(distinct[distinct != value] - value)
-        room = min([_APART * np.ptp(ends), *to_others / len(twins)])
+        room = min([0.014 * np.ptp(ends), *to_others / len(twins)])
         moved[twins] += room * (np.arange(len(twins)) - (len(twins) - 1) / 2)
     return scale.inverted().transform(moved)
 
@@ -194,7 +180,7 @@ def _names_panel(ax, schemes, columns):
     widest = max(text.get_window_extent().width / text.get_fontsize() for text in texts)
     room = 0.9 * (1 / columns - 0.09) * ax.bbox.width  # small letters are widened
     for text in texts:
-        text.set_fontsize(np.clip(room / widest, *_NAME_PT))
+        text.set_fontsize(np.clip(room / widest, 5, 9.5))
 
     def update(shown):
         for artist, name in zip(dots + texts, [*schemes] * 2, strict=True):

@@ -21,11 +21,11 @@ def right(count, n=1000):
 def test_points_of_a_kind_are_joined_and_others_are_crosses(ax):
     update = compose_wrong_answers(ax, right(980))
     trail, line, interval, point = ax.lines[-4:]
-    update(3, right(900), "a")
-    update(1, right(500), "a")
+    update(right(900), 3, "a")
+    update(right(500), 1, "a")
     assert line.get_xydata().tolist() == [[1, 0.5], [3, pytest.approx(0.1)]]
     assert len(trail.get_xdata()) == 0
-    update(2, right(700), "b")
+    update(right(700), 2, "b")
     assert trail.get_xydata().tolist() == [[3, pytest.approx(0.1)], [1, 0.5]]
     assert line.get_xydata().tolist() == point.get_xydata().tolist() == [[2, pytest.approx(0.3)]]
     low, high = right(700).interval
@@ -34,7 +34,7 @@ def test_points_of_a_kind_are_joined_and_others_are_crosses(ax):
 
 
 def test_none_wrong_is_drawn_at_the_floor(ax):
-    compose_wrong_answers(ax, right(1000))(5, right(1000), None)
+    compose_wrong_answers(ax, right(1000))(right(1000), 5)
     assert ax.lines[-1].get_ydata() == [0.0005]
     assert ax.get_ylim()[0] == 0.0005
 

@@ -142,10 +142,7 @@ def test_stages_are_in_kib(sizes):
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["large", "small"]
 
 
-def test_stages_that_not_all_have_are_left_out(sizes, hand_made):
-    plain = Size(1024, 512, MappingProxyType({}), 0, b"")
-    vars(plain).update(entropy_coded_bytes=None)
-    assert legend(qk.plot_bytes_by_stage({**sizes, "plain": plain})) == ["file", "deflated"]
+def test_stages_of_a_comparison_are_those_of_its_files(hand_made):
     comparison = hand_made({"float32": (range(10), 80, 7), "int8": (range(12), 20, 7)})
     assert len(qk.plot_bytes_by_stage(comparison).texts) == 2
 

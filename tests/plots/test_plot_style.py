@@ -52,7 +52,7 @@ def test_a_picture_is_drawn_still_or_live():
     assert (live.axes[0].get_title(), live.axes[0].get_xlabel()) == ("any", "5")
     assert plt.get_fignums() == [still.number]
     assert str(inspect.signature(plot_sum)) == "(result, other=0, *, figure=None)"
-    assert plot_sum.__doc__ == "Draw a sum."
+    assert plot_sum.__doc__.startswith("Draw a sum.\nfigure : matplotlib Figure, optional")
 
 
 def test_a_veil_lies_over_what_is_out_of_date():
