@@ -308,7 +308,9 @@ def hand_made():
 
         def ledger(kib):
             found = Size(int(1024 * kib), int(800 * kib), MappingProxyType({}), 0, b"")
-            vars(found).update(entropy_coded_bytes=int(600 * kib))  # there is no file to compute it of
+            vars(found).update(
+                entropy_coded_bytes=int(600 * kib)
+            )  # there is no file to compute it of
             return found
 
         def around(values):

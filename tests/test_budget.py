@@ -15,18 +15,18 @@ import qkit as qk
 
 PACKAGE = Path(qk.__file__).parent
 
-# By folder: lines, statements, modules; "." is what lies in the package itself.
+# By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (1394, 698, 12),
-    "evaluate": (2746, 1256, 16),
-    "interpreter": (716, 294, 4),
-    "models": (239, 100, 3),
-    "plots": (1892, 1112, 18),
-    "published": (1221, 519, 7),
-    "quantize": (1463, 683, 10),
-    "tflite": (672, 360, 6),
-    "toolchain": (1442, 606, 9),
-    "widgets": (1300, 676, 14),
+    ".": (1273, 663, 10),
+    "evaluate": (2331, 1108, 14),
+    "interpreter": (612, 260, 3),
+    "models": (222, 95, 2),
+    "plots": (1633, 1050, 13),
+    "published": (992, 435, 6),
+    "quantize": (1262, 619, 8),
+    "tflite": (595, 313, 4),
+    "toolchain": (1314, 542, 8),
+    "widgets": (1126, 617, 10),
 }
 PUBLIC_NAMES = 80
 MEDIAN_FUNCTION = 8  # lines of code
@@ -54,7 +54,8 @@ def budget():
     for path in sorted(PACKAGE.rglob("*.py")):
         lines, statements = counted(path)
         before = found.get(folder_of(path), (0, 0, 0))
-        found[folder_of(path)] = (before[0] + lines, before[1] + statements, before[2] + 1)
+        module = path.name != "__init__.py"
+        found[folder_of(path)] = (before[0] + lines, before[1] + statements, before[2] + module)
     return found
 
 
@@ -94,7 +95,6 @@ def test_the_whole_has_at_most_10_700_lines():
     assert sum(lines for lines, _, _ in budget().values()) <= 10_700
 
 
-@UNDER_WAY
 def test_there_are_at_most_80_modules():
     assert sum(modules for _, _, modules in budget().values()) <= 80
 
