@@ -145,11 +145,11 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
         n, classes = given.shape
         if folder:
             require_same_classes(x, classes)
-        labels.extend(validate.labels(numbers, count=n, classes=classes, what="accuracy: y"))
-        predictions.extend(given.argmax(axis=1))
+        labels.append(validate.labels(numbers, count=n, classes=classes, what="accuracy: y"))
+        predictions.append(given.argmax(axis=1))
         if follow is not None:
-            follow(len(labels))
-    return accuracy_of(predictions, labels)
+            follow(sum(map(len, labels)))
+    return accuracy_of(np.concatenate(predictions), np.concatenate(labels))
 
 
 def accuracy_of(predictions, labels):
