@@ -295,14 +295,13 @@ REFUSED = {
     # images come out, and no scores
     "transposed": CLASSIFIER,
     # there is one array of images
-    "two_inputs": CLASSIFIER | OUTPUTS | {"latency_is_a_time"},
+    "two_inputs": FED,
     # the variable is set to zeros in a graph of its own
     "state": FLOAT_ALONE - {"ranges_hold_what_was_seen"},
 }
 
 BY_NAME = {"census_names_are_unique": "layers are told apart by a name that is not unique"}
 SPECIFIED = "the 8-bit specification ties or fixes grids that the simulation chooses by the values"
-ONE_INPUT = "the second input is left as it is, without a word"
 CARRIED = "the state of one item runs into the next"
 
 # Figures that are wrong today, and why; each is to be mended, and the mark then falls.
@@ -315,11 +314,6 @@ FAULTS = {
     "lstm": {
         "intermediate_ends_with_the_outputs": CARRIED,
         "ranges_hold_what_was_seen": CARRIED,
-    },
-    "two_inputs": {
-        "intermediate_ends_with_the_outputs": ONE_INPUT,
-        "ranges_hold_what_was_seen": ONE_INPUT,
-        "simulation_errs_as_the_converter": ONE_INPUT,
     },
     "state": {
         "census_counts_every_kernel_once": "the first value of a variable is counted as a weight",

@@ -36,7 +36,7 @@ _UNTRAINED = (
 )
 # Where a float32 inference takes milliseconds, fewer are timed: the reference kernels, which int16
 # activations run in, are two orders slower, seconds an inference.
-_LARGE_US = 1000
+_LARGE_US, _LARGE_BYTES = 1000, 10_000_000
 _FEWER = {"instances": 8, "rounds": 2}
 
 
@@ -286,7 +286,8 @@ def _converted(schemes, model, trained, calibration, missing, show):
             models[row] = convert(source, scheme, calibration)
             needs[row] = SCHEMES["qat"].needs if technique else scheme.needs
         source = None
-        gc.collect()  # Keras models refer to themselves, and keep their weights until then
+        if len(models[REFERENCE]) > _LARGE_BYTES:
+            gc.collect()  # Keras models refer to themselves, and keep their weights until then
     if CONTROL not in trained:
         missing |= dict.fromkeys(controls.values(), _NO_CONTROL)
     return models, needs

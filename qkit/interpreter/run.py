@@ -115,7 +115,12 @@ def intermediate(tflite, x, names):
         experimental_preserve_all_tensors=True,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
-    source = interpreter.get_input_details()[0]
+    source, *others = interpreter.get_input_details()
+    if others:
+        raise TfliteError(
+            f"intermediate: a model with one input is wanted; this one has {1 + len(others)}. "
+            "Convert the part that counts."
+        )
     x = to_grid(validate.images(x, tuple(source["shape"][1:]), what="intermediate: x"), source)
     details = interpreter.get_tensor_details()
     indices = {detail[by]: detail["index"] for detail in details for by in ("name", "index")}
