@@ -26,7 +26,7 @@ LIGHT = ("tflite", "quantize", "interpreter", "evaluate", "plots", "widgets")
 # Networks of which one of a kind is the quick witness; the rest of the kind is for slow runs.
 # By the start of a test's name: what its parameters hold where it takes long.
 HEAVY = {
-    "test_equal_models_convert_to_equal_bytes": ("MobileNet", "detector"),
+    "test_equal_models_convert_to_equal_bytes": ("MobileNet", "detector", "masked", "strip"),
     "test_networks_and_their_data_fit_together": ("MobileNet", "LSTM"),
     "test_untrained_ones_convert_and_give_what_keras_gives": ("int16_activations",),
     "test_seed_decides_every_weight": ("MobileNetV2",),
@@ -34,6 +34,7 @@ HEAVY = {
     "test_data_are_the_same_each_time": ("",),
     "test_interval_covers_at_about_its_level": ("",),
     "test_two_of_four_survives_conversion": ("float16", "dynamic_range"),
+    "test_names_and_zeros_survive_conversion": ("float16", "dynamic_range"),
 }
 
 

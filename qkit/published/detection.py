@@ -16,6 +16,7 @@ MOST_DIGITS = 5
 NOTHING = -1  # in place of a class, where a scene holds fewer digits than the most
 CLASSES = 10
 CELLS = 7  # a side
+_TRAIN_SCENES = 16_000
 _CELL = CANVAS // CELLS  # pixels
 _ANCHOR = np.float32([14, 10])  # pixels, height and width: about the mean box
 _BOX_WEIGHT = 5  # of the box's squares in the loss, as in the first YOLO
@@ -33,8 +34,8 @@ Matches = namedtuple("Matches", ["scene", "right", "objects"])
 def data(images):
     """Return scenes of a data set's digits; targets are the digits, for training told by cell."""
     rng = np.random.default_rng(0)
-    x_train, digits = scenes(images.x_train, images.y_train, 16_000, rng)
-    test = scenes(images.x_test, images.y_test, 2000, rng)
+    x_train, digits = scenes(images.x_train, images.y_train, _TRAIN_SCENES, rng)
+    test = scenes(images.x_test, images.y_test, _TRAIN_SCENES // 8, rng)
     name = f"digits of {images.name} scattered over canvases"
     return Dataset(x_train, cell_targets(digits), *test, name, images.source)
 
