@@ -18,11 +18,11 @@ PACKAGE = Path(qk.__file__).parent
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
     ".": (1273, 663, 10),
-    "evaluate": (2331, 1108, 14),
-    "interpreter": (612, 260, 3),
+    "evaluate": (2332, 1109, 14),
+    "interpreter": (617, 262, 3),
     "models": (222, 95, 2),
     "plots": (1633, 1050, 13),
-    "published": (992, 435, 6),
+    "published": (993, 436, 6),
     "quantize": (1262, 619, 8),
     "tflite": (595, 313, 4),
     "toolchain": (1314, 542, 8),

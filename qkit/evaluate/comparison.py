@@ -286,7 +286,7 @@ def _converted(schemes, model, trained, calibration, missing, show):
             models[row] = convert(source, scheme, calibration)
             needs[row] = SCHEMES["qat"].needs if technique else scheme.needs
         source = None
-        if len(models[REFERENCE]) > _LARGE_BYTES:
+        if len(models.get(REFERENCE, b"")) > _LARGE_BYTES:
             gc.collect()  # Keras models refer to themselves, and keep their weights until then
     if CONTROL not in trained:
         missing |= dict.fromkeys(controls.values(), _NO_CONTROL)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from qkit.data import Dataset
+from qkit.published import detection
 from qkit.published.detection import CANVAS, NOTHING, data, scenes
 
 
@@ -74,8 +75,9 @@ def test_every_image_has_its_turn_before_any_comes_again():
             assert middle == pytest.approx(x[number].max(), abs=1e-6)
 
 
-def test_training_and_test_scenes_are_of_their_own_images():
+def test_training_and_test_scenes_are_of_their_own_images(monkeypatch):
     """Training images are bright, test images dim; no pixel of the one kind is in the other."""
+    monkeypatch.setattr(detection, "_TRAIN_SCENES", 400)
     block = np.zeros((20, 28, 28), np.float32)
     block[:, 6:22, 10:18] = 1
     y = np.arange(20) % 10
