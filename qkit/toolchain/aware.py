@@ -29,18 +29,15 @@ def quantization_aware(model, *, calibration=None, preserve=None):
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Keras 2, Sequential or functional, built. It is left as it is.
-    calibration : ndarray of shape (n, *image), float, optional
-        A batch from which all ranges are set at once.
+    model : tf.keras.Model, Sequential or functional; it is left as it is
+    calibration : ndarray of shape (n, *image), float, optional, from which all ranges are set
     preserve : None, "sparsity", "clusters" or "both"
         What of a pruned or clustered model its training shall keep: zeros masked, weights tied to
         their centroids, or both. Plain training moves them all.
 
     Returns
     -------
-    tf.keras.Model
-        Not compiled; train it with `qk.fit`, or with `qk.weight_history` to watch it.
+    tf.keras.Model, not compiled; `qk.fit` trains it, `qk.weight_history` lets one watch
 
     Examples
     --------
@@ -90,12 +87,10 @@ def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
 
     Parameters
     ----------
-    model : tf.keras.Model
-        The trained float model; left as it is.
+    model : tf.keras.Model, the trained float model; it is left as it is
     data : Dataset
     epochs : int
-    calibration, **options
-        As for `quantization_aware`; and for `fit`, of both alike.
+    calibration, **options : as for `quantization_aware`; and for `fit`, of both alike
 
     Returns
     -------
@@ -137,9 +132,7 @@ def activation_ranges(model):
 
     Returns
     -------
-    dict of str to (float, float)
-        Smallest and largest value of the grid of the input and of each layer that has one, by the
-        float model's layer names.
+    dict of str to (float, float), by "input" and the float model's layer names
     """
     found = {}
     for variable in model.variables:
@@ -155,11 +148,9 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
 
     Parameters
     ----------
-    model : tf.keras.Model
-        From `qk.quantization_aware`; trained in place, by Adam as in `qk.fit`.
+    model : tf.keras.Model, from `qk.quantization_aware`; trained in place, as by `qk.fit`
     data : Dataset
-    steps, every : int
-        Training steps, of one batch each; and those between two records.
+    steps, every : int, training steps, of one batch each; and those between two records
     batch_size, seed : int
 
     Returns

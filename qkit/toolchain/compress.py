@@ -34,24 +34,20 @@ def prune(
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Trained, Keras 2, Sequential or functional; it is left as it is.
+    model : tf.keras.Model, trained, Sequential or functional; it is left as it is
     data : Dataset
-    sparsity : float
-        Share of zeros in each kernel at the end; in (0, 1). The pattern "2:4" has 0.5.
+    sparsity : float in (0, 1), share of zeros in each kernel at the end; "2:4" has 0.5
     schedule : {"polynomial", "constant"}
         Whether the sparsity rises over three quarters of the steps, ever slower, or is there from
         the first one.
     pattern : None, "2:4" or (int, int)
         Which weights go together: each for itself; two of every four neighbours along the input
         channels, as sparse tensor cores want it; or blocks of rows × columns of dense kernels.
-    epochs, batch_size, seed, learning_rate, cache, validation_split
-        As for `fit`.
+    epochs, batch_size, seed, learning_rate, cache, validation_split : as for `fit`
 
     Returns
     -------
-    (tf.keras.Model, WeightHistory)
-        The copy, without the library's wrappers; its kernels and held-out accuracy by step.
+    (tf.keras.Model, WeightHistory), the copy, stripped; its kernels and accuracy by step
 
     References
     ----------
@@ -101,25 +97,19 @@ def cluster(
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Trained, Keras 2, Sequential or functional; it is left as it is.
+    model : tf.keras.Model, trained, Sequential or functional; it is left as it is
     data : Dataset
-    clusters : int
-        Distinct values a kernel may hold, 2 to 256; 3 or more with `preserve_sparsity`.
+    clusters : int, values that a kernel may hold, 2 to 256; from 3 on with `preserve_sparsity`
     init : {"kmeans++", "linear", "random", "density"}
         Where the centroids start: drawn with a preference for far-off weights; evenly between
         smallest and largest weight; drawn evenly between them; or evenly in the weights' ranks.
-    per_channel : bool
-        Whether each output channel of a convolution has centroids of its own.
-    preserve_sparsity : bool
-        Whether the zeros of a pruned model stay zero, or go to the nearest centroid.
-    epochs, batch_size, seed, learning_rate, cache, validation_split
-        As for `fit`.
+    per_channel : bool, whether each output channel of a convolution has centroids of its own
+    preserve_sparsity : bool, whether zeros stay zero, or go to the nearest centroid
+    epochs, batch_size, seed, learning_rate, cache, validation_split : as for `fit`
 
     Returns
     -------
-    (tf.keras.Model, WeightHistory)
-        The copy, without the library's wrappers; its kernels and held-out accuracy by step.
+    (tf.keras.Model, WeightHistory), the copy, stripped; its kernels and accuracy by step
 
     References
     ----------

@@ -23,10 +23,8 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
 
     Parameters
     ----------
-    model : tf.keras.Model, Network, str or Path
-        A Keras 2 model, or the folder of a SavedModel.
-    scheme : str or Scheme
-        A name in `qk.SCHEMES`, or one of your own.
+    model : tf.keras.Model or Network of Keras 2; or str or Path, the folder of a SavedModel
+    scheme : str or Scheme, a name in `qk.SCHEMES`, or one of your own
     calibration : ndarray of shape (n, *image), float, optional
         Unlabelled images, scaled as in training, from which the ranges of the activations are
         chosen; a hundred or more. Only schemes that need "unlabelled sample" read them.

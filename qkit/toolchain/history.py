@@ -50,11 +50,9 @@ def weight_history(
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Plain or quantization-aware; trained in place, to the same weights as by `fit`.
+    model : tf.keras.Model, trained in place, to the same weights as by `fit`
     data : Dataset
-    epochs, batch_size, seed, learning_rate, cache, validation_split
-        As for `fit`.
+    epochs, batch_size, seed, learning_rate, cache, validation_split : as for `fit`
 
     Returns
     -------
