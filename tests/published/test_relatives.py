@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.data import DataNotFoundError
 from qkit.interpreter.run import outputs
 from qkit.published import RELATIVES, Relative, detection, int16_effect
 from qkit.published.relatives import TOP_1, right_classes
@@ -109,16 +108,6 @@ def test_words_name_the_network_and_its_scores(effect):
     assert "; int8 " in effect.summary()
 
 
-@pytest.fixture(scope="module")
-def on_mnist():
-    """Return a function from the name of a relative to its values on MNIST."""
-    try:
-        mnist = qk.load_data("mnist")
-    except DataNotFoundError as error:
-        pytest.skip(str(error))
-    return lambda name: {k: s.value for k, s in int16_effect(RELATIVES[name], mnist).scores.items()}
-
-
 @pytest.mark.slow
 def test_detector_finds_digits_and_int8_costs_its_boxes_their_exactness(on_mnist):
     value = on_mnist("detector")
@@ -133,11 +122,3 @@ def test_denoiser_cleans_and_int8_loses_the_quiet_ones(on_mnist):
     assert value["float32"] > 13.5  # of 5 dB
     assert value["int8"] < value["float32"] - 1
     assert value["int16"] == pytest.approx(value["float32"], abs=0.1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["MobileNetV1 × 0.25", "MobileNetV2 × 0.25"])
-def test_mobilenets_learn_the_digits(name, on_mnist):
-    value = on_mnist(name)
-    assert value["float32"] > 0.92  # by seed and number of cores .946 to .966
-    assert value["int16"] == pytest.approx(value["float32"], abs=0.01)
