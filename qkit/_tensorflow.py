@@ -16,11 +16,11 @@ class KerasVersionError(RuntimeError):
 def prefer_keras_2():
     """Ask TensorFlow for Keras 2, for tensorflow-model-optimization; warn if it has chosen 3."""
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    if "tensorflow" in sys.modules:
+    if sys.modules.get("tensorflow"):  # None where it must not be imported
         try:
             tensorflow()
         except KerasVersionError as error:
-            warnings.warn(str(error), stacklevel=3)
+            warnings.warn(f"TensorFlow was imported before qkit: {error}", stacklevel=3)
 
 
 def tensorflow():

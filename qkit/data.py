@@ -98,7 +98,8 @@ def load_data(name="mnist", *, fallback=None):
 
     Parameters
     ----------
-    name : {"mnist", "fashion_mnist", "digits"}, the last from scikit-learn: 1,797 images
+    name : {"mnist", "fashion_mnist", "digits"}
+        "digits" ships with scikit-learn: 1,797 images of 8×8, enlarged here to 28×28.
     fallback : {None, "digits"}, loaded with a warning if `name` cannot be had; not if it is damaged
 
     Returns
@@ -172,7 +173,8 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
             f"load_image_folder: the {len(folders)} sub-folders of {path} hold no images "
             f"({', '.join(sorted(_SUFFIXES))}); it needs one for each class, with the images in it."
         )
-    labels = [names.index(file.relative_to(path).parts[0]) for file in paths]
+    number = {name: i for i, name in enumerate(names)}
+    labels = [number[file.parts[len(path.parts)]] for file in paths]
     return ImageFolder(paths, np.array(labels, np.int64), names, size, preprocess)
 
 
@@ -225,8 +227,11 @@ def _dataset(name, arrays, source):
 def _located(filename, folder=""):
     """Return the path of a file in QKIT_DATA or in Keras's cache, downloaded if in neither."""
     keras_cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "datasets", folder)
-    own = Path(os.environ.get("QKIT_DATA") or keras_cache).expanduser()
-    for place in (own, own / folder, keras_cache):
+    places = [keras_cache]
+    if os.environ.get("QKIT_DATA"):
+        own = Path(os.environ["QKIT_DATA"]).expanduser()
+        places = [own, own / folder, keras_cache]
+    for place in places:
         if (place / filename).is_file():
             return place / filename
     return _downloaded(filename, folder)

@@ -83,8 +83,9 @@ def _processor():
     if sys.platform == "darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(command, capture_output=True, text=True).stdout.strip(), []
-    path = Path("/proc/cpuinfo")
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = ""
+    with contextlib.suppress(OSError):
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]  # of one core
     found = dict(re.findall(r"^(.+?)\s*: (.+)$", text, re.MULTILINE))
     name = found.get("model name") or found.get("Model") or found.get("Processor", "")
     return name.strip(), found.get("flags", found.get("Features", "")).split()

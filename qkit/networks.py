@@ -149,9 +149,10 @@ def _walk(layer, above=""):
 
 def _numbered(pairs):
     """Return a dict of pairs: a repeated name is numbered, a repeated value left out."""
-    found, times = {}, collections.Counter()
+    found, seen, times = {}, {}, collections.Counter()
     for name, value in pairs:
-        if not any(value is other for other in found.values()):
+        if id(value) not in seen:
+            seen[id(value)] = value  # kept, or another could get its id
             times[name] += 1
             found[name if times[name] == 1 else f"{name}#{times[name]}"] = value
     return found

@@ -33,6 +33,13 @@ class History(Result):
     from_cache: bool
     shipped: bool = False  # whether it was looked up among those that come with qkit
 
+    def to_frame(self):
+        """Return a DataFrame with one row per epoch, counted from 1."""
+        import pandas as pd
+
+        frame = pd.DataFrame({name: getattr(self, name) for name in _CURVES if getattr(self, name)})
+        return frame.set_index(pd.RangeIndex(1, len(frame) + 1, name="epoch"))
+
     def summary(self):
         """Say in one line how the training ended."""
         looked_up = "shipped with qkit" if self.shipped else "from the cache"
@@ -55,7 +62,9 @@ def fit(
     data : Dataset, or anything with `x_train` and `y_train`
     epochs, batch_size : int
     seed : int, of the shuffling and of random layers
-    cache : bool, keep the trained weights in ``$QKIT_CACHE`` or the platform's cache folder
+    cache : bool
+        Keep the trained weights, in ``$QKIT_CACHE`` or the platform's cache folder, under a key of
+        architecture, initial weights, data, hyper-parameters and library versions.
     validation_split : float in [0, 1), share of the training images, from the end, held out
     learning_rate : float
     loss : callable, optional

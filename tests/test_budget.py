@@ -17,14 +17,14 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (1273, 663, 10),
+    ".": (1289, 673, 10),
     "evaluate": (2332, 1109, 14),
-    "interpreter": (617, 262, 3),
+    "interpreter": (620, 264, 3),
     "models": (222, 95, 2),
     "plots": (1633, 1050, 13),
     "published": (993, 436, 6),
-    "quantize": (1262, 619, 8),
-    "tflite": (595, 313, 4),
+    "quantize": (1278, 629, 8),
+    "tflite": (600, 318, 4),
     "toolchain": (1291, 542, 8),
     "widgets": (1126, 617, 10),
 }

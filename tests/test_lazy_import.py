@@ -41,6 +41,11 @@ def test_no_module_below_the_plots_loads_anything_heavy(run_python):
     assert json.loads(run_python(code + LOADED)) == []
 
 
+def test_tensorflow_may_be_forbidden(run_python):
+    code = "import sys; sys.modules['tensorflow'] = None; import qkit as qk; print(qk.paired)"
+    assert "function paired" in run_python(code)
+
+
 def test_significance_and_a_files_accuracy_need_no_tensorflow(run_python, toy_tflite, tmp_path):
     (tmp_path / "toy.tflite").write_bytes(toy_tflite)
     code = (

@@ -85,14 +85,18 @@ def test_other_seed_other_weights(first, toy_model, toy_data):
     assert not np.array_equal(first[0][0], other[0])
 
 
-def test_history_says_how_it_ended(first):
+def test_history_has_a_row_an_epoch_and_says_how_it_ended(first):
     _, history = first
+    frame = history.to_frame()
+    assert list(frame.columns) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert (frame.index.name, frame.index.tolist()) == ("epoch", [1, 2])
     assert str(history).startswith(f"2 epochs, training accuracy {history.accuracy[-1]:.4f}, val")
     assert str(history).endswith(" s")
 
 
 def test_history_without_validation():
     history = History((0.5,), (0.75,), (), (), seconds=1.25, from_cache=False)
+    assert list(history.to_frame().columns) == ["loss", "accuracy"]
     assert str(history) == "1 epoch, training accuracy 0.7500, in 1.2 s"
 
 

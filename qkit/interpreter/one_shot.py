@@ -87,9 +87,11 @@ class PrunedWeights(OneShot):
 
     def summary(self):
         """Say in one line how many weights are left, and what they take."""
+        rounded = self.rounded_to_0
+        more = f", and rounding to int8 {rounded:,} more" if rounded else ""
         return (
             f"One-shot pruning, without fine-tuning, set {self.set_to_0:,} of {self.total:,} "
-            f"weights to 0 ({100 * self.set_to_0 / self.total:.1f} %); {self.size.summary()}"
+            f"weights to 0 ({100 * self.set_to_0 / self.total:.1f} %){more}; {self.size.summary()}"
         )
 
 

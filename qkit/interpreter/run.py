@@ -65,9 +65,10 @@ def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
     Parameters
     ----------
     tflite : bytes
-    x : ndarray of shape (n, *input), float, as in training, whatever numbers the file itself takes
+    x : ndarray of shape (n, *input), float
+        On the scale the model was trained on, whatever numbers the file itself takes.
     batched : bool, run many inputs at once where the file allows it
-    threads : int or None, which takes one a core
+    threads : int, or None: one a core
     what : str, the caller's name, for error messages
 
     Returns

@@ -144,8 +144,8 @@ def simulate(tflite, *, weights=None, activations=None):
     Parameters
     ----------
     tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
-    weights : mapping of str to QParams, by `Layer.weights_name`; others stay as they are
-    activations : mapping of str to QParams of one scale, by names as of `calibrated_ranges`
+    weights : mapping of str to QParams, optional, by `Layer.weights_name`; others stay
+    activations : mapping of str to QParams of one scale, optional, by `calibrated_ranges`' names
 
     Returns
     -------

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from qkit.quantize.histogram import histogram
+from qkit.quantize.histogram import ends, histogram
 
 _SHRINKS = np.linspace(0, 1, 101)[1:]  # shares of the full range that are tried
 
@@ -26,8 +26,8 @@ def min_max(batches):
     >>> min_max([[0.0, 1.0], [-2.0]])
     (-2.0, 1.0)
     """
-    found = histogram(batches)
-    return found.low, found.high
+    lows, highs = zip(*ends(batches), strict=True)
+    return min(lows), max(highs)
 
 
 def percentile(batches, percent=99.99):
@@ -154,7 +154,7 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
     if not 0 <= decay < 1:
         raise ValueError(f"moving_average: decay must be 0 or more and below 1, got {decay}.")
     low, high = start
-    for batch_low, batch_high in histogram(batches).ends:
+    for batch_low, batch_high in ends(batches):
         low += (1 - decay) * (min(batch_low, 0) - low)
         high += (1 - decay) * (max(batch_high, 0) - high)
     return float(low), float(high)

@@ -51,7 +51,7 @@ def _density(weights, clusters, rng):
     gap = np.float32(0.01)
     nodes = np.linspace(weights.min() - gap, weights.max() + gap, _NODES, dtype=np.float32)
     below = np.searchsorted(np.sort(weights), nodes, side="right")
-    levels = np.linspace(gap, np.float32(1), clusters, dtype=np.float32)
+    levels = np.linspace(np.float32(0.01), np.float32(1), clusters, dtype=np.float32)
     passed = np.searchsorted(np.float32(below) / np.float32(weights.size), levels, side="right")
     return nodes[np.minimum(passed, _NODES - 1)]
 

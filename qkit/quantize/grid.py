@@ -118,7 +118,7 @@ def choose_qparams(
     ----------
     x : array_like of floating point, finite; only its shape counts where `range` has both ends
     bits : int, 2 to 16
-    symmetric : bool, zero point 0, as weights and 16-bit activations have
+    symmetric : bool, zero point 0 and as many integers on either side (−127 to 127 in 8 bits)
     granularity : PerTensor, PerAxis or PerGroup, which values share a scale
     range : (low, high) or callable, optional
         Widened until it contains 0: two numbers, or two arrays of shape (channels,), or one of
@@ -177,7 +177,8 @@ def quantize(x, qparams):
     >>> quantize(np.float32([-9.0, 0.1, 3.0]), choose_qparams([-1.0, 3.0], bits=4))
     array([-8, -4,  7], dtype=int8)
     """
-    dtype = np.min_scalar_type(qparams.qmin or qparams.qmax)  # unsigned where all begins at 0
+    dtypes = map(np.iinfo, (np.int8, np.uint8, np.int16, np.uint16))
+    dtype = next(i.dtype for i in dtypes if i.min <= qparams.qmin and qparams.qmax <= i.max)
     return _rounded(x, qparams, dtype, np.add, qparams.zero_point.astype(np.float32))
 
 

@@ -86,9 +86,24 @@ def histogram(batches):
         found = Histogram()
         for batch in batches:
             found.add(batch)
-    if not found.ends:
+    _require_some(found.ends)
+    return found
+
+
+def ends(batches):
+    """Return the smallest and the largest value of each batch: a tenth of filling a histogram."""
+    if isinstance(batches, Histogram):
+        found = batches.ends
+    else:
+        values = (validate.values(batch, what="calibration") for batch in batches)
+        found = [(float(x.min()), float(x.max())) for x in values if x.size]
+    _require_some(found)
+    return found
+
+
+def _require_some(found):
+    if not found:
         raise ValueError(
             "calibration: the stream of batches holds no values. Was the generator used up before? "
             "Pass a list, or make the generator anew."
         )
-    return found

@@ -65,10 +65,11 @@ def _ask(tflite):
         return pickle.load(helper.stdout)
     except (BrokenPipeError, EOFError):
         code = helper.wait()
-    except KeyboardInterrupt:  # the next file must not get the answer to this one
+    except BaseException as error:  # the next file must not get what is left of this answer
         helper.kill()
-        helper.wait()
-        raise
+        code = helper.wait()
+        if not isinstance(error, pickle.UnpicklingError):  # not an answer at all
+            raise
     finally:
         timer.cancel()
     cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -64,7 +64,10 @@ def _with_zeros(values, tensor):
         for axis, level in zip(map(int, layout.traversalOrder), layout.dimMetadata, strict=True):
             if level.format:  # by segments
                 index = np.asarray(level.arrayIndices.values, np.int64)
-                children = np.diff(np.asarray(level.arraySegments.values, np.int64))
+                segments = np.asarray(level.arraySegments.values, np.int64)
+                if len(segments) != nodes + 1 or segments[0] or segments[-1] != index.size:
+                    raise ValueError("the segments do not cover the indices")
+                children = np.diff(segments)
             else:
                 children = sizes[axis] = level.denseSize
                 if nodes * children > math.prod(tensor.shape):  # before memory is asked for
@@ -76,7 +79,8 @@ def _with_zeros(values, tensor):
         for block, axis in enumerate(() if layout.blockMap is None else layout.blockMap):
             along[int(axis)] = along[int(axis)] * sizes[rank + block] + along[rank + block]
         dense = np.zeros(tensor.shape, values.dtype)
-        dense[tuple(along[axis] for axis in range(rank))] = values[np.arange(nodes)]
+        places = tuple(along[axis] for axis in range(rank))
+        dense[places] = values[np.arange(nodes)]  # a slice would let too few values pass
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise TfliteError(
             f"the tensor {tensor.name!r} is stored without its zeros, and the places of the others "

@@ -59,6 +59,16 @@ def test_channels_that_are_pruned_whole_are_stored_as_zeros():
     dense = layer("FULLY_CONNECTED", [[0.1, 0.1], [5, 6]])
     pruned = prune_once([dense], 0.5, storage="int8")
     assert pruned.stored["it"].tolist() == [[0, 0], [106, 127]]
+    assert "rounding" not in pruned.summary()
+
+
+def test_zeros_of_rounding_are_told():
+    dense = layer("FULLY_CONNECTED", [[0.1, 0.2], [0.01, 9]])
+    pruned = prune_once([dense], 0.25, storage="int8")
+    assert pruned.stored["it"].tolist() == [[64, 127], [0, 127]]
+    more = prune_once([layer("FULLY_CONNECTED", [[0.1, 0.01], [0.02, 9]])], 0.25, storage="int8")
+    assert more.stored["it"].tolist() == [[127, 0], [0, 127]]
+    assert "set 1 of 4 weights to 0 (25.0 %), and rounding to int8 1 more; " in more.summary()
 
 
 @pytest.mark.parametrize(

@@ -270,6 +270,16 @@ def test_every_integer_is_used_and_the_ends_are_reached(bits):
     assert given.tolist() == [-top, -top, 0, top, top]
 
 
+@pytest.mark.parametrize(
+    ("qmin", "qmax", "dtype"), [(-1, 127, "int8"), (-1, 254, "int16"), (0, 40_000, "uint16")]
+)
+def test_grids_made_by_hand_have_integers_that_hold_them(qmin, qmax, dtype):
+    one = QParams(np.float32([0.1]), np.int32([0]), qmin, qmax)
+    found = quantize(np.float32([-9, 12.5, 9e3]), one)
+    assert found.tolist() == [qmin, min(125, qmax), qmax]
+    assert found.dtype == dtype
+
+
 def test_halves_go_up():
     found = QParams(np.float32([0.5]), np.int32([-3]), -128, 127)
     x = np.float32([-0.75, -0.25, 0.25, 0.75])

@@ -1,6 +1,7 @@
 """A file is tried in a process of its own, which may die without harm and is then replaced."""
 
 import os
+import pickle
 import re
 import signal
 import sys
@@ -73,6 +74,20 @@ def test_a_file_that_takes_too_long_is_given_up(toy_tflite, monkeypatch):
     probe._helper.send_signal(signal.SIGSTOP)  # else it might be faster than any limit
     monkeypatch.setattr(probe, "_TIME_LIMIT_S", 0.1)
     assert "ended the trial process" in probe.probe(varied(toy_tflite, 30)).error
+
+
+def test_an_answer_that_is_none_is_the_end_of_its_trial_alone(toy_tflite, monkeypatch):
+    probe.probe(varied(toy_tflite, 42))
+    garbled = probe._helper
+
+    def no_pickle(file):
+        raise pickle.UnpicklingError("invalid load key")
+
+    monkeypatch.setattr(probe.pickle, "load", no_pickle)
+    assert "ended the trial process" in probe.probe(b"\0\0\0\0TFL3 and no more").error
+    monkeypatch.undo()
+    assert not probe.probe(varied(toy_tflite, 43)).error
+    assert probe._helper is not garbled
 
 
 def test_after_an_interrupt_the_next_file_gets_its_own_answer(toy_tflite, monkeypatch):

@@ -1,6 +1,7 @@
 """Stored numbers are decoded to what the network was, and to what the interpreter sees."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import qkit as qk
 from qkit._tensorflow import quiet
-from qkit.tflite.file import TfliteError, inspect, layer_name
+from qkit.tflite.file import Tensor, TfliteError, inspect, layer_name
 from qkit.tflite.values import real_values, stored_values
 
 
@@ -114,6 +115,49 @@ def test_convolutions_are_encoded_likewise(sparse, edited, tf):
 
     with pytest.raises(TfliteError, match="stored without its zeros, and the places"):
         stored_values(only_sparse(edited(tflite, point_outside)))
+
+
+def handmade(levels, stored, shape=(3, 4), order=(0, 1)):
+    """Return a tensor of the numbers 1 to `stored` in a sparse layout: (size,) or segments."""
+    vector = SimpleNamespace
+    levels = [
+        vector(format=0, denseSize=level[0], arraySegments=None, arrayIndices=None)
+        if len(level) == 1
+        else vector(
+            format=1,
+            denseSize=0,
+            arraySegments=vector(values=np.array(level[0], np.uint8)),
+            arrayIndices=vector(values=np.array(level[1], np.uint8)),
+        )
+        for level in levels
+    ]
+    layout = SimpleNamespace(traversalOrder=order, dimMetadata=levels, blockMap=None)
+    data, none = np.arange(1, stored + 1, dtype=np.int8).view(np.uint8), np.empty(0)
+    return Tensor(0, "w", "int8", shape, none, none, 0, 1, data, layout)
+
+
+def test_handmade_layout():
+    found = stored_values(handmade([(3,), ([0, 1, 1, 3], [2, 0, 3])], 3))
+    np.testing.assert_array_equal(found, [[0, 0, 1, 0], [0, 0, 0, 0], [2, 0, 0, 3]])
+
+
+@pytest.mark.parametrize(
+    ("levels", "stored"),
+    [
+        ([(3,), ([0, 1, 2, 3], [2])], 3),  # fewer indices than the segments speak of
+        ([(3,), ([0, 1], [2])], 1),  # a row alone
+        ([(3,), ([2, 5, 5, 5], [0, 1, 2, 3, 0])], 5),  # not from the first index
+        ([(3,), ([0, 2, 1, 3], [0, 1, 2])], 3),  # backwards
+        ([(3,), ([0, 1, 2, 3], [2, 0, 4])], 3),  # a fifth column
+        ([(3,), ([0, 1, 1, 3], [2, 0, 3])], 2),  # a value too few
+        ([(200,), ([0] * 200 + [1], [2])], 1),  # more rows than the shape has
+        ([(2**31,), (2**31,)], 1),  # memory
+        ([(3,)], 3),  # a dimension too few
+    ],
+)
+def test_damaged_layouts(levels, stored):
+    with pytest.raises(TfliteError, match="stored without its zeros, and the places"):
+        stored_values(handmade(levels, stored))
 
 
 def test_four_bits(dense, kernel):
