@@ -1,12 +1,12 @@
 """The one door to TensorFlow: with Keras 2, without its banner, with its errors."""
 
 import contextlib
-import io
 import os
 import socket
 import sys
-import tempfile
 import warnings
+
+from qkit._quiet import quiet
 
 
 class KerasVersionError(RuntimeError):
@@ -57,37 +57,3 @@ def impatient():
 def first_line(error):
     """Return the first line of what an error says, or its type where it says nothing."""
     return (str(error) or type(error).__name__).splitlines()[0]
-
-
-@contextlib.contextmanager
-def quiet():
-    """Keep what TensorFlow writes to the terminal or the cell to itself, unless it raises.
-
-    What Python's streams and the C++ side caught is then a note of the exception; before Python
-    3.11, which has none, it is written to stderr after all.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    printed = io.StringIO()  # stays open: loggers made meanwhile keep it
-    with tempfile.TemporaryFile() as sink, contextlib.ExitStack() as stack:
-        for descriptor in (1, 2):
-            with contextlib.suppress(OSError):  # a kernel may run without them
-                saved = os.dup(descriptor)
-                stack.callback(os.close, saved)
-                os.dup2(sink.fileno(), descriptor)
-                stack.callback(os.dup2, saved, descriptor)
-        stack.enter_context(contextlib.redirect_stdout(printed))
-        stack.enter_context(contextlib.redirect_stderr(printed))
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except Exception as error:
-            stack.close()
-            sink.seek(0)
-            said = (printed.getvalue() + sink.read().decode(errors="replace")).strip()[-4000:]
-            if said and hasattr(error, "add_note"):
-                error.add_note(f"TensorFlow said:\n{said}")
-            elif said:
-                sys.stderr.write(f"{said}\n")
-            raise

@@ -1,6 +1,9 @@
 """What notebooks lean on: answers checked, progress in one line, TensorFlow's chatter kept in."""
 
+import contextlib
+import io
 import os
+import subprocess
 import sys
 import warnings
 
@@ -145,6 +148,103 @@ def test_quiet_gives_the_descriptors_back_after_an_error(capfd):
     assert capfd.readouterr().out == "heard"
     if before is not None:
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+OVERLAPPING = """
+import os, sys, threading, warnings
+import qkit as qk
+
+inside, outside = threading.Barrier(3), threading.Barrier(3)
+streams = sys.stdout, sys.stderr
+before = [os.fstat(n)[:2] for n in (1, 2)]
+
+def talk(number):
+    with qk.quiet():
+        inside.wait()
+        print("never")
+        os.write(2, b"never")
+        warnings.warn("never")
+        outside.wait()
+        if number:  # the one that came first may go last, or the other way round
+            last.wait()
+    left.set()
+
+last, left = threading.Event(), threading.Event()
+threads = [threading.Thread(target=talk, args=(n,)) for n in (0, 1)]
+[t.start() for t in threads]
+inside.wait()
+print("shown", flush=True)
+warnings.warn("a warning")
+outside.wait()
+left.wait()
+print("shown while one is quiet")
+last.set()
+[t.join() for t in threads]
+print("shown afterwards")
+assert (sys.stdout, sys.stderr) == streams
+assert [os.fstat(n)[:2] for n in (1, 2)] == before
+"""
+
+
+def test_threads_that_are_quiet_together_mute_nobody_else():
+    ran = subprocess.run([sys.executable, "-c", OVERLAPPING], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split("\n")[:-1] == ["shown", "shown while one is quiet", "shown afterwards"]
+    assert "a warning" in ran.stderr
+    assert "never" not in ran.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="notes came with Python 3.11")
+def test_quiet_within_quiet_tells_all_once():
+    @qk.quiet()
+    def inner():
+        print("inner")
+        return 1 / 0
+
+    @qk.quiet()
+    def outer():
+        print("outer")
+        inner()
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        outer()
+    assert caught.value.__notes__ == ["TensorFlow said:\nouter\ninner"]
+
+
+def test_what_was_kept_of_a_stream_works_afterwards(capsys):
+    with qk.quiet():
+        kept = sys.stdout  # as a logger keeps it that is made meanwhile
+        print("no", file=kept)
+    print("yes", file=kept)
+    assert capsys.readouterr().out == "yes\n"
+
+
+def test_quiet_gives_back_only_what_it_took(capsys):
+    with qk.quiet():
+        taken = contextlib.redirect_stdout(io.StringIO())
+        taken.__enter__()  # by another thread, say
+    print("into it")
+    assert sys.stdout.getvalue() == "into it\n"
+    taken.__exit__(None, None, None)
+    print("shown")
+    assert capsys.readouterr().out == "shown\n"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "sys.stdout = sys.stderr = None",
+        "sys.stdout.close()",
+        "os.close(1); os.close(2)",
+        "tempfile.tempdir = '/nowhere'",
+    ],
+)
+def test_quiet_where_there_is_nothing_to_write_to(trouble, tmp_path):
+    code = f"import os, sys, tempfile\nimport qkit as qk\n{trouble}\nout = sys.stdout\n"
+    code += "with qk.quiet():\n    os.environ['SEEN'] = 'yes'\n"
+    code += "assert sys.stdout is out\nopen('seen', 'w').write(os.environ['SEEN'])"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert (tmp_path / "seen").read_text() == "yes"
 
 
 def test_environment_names_machine_and_versions():

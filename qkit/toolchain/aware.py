@@ -1,5 +1,6 @@
 """Quantization-aware training: rounding in the forward pass, and ranges that are learned."""
 
+import contextlib
 from dataclasses import dataclass
 from unittest import mock
 
@@ -213,19 +214,39 @@ def _data_ranges(aware, images):
 
 def _set_ranges(aware, calibration):
     """Set all ranges from one batch, in place; weights and BatchNorm statistics stay."""
-    from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
-
-    follow = quant_ops.MovingAvgQuantize
-
-    def adopt(*args, ema_decay, **kwargs):
-        # a decay of 0 adopts the batch's range, where the library has 0.999 built in
-        return follow(*args, ema_decay=0.0, **kwargs)
-
     kept = [(v, v.numpy()) for v in aware.variables if not v.name.endswith(("_min:0", "_max:0"))]
-    with quiet(), mock.patch.object(quant_ops, "MovingAvgQuantize", adopt):
+    with quiet(), contextlib.ExitStack() as stack:
+        for layer in network(aware).layers.values():
+            for holder in (layer, *getattr(layer, "_quantize_activations", ())):
+                for name in vars(holder).keys() & {"quantizer", "_output_quantizers"}:
+                    quantizers = _adopting(getattr(holder, name))
+                    stack.enter_context(mock.patch.object(holder, name, quantizers))
         aware(calibration, training=True)
     for variable, value in kept:
         variable.assign(value)
+
+
+def _adopting(given):
+    """Return quantizers whose ranges become those of a batch; others than moving ones, as given.
+
+    The library's own, of this model alone: its function would change for every other training too.
+    """
+    from tensorflow_model_optimization.python.core.quantization.keras import quant_ops, quantizers
+
+    if isinstance(given, list):
+        return [*map(_adopting, given)]
+    if not isinstance(given, quantizers.MovingAverageQuantizer):
+        return given
+
+    def adopt(inputs, training, weights, **_):
+        return quant_ops.MovingAvgQuantize(
+            inputs, weights["min_var"], weights["max_var"], is_training=training,
+            ema_decay=0.0,  # where the library has 0.999 built in
+            num_bits=given.num_bits, per_channel=given.per_axis,
+            symmetric=given.symmetric, narrow_range=given.narrow_range,
+        )  # fmt: skip
+
+    return adopt
 
 
 def _explain(model, error):

@@ -1,6 +1,7 @@
 """Quantization-aware copies: from the same weights, on the data's ranges, with an equal control."""
 
 import dataclasses
+import threading
 
 import numpy as np
 import pytest
@@ -49,6 +50,28 @@ def test_calibrated_ranges_are_those_of_the_data(tf, trained, digits):
     for layer, model in (("conv", conv), ("logits", trained)):
         values = model.predict(x, verbose=0)
         np.testing.assert_allclose(ranges[layer], (values.min(), values.max()), rtol=0.05)
+
+
+def test_ranges_are_set_and_the_library_stays_as_it_is(toy_model, toy_data):
+    from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
+
+    own, seen, done = quant_ops.MovingAvgQuantize, set(), threading.Event()
+
+    def watch():  # another thread, which may be training meanwhile
+        while not done.is_set():
+            seen.add(quant_ops.MovingAvgQuantize)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    aware = qk.quantization_aware(toy_model(), calibration=toy_data.x_train)
+    done.set()
+    watcher.join()
+    assert seen == {own}
+    before = qk.activation_ranges(aware)
+    small = dataclasses.replace(toy_data, x_train=toy_data.x_train / 100)
+    after = {name: r[-1] for name, r in qk.range_history(aware, small, steps=1).ranges.items()}
+    for name in ("hidden", "logits"):  # a thousandth of the way again
+        assert after[name][1] == pytest.approx(before[name][1], rel=2e-3)
 
 
 def test_calibration_leaves_weights_and_batch_norm_alone(digits):
