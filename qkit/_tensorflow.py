@@ -4,9 +4,12 @@ import contextlib
 import os
 import socket
 import sys
+import threading
 import warnings
 
 from qkit._quiet import quiet
+
+_one_download = threading.Lock()
 
 
 class KerasVersionError(RuntimeError):
@@ -46,12 +49,13 @@ def tensorflow():
 @contextlib.contextmanager
 def impatient():
     """Give up a download that stands still: Keras would wait for ever."""
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(20)  # seconds
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(patience)
+    with _one_download:  # the patience is the whole process's
+        patience = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(20)  # seconds
+        try:
+            yield
+        finally:
+            socket.setdefaulttimeout(patience)
 
 
 def first_line(error):

@@ -1,6 +1,7 @@
 """From a Keras 2 model or a SavedModel to the bytes of a .tflite file that keeps its promise."""
 
 import difflib
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from qkit.tflite.file import inspect
 from qkit.toolchain.promise import check_promise, room_for_biases
 from qkit.toolchain.schemes import find_scheme
 from qkit.toolchain.wrapping import require_compressed, require_stripped
+
+_one_at_a_time = threading.Lock()  # a model is not as it was while it is converted
 
 
 def convert(model, scheme, calibration=None, *, left_in_float=()):
@@ -56,7 +59,7 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
     source = checked_source(model, scheme, calibration)
     if left_in_float:
         _require_known(left_in_float, convert(model, "float32"))
-    with quiet(), room_for_biases(getattr(source, "model", None)):
+    with _one_at_a_time, quiet(), room_for_biases(getattr(source, "model", None)):
         converter = _converter(source, scheme, calibration)
         try:
             tflite = _written(converter, left_in_float)

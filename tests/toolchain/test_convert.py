@@ -1,6 +1,8 @@
 """Every scheme converts to the file of the plain TensorFlow calls, and keeps its promise."""
 
 import dataclasses
+import importlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from qkit.interpreter.run import scores
 from qkit.tflite.file import inspect
 from qkit.toolchain.promise import PromiseError, check_promise, room_for_biases
 
+conversion = importlib.import_module("qkit.toolchain.convert")  # the function bears its name
 # Constants of these types are biases and shapes, not weights.
 NO_WEIGHTS = {"int32", "int64"}
 
@@ -250,3 +253,21 @@ def test_converter_that_stops_is_quoted(tf):
         qk.convert(model, "int16_activations", x)
     comparison = qk.compare(model, schemes=["int16_activations"], calibration=x)
     assert comparison.not_measured["int16_activations"].startswith("not possible: convert:")
+
+
+def test_one_conversion_at_a_time(toy_model, monkeypatch):
+    at_once, most, write = [], [], conversion._written
+
+    def counted(*given):
+        at_once.append(1)
+        most.append(len(at_once))
+        tflite = write(*given)
+        at_once.pop()
+        return tflite
+
+    monkeypatch.setattr(conversion, "_written", counted)
+    model = toy_model()
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(qk.convert, [model] * 4, ["float32"] * 4))
+    assert most == [1] * 4
+    assert len(set(found)) == 1
