@@ -26,6 +26,14 @@ from qkit.progress import progress_line
         (3.0, 3, "right"),
         (4, 3, "not yet: count again"),
         (None, 3, "not yet: count again"),
+        (np.arange(3), np.arange(3), "right"),
+        (np.arange(3), [0, 1, 2], "right"),
+        (np.arange(3), np.arange(4), "not yet: count again"),
+        ([[1], [2, 3]], 3, "not yet: count again"),
+        ("3", 3, "not yet: count again"),
+        ({"a": 1}, {"a": 1}, "right"),
+        ("much", lambda a: a > 1, "not yet: count again"),
+        (np.arange(3), lambda a: a > 1, "not yet: count again"),
         ("int8", lambda a: a in ("int8", "uint8"), "right"),
         ("int4", lambda a: a in ("int8", "uint8"), "not yet: count again"),
     ],
@@ -66,6 +74,22 @@ def test_progress_is_one_line_that_rewrites_itself_in_a_terminal(tmp_path, monke
             show("half way")
             show("done")
     assert (tmp_path / "terminal").read_bytes() == b"\r\x1b[Khalf way\r\x1b[Kdone\n"
+
+
+def test_progress_without_any_stdout_is_silent(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "__stdout__", None)  # as pythonw starts
+    with progress_line() as show:
+        show("half way")
+
+
+def test_progress_in_a_terminal_that_knows_few_letters(tmp_path, monkeypatch):
+    with open(tmp_path / "terminal", "w", encoding="latin-1") as terminal:
+        monkeypatch.setattr(sys, "stdout", Terminal(terminal))
+        monkeypatch.setattr(sys, "__stdout__", sys.stdout)
+        with progress_line() as show:
+            show("µs …")
+    assert (tmp_path / "terminal").read_bytes().startswith(b"\r\x1b[K\xb5s ?")
 
 
 class Terminal:
@@ -260,6 +284,23 @@ def test_environment_names_machine_and_versions():
     for text in (found.cpu, f"Python {found.python}", found.versions["tensorflow"]):
         assert text in str(found)
     assert found.cpu in found._repr_html_()
+
+
+def test_machine_that_does_not_tell_its_processor(monkeypatch):
+    from qkit import machine
+
+    def not_there(*command, **options):
+        raise FileNotFoundError("sysctl")
+
+    monkeypatch.setattr(machine.subprocess, "run", not_there)
+    monkeypatch.setattr(machine.sys, "platform", "darwin")
+    assert qk.environment().cores >= 1
+    monkeypatch.setattr(machine.sys, "platform", "linux")
+    info = b"model name\t: K\xf6nig 9\nflags\t\t: avx2 \xff\n\nmodel name\t: other\n"
+    monkeypatch.setattr(machine.Path, "read_text", lambda path, **how: info.decode(**how))
+    name, flags = machine._processor()
+    assert name == "K\ufffdnig 9"
+    assert "avx2" in flags
 
 
 def test_missing_package_is_named(monkeypatch):

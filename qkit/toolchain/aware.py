@@ -135,6 +135,10 @@ def activation_ranges(model):
     -------
     dict of str to (float, float), by "input" and the float model's layer names
     """
+    return _ranges(network(model, what="activation_ranges").model)
+
+
+def _ranges(model):
     found = {}
     for variable in model.variables:
         path, _, kind = variable.name.partition(":")[0].rpartition("/")
@@ -167,19 +171,19 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
     """
     opened = network(model, what="range_history")
     model = opened.model
-    if not activation_ranges(model):
+    if not _ranges(model):
         raise ValueError(
             f"range_history: {model.name!r} has no ranges to follow; wrap it with "
             "qk.quantization_aware first."
         )
-    if steps < 1 or every < 1:
-        raise ValueError(f"range_history: steps and every must be 1 or more, got {steps}, {every}")
+    validate.whole(steps, name="range_history: steps")
+    validate.whole(every, name="range_history: every")
     x, y = Settings(1, batch_size, seed, 0, 1e-3).checked(opened, data, what="range_history")
     draw = np.random.default_rng(seed).integers(len(x), size=steps * batch_size)
-    records = {0: activation_ranges(model)}
+    records = {0: _ranges(model)}
     keras = tensorflow().keras
     follow = keras.callbacks.LambdaCallback(
-        on_batch_end=lambda batch, logs: records.update({batch + 1: activation_ranges(model)})
+        on_batch_end=lambda batch, logs: records.update({batch + 1: _ranges(model)})
     )
     with quiet(), seeded(seed):
         model.compile(
@@ -207,7 +211,7 @@ def _data_ranges(aware, images):
     """Return what a batch spans, without keeping it in the model's own ranges."""
     kept = aware.get_weights()
     _set_ranges(aware, images)
-    found = activation_ranges(aware)
+    found = _ranges(aware)
     aware.set_weights(kept)
     return found
 
