@@ -9,7 +9,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: lab test units browser nbval test-slow mutants test-files weights bench notebooks published lint format clean
+.PHONY: lab test units browser nbval test-slow mutants mutants-of-files test-files weights bench notebooks published lint format clean
 
 lab: $(READY)
 	$(PY) -m jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb $(AS_ROOT)
@@ -32,6 +32,10 @@ test-slow: $(READY)
 # One line of the package changed at a time: does a quick test see it? `make mutants ONLY=Wilson`.
 mutants: $(READY)
 	$(PY) tests/mutants.py $(ONLY)
+
+# Damaged files: nothing but answers and errors of the kit's own comes back? COUNT of them are read.
+mutants-of-files: $(READY)
+	$(PY) tests/mutants_of_files.py $(COUNT)
 
 # The small networks and files that tests read; a slow test makes them anew and compares.
 test-files: $(READY)

@@ -1,26 +1,35 @@
 """Trained weights on disk, under a digest of all that they depend on; whole, or not there."""
 
 import contextlib
-import hashlib
-import importlib.metadata
-import inspect
 import io
 import json
 import os
-import re
 import tempfile
+import time
+import uuid
 import warnings
 from pathlib import Path
 
 import numpy as np
 from platformdirs import user_cache_path
 
+FORMAT = 2  # of records: one of another format is trained anew
 _SHIPPED = Path(__file__).parent / "weights"  # read only, and need not be there
+# Unfinished files, of today's naming and of the one before; a write takes seconds, never an hour.
+_UNFINISHED, _GIVEN_UP_S = ("*.npz.*.tmp", "tmp????????.tmp"), 3600
 
 
 def cache_folder():
-    """Return the folder of the cache: ``$QKIT_CACHE``, or the platform's cache folder for qkit."""
-    return Path(os.environ.get("QKIT_CACHE") or user_cache_path("qkit"))
+    """Return the folder of the cache: ``$QKIT_CACHE``, or the platform's cache folder for qkit.
+
+    Who has no home, as an unknown user in a container, gets one among the temporary files.
+    """
+    if named := os.environ.get("QKIT_CACHE"):
+        return Path(named)
+    with contextlib.suppress(RuntimeError):  # of platformdirs, which before left the "~"
+        if (folder := user_cache_path("qkit")).is_absolute():
+            return folder
+    return Path(tempfile.gettempdir(), "qkit")
 
 
 def require_writable():
@@ -36,8 +45,12 @@ def require_writable():
         ) from error
 
 
-def load(key, shapes):
-    """Return weights of these shapes and their record, which says if they are shipped, or None."""
+def load(key, shapes, fields=(), machine=None):
+    """Return weights of these shapes and their record, which says if they are shipped, or None.
+
+    Shipped ones were trained elsewhere, one's own on this `machine` or they do not count. The
+    `fields` of the record are lists.
+    """
     for folder, origin in ((cache_folder(), {}), (_SHIPPED, {"shipped": True})):
         path = folder / f"{key}.npz"
         if not os.path.exists(path):  # or its folder may not be read
@@ -48,19 +61,28 @@ def load(key, shapes):
                 weights = [entry[f"w{i}"] for i in range(len(shapes))]
             if [w.shape for w in weights] != shapes:
                 raise ValueError("its weights have other shapes")
-            return weights, {**record, **origin}
+            kinds = [type(record[name]) for name in ("seconds", *fields)]
+            if record.pop("format") != FORMAT or kinds != [float] + [list] * len(fields):
+                raise ValueError("its record has another format")
+            if origin or record.get("machine") == machine:
+                return weights, {**record, **origin}
         except Exception as error:  # archive, header and record each fail in ways of their own
-            said = f"The cache entry {path} is damaged ({error}); training again."
+            said = f"The cache entry {path} is damaged ({error!r}); training again."
             warnings.warn(said, stacklevel=3)
     return None
 
 
 def store(key, weights, record):
-    """Write weights and a record for JSON in one step."""
+    """Write weights and a record for JSON in one step; remove what killed runs left unfinished."""
     path = cache_folder() / f"{key}.npz"
     packed = io.BytesIO()
-    np.savez(packed, record=json.dumps(record), **{f"w{i}": w for i, w in enumerate(weights)})
+    record = json.dumps({"format": FORMAT, **record})
+    np.savez(packed, record=record, **{f"w{i}": w for i, w in enumerate(weights)})
     try:
+        for unfinished in (each for name in _UNFINISHED for each in path.parent.glob(name)):
+            with contextlib.suppress(FileNotFoundError):  # by another run
+                if time.time() - unfinished.stat().st_mtime > _GIVEN_UP_S:
+                    unfinished.unlink()
         write_atomically(path, packed.getvalue())
     except OSError as error:  # the training is done: keep its result, and say what was not kept
         warnings.warn(f"The training could not be cached in {path}: {error}", stacklevel=3)
@@ -68,46 +90,12 @@ def store(key, weights, record):
 
 def write_atomically(path, content):
     """Write bytes by way of a file beside: a reader sees the old or the new, never half."""
-    descriptor, temporary = tempfile.mkstemp(dir=Path(path).parent, suffix=".tmp")
+    temporary = Path(f"{path}.{uuid.uuid4().hex}.tmp")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        # opened as any file is, and not by `tempfile`, whose files are for their owner alone
+        with open(temporary, "xb") as file:
             file.write(content)
-        os.chmod(temporary, 0o644)  # temporary files are private, this one need not be
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
-
-
-def training_key(model, x, y, depends_on):
-    """Return the hexadecimal digest under which a training is kept: equal ones, equal weights."""
-    digest = hashlib.sha256()
-    digest.update(_architecture(model).encode())
-    for array in (*model.get_weights(), x, y):
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array))
-    for layer in model.layers:  # what rounds weights, with its mask of zeros: no word in the JSON
-        for _, quantizer, state in getattr(layer, "_weight_vars", ()):
-            digest.update(f"{type(quantizer).__name__} {sorted(vars(quantizer).items())}".encode())
-            mask = state.get("sparsity_mask")
-            digest.update(b"" if mask is None else np.ascontiguousarray(mask))
-    packages = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
-    digest.update(repr((depends_on, [*map(importlib.metadata.version, packages)])).encode())
-    return digest.hexdigest()
-
-
-def described(loss):
-    """Return what tells one loss from another: its name, and its text where there is one."""
-    name = f"{loss.__module__}.{loss.__qualname__}"
-    with contextlib.suppress(OSError):  # typed into a plain interpreter
-        name += inspect.getsource(loss)
-    return name
-
-
-def _architecture(model):
-    """Return a model's JSON without the numbers in names, which count what was built before."""
-    text = model.to_json()
-    # layers go by position: the graph still shows
-    for position, layer in enumerate(model.layers):
-        text = text.replace(f'"{layer.name}"', f'"layer {position}"')
-    return re.sub(r'_\d+(?=")', "", text)

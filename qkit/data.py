@@ -2,8 +2,10 @@
 
 import gzip
 import hashlib
+import math
 import os
 import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +30,10 @@ _FASHION_MD5 = {
     "x_test": ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),
     "y_test": ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
 }
+_MOST_VALUES = 60_000 * 28 * 28  # of one of their arrays
 _SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".tif", ".tiff"))
+# What they may hold, whatever the suffix: for others, Pillow may start a program.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 
 class DataError(ValueError):
@@ -77,13 +82,13 @@ class ImageFolder:
 
     def batches(self, size=100):
         """Yield (images, labels) in order, `size` at a time; the last batch may hold fewer."""
-        for start in range(0, len(self), size):
+        for start in range(0, len(self), validate.whole(size, name="batches: size")):
             chosen = slice(start, start + size)
             yield self._read(self.paths[chosen]), self.labels[chosen]
 
     def sample(self, n):
         """Return at most `n` images at random, always the same ones, for the choice of ranges."""
-        return self._read(drawn(np.array(self.paths), n))
+        return self._read(drawn(np.array(self.paths), validate.whole(n, name="sample: n")))
 
     def _read(self, paths):
         pixels = np.stack([_pixels(path, self.image_size) for path in paths])
@@ -125,6 +130,8 @@ def load_data(name="mnist", *, fallback=None):
             stacklevel=2,
         )
         return _digits()
+    except OSError as error:
+        raise DataError(f"load_data: {error}. {_REMEDY}") from error
 
 
 def load_image_folder(path, size, preprocess, *, class_names=None):
@@ -132,6 +139,9 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
 
     Each image is made RGB, cut to the square in its middle, of 7/8 of its shorter side, and scaled:
     Krizhevsky et al., "ImageNet classification with deep convolutional neural networks" (2012).
+    Of an animation it is the first; as stored, whatever EXIF says of how it was held; and without
+    transparency: a pixel that is not seen counts by its colour. Of 16 bits, colours are cut to 8,
+    and grey is refused.
 
     Parameters
     ----------
@@ -157,15 +167,19 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
     >>> load_image_folder(cats.parent, 16, lambda pixels: pixels / 255)
     1 images in 1 classes, read as 16×16 pixels
     """
-    path, size = Path(path), validate.whole(size, name="load_image_folder: size")
-    if not path.is_dir():
+    validate.instance(preprocess, Callable, name="load_image_folder: preprocess")
+    path = Path(validate.instance(path, (str, os.PathLike), name="load_image_folder: path"))
+    validate.whole(size, name="load_image_folder: size")
+    if not os.path.isdir(path):
         raise DataNotFoundError(f"load_image_folder: there is no folder {path}.")
-    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-    names = _checked_names(path, [folder.name for folder in folders], class_names)
+    folders = sorted(name for name in next(_walk(path))[1] if not name.startswith("."))
+    names = _checked_names(path, folders, class_names)
     paths = tuple(
         file
         for folder in folders
-        for file in sorted(folder.rglob("*"))
+        for file in sorted(
+            Path(at, file) for at, _, files in _walk(path / folder) for file in files
+        )
         if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
     )
     if not paths:
@@ -196,7 +210,8 @@ def _fashion_mnist():
     arrays = {}
     for key, (filename, published) in _FASHION_MD5.items():
         path = _located(filename, "fashion-mnist")
-        packed = path.read_bytes()
+        with path.open("rb") as file:
+            packed = file.read(2 * _MOST_VALUES)  # of a larger one, the sum is another in any case
         _verify(f"{path} is not Fashion-MNIST's", packed, published)
         idx = np.frombuffer(gzip.decompress(packed), np.uint8)  # a header, then the values
         arrays[key] = idx[16:].reshape(-1, 28, 28) if key.startswith("x") else idx[8:]
@@ -226,13 +241,14 @@ def _dataset(name, arrays, source):
 
 def _located(filename, folder=""):
     """Return the path of a file in QKIT_DATA or in Keras's cache, downloaded if in neither."""
-    keras_cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "datasets", folder)
-    places = [keras_cache]
+    # by os.path, which takes a user without a home and a folder that may not be read for none
+    keras_home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
+    places = [Path(keras_home, "datasets", folder)]
     if os.environ.get("QKIT_DATA"):
-        own = Path(os.environ["QKIT_DATA"]).expanduser()
-        places = [own, own / folder, keras_cache]
+        own = Path(os.path.expanduser(os.environ["QKIT_DATA"]))
+        places = [own, own / folder, *places]
     for place in places:
-        if (place / filename).is_file():
+        if os.path.isfile(place / filename):
             return place / filename
     return _downloaded(filename, folder)
 
@@ -261,8 +277,14 @@ def _verify(otherwise, content, published):
 
 def _npz_member(path, key):
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return archive[key].astype(np.uint8)
+        with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as member:
+            np.lib.format.read_magic(member)
+            shape, by_column, dtype = np.lib.format.read_array_header_1_0(member)
+            count = math.prod(shape)
+            if dtype.kind not in "iuf" or count > _MOST_VALUES:  # a few packed bytes may hold any
+                raise ValueError(f"{dtype} of shape {shape}, not {_MOST_VALUES:,} numbers at most")
+            values = np.frombuffer(member.read(count * dtype.itemsize), dtype)
+            return values.reshape(shape, order="CF"[by_column]).astype(np.uint8, "C")
     except Exception as error:  # archive, header and values each fail in ways of their own
         raise DataError(
             f"{path}: cannot read {key} ({first_line(error)}); the file is damaged, half-written "
@@ -270,9 +292,19 @@ def _npz_member(path, key):
         ) from error
 
 
+def _walk(folder):
+    """Walk through a folder; what may not be read is refused, and not left out."""
+
+    def refuse(error):
+        raise DataError(f"load_image_folder: {error}. Change its permissions, or take it out.")
+
+    return os.walk(folder, onerror=refuse)
+
+
 def _checked_names(path, present, class_names):
     """Return the names of the classes in the order of their numbers."""
-    names = tuple(present if class_names is None else class_names)
+    # whatever it is: what holds no names does not hold those of the sub-folders
+    names = tuple(present if class_names is None else np.array(class_names, object).ravel())
     unknown = [name for name in present if name not in names]
     if unknown:
         raise DataError(
@@ -294,14 +326,20 @@ def _pixels(path, size):
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as image:
+        if not os.path.isfile(path):  # a pipe would be waited for
+            raise ValueError("there is no file, or a broken link")
+        with Image.open(path, formats=_FORMATS) as image:
+            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+                most = f"PIL.Image.MAX_IMAGE_PIXELS is {Image.MAX_IMAGE_PIXELS:,}"
+                raise ValueError(f"it has {image.width:,}×{image.height:,} pixels, and {most}")
             if image.mode.startswith(("I", "F")):
                 raise ValueError(f"more than 8 bits a channel, mode {image.mode}")
             image = image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        # the central 224 of 256, as tf-slim and AlexNet evaluate
+        square = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR, bleed=1 / 16)
+    except Exception as error:  # each format's decoder fails in ways of its own
         raise DataError(
-            f"{path}: cannot be read as an image ({error}). Replace the file or take it out."
+            f"{os.fsencode(path).decode(errors='replace')}: cannot be read as an image of "
+            f"{', '.join(_FORMATS)} ({first_line(error)}). Replace the file or take it out."
         ) from error
-    # the central 224 of 256, as tf-slim and AlexNet evaluate
-    square = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR, bleed=1 / 16)
     return np.asarray(square, np.float32)

@@ -82,10 +82,12 @@ def _processor():
     """Return the processor's own name and its flags, empty where they are not known."""
     if sys.platform == "darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip(), []
+        with contextlib.suppress(OSError):  # it may not be on the path
+            return subprocess.run(command, capture_output=True, text=True).stdout.strip(), []
     text = ""
     with contextlib.suppress(OSError):
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]  # of one core
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        text = text.split("\n\n")[0]  # of one core
     found = dict(re.findall(r"^(.+?)\s*: (.+)$", text, re.MULTILINE))
     name = found.get("model name") or found.get("Model") or found.get("Processor", "")
     return name.strip(), found.get("flags", found.get("Features", "")).split()

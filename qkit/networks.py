@@ -33,8 +33,41 @@ class Network:
 
     @property
     def kernels(self):
-        """Weights of two axes or more, by path, as the forward pass uses them at this moment."""
-        return _numbered(kernel for item in self.layers.items() for kernel in _used_weights(*item))
+        """Weights of two axes or more, by path, as the forward pass uses them at this moment.
+
+        A weight's own name follows the path in layers of which one part has several.
+        """
+        used = [
+            (self._part(path, name), name.rpartition("/")[2], kernel)
+            for path, layer in self.layers.items()
+            if not path.startswith(tuple(f"{above}/" for above in self.wrapped))
+            for name, kernel in _used_weights(layer)
+        ]
+        times = collections.Counter(path for path, *_ in used)
+        several = {self._owner(path) for path in times if times[path] > 1}
+        return _numbered(
+            (f"{path}/{name}" if self._owner(path) in several else path, kernel)
+            for path, name, kernel in used
+        )
+
+    @property
+    def weights(self):
+        """All weights as variables, by the path of their layer and their own name."""
+        own = ((p, name, w) for p, layer in self.layers.items() for name, w in _own_weights(layer))
+        return _numbered((f"{self._part(p, n)}/{n.rpartition('/')[2]}", w) for p, n, w in own)
+
+    def _part(self, path, name):
+        """Return the path of that part of a layer which the whole name of a weight speaks of."""
+        inside = [part for part in self.layers if part.startswith(f"{path}/")]
+        words = set(name.split("/"))
+        named = (p for p in inside if words.issuperset(p.removeprefix(f"{path}/").split("/")))
+        return max(named, key=len, default=path)
+
+    def _owner(self, path):
+        """Return the path of the layer, below all models, that a layer is a part of."""
+        above = path.rpartition("/")[0]
+        part = above and not isinstance(self.layers[above], tensorflow().keras.Model)
+        return above if part else path
 
     @property
     def aware(self):
@@ -127,9 +160,13 @@ def _wrapped_for(layer):
     return next((_WRAPPERS[name] for name in names if name in _WRAPPERS), "")
 
 
+def _bare(layer):
+    """Return what a wrapper holds, whose name it goes by; Keras's own are layers like others."""
+    return getattr(layer, "layer", layer) if _wrapped_for(layer) else layer
+
+
 def _inside(layer):
-    if _wrapped_for(layer):
-        return ()
+    layer = _bare(layer)
     if isinstance(layer, tensorflow().keras.layers.RNN):
         return getattr(layer.cell, "cells", ())  # a single cell is the layer itself
     if isinstance(layer, tensorflow().keras.Model):
@@ -140,9 +177,7 @@ def _inside(layer):
 def _walk(layer, above=""):
     """Yield pairs of whole path and layer, for all that is inside a layer."""
     for inner in _inside(layer):
-        # a wrapper goes by the name of what it holds; Keras's own ones are layers like others
-        bare = getattr(inner, "layer", inner) if _wrapped_for(inner) else inner
-        path = above + bare.name
+        path = above + _bare(inner).name
         yield path, inner
         yield from _walk(inner, f"{path}/")
 
@@ -158,25 +193,32 @@ def _numbered(pairs):
     return found
 
 
-def _used_weights(path, layer):
-    """Return pairs of path and value: a layer's own kernels, masked, clustered or rounded."""
-    if hasattr(layer, "quantize_config"):  # of quantization-aware training
-        pairs = [
-            (variable.name, quantizer(variable, False, weights=state))
-            for variable, quantizer, state in layer._weight_vars
-        ]
-    elif hasattr(layer, "pruning_vars"):
-        pairs = [(weight.name, weight * mask) for weight, mask, _ in layer.pruning_vars]
-    elif hasattr(layer, "clustering_algorithms"):
-        indices, originals = layer.pulling_indices, layer.original_clusterable_weights
-        pairs = [
-            (name, algorithm.get_clustered_weight(indices[name], originals[name]))
-            for name, algorithm in layer.clustering_algorithms.items()
-        ]
-    else:
-        inner = {id(weight) for part in _inside(layer) for weight in part.weights}
-        pairs = [(w.name, w) for w in layer.weights if id(w) not in inner]
-    kernels = [(name, np.asarray(w, np.float32)) for name, w in pairs if len(w.shape) > 1]
-    if len(kernels) == 1:
-        return [(path, kernels[0][1])]
-    return [(f"{path}/{name.split('/')[-1].partition(':')[0]}", w) for name, w in kernels]
+def _own_weights(layer):
+    """Return pairs of whole name and variable, without those of the parts of a layer."""
+    inner = {id(weight) for part in _inside(layer) for weight in part.weights}
+    return [(_name(weight), weight) for weight in layer.weights if id(weight) not in inner]
+
+
+def _name(weight):
+    return weight.name.partition(":")[0]
+
+
+def _used_weights(layer):
+    """Return pairs of whole name and value: a layer's own kernels, or all under a wrapper."""
+    pairs = _own_weights(layer)
+    if (bare := _bare(layer)) is not layer:
+        used = {id(weight): weight for weight in bare.weights}
+        used.update((id(weight), value) for weight, value in _through_wrapper(layer))
+        pairs = [(_name(w), used[id(w)]) for w in layer.weights if id(w) in used]
+    return [(name, np.asarray(value, np.float32)) for name, value in pairs if len(value.shape) > 1]
+
+
+def _through_wrapper(layer):
+    """Yield pairs of variable and value: masked, clustered or rounded."""
+    for variable, quantizer, state in getattr(layer, "_weight_vars", ()):  # quantization-aware
+        yield variable, quantizer(variable, False, weights=state)
+    for weight, mask, _ in getattr(layer, "pruning_vars", ()):
+        yield weight, weight * mask
+    for name, algorithm in getattr(layer, "clustering_algorithms", {}).items():
+        original = layer.original_clusterable_weights[name]
+        yield original, algorithm.get_clustered_weight(layer.pulling_indices[name], original)

@@ -14,9 +14,10 @@ def progress_line():
         handle = shell.display.DisplayHandle()  # of which a saved notebook keeps the last text
         ways = itertools.chain([handle.display], itertools.repeat(handle.update))
         yield lambda text: next(ways)({"text/plain": text}, raw=True)
-    elif sys.stdout is sys.__stdout__ and sys.stdout.isatty():
+    elif sys.stdout is sys.__stdout__ and getattr(sys.stdout, "isatty", bool)():  # pythonw: None
         # a duplicate of stdout, which `quiet` does not redirect
-        with os.fdopen(os.dup(sys.stdout.fileno()), "w") as terminal:
+        coded = {"encoding": sys.stdout.encoding, "errors": "replace"}  # not all know µ and …
+        with os.fdopen(os.dup(sys.stdout.fileno()), "w", **coded) as terminal:
             try:
                 yield lambda text: print(f"\r\x1b[K{text}", end="", file=terminal, flush=True)
             finally:

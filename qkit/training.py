@@ -15,6 +15,7 @@ from qkit._tensorflow import quiet, tensorflow
 from qkit.networks import network
 from qkit.progress import progress_line
 from qkit.result import Result
+from qkit.training_key import key_of, machine, training_digest
 
 # Batches that run in one call of the compiled graph: the same weights to the bit, 1.6 times faster.
 MOST_STEPS_PER_CALL = 100
@@ -54,7 +55,8 @@ def fit(
     """Train a model in place: Adam, on the cross-entropy of its logits or on a loss of one's own.
 
     The optimizer starts anew at each call: the same arguments give the same weights to the last bit
-    on the same machine, equal to Keras's own ``fit`` after ``set_random_seed(seed)``.
+    on the same machine, equal to Keras's own ``fit`` after ``set_random_seed(seed)``. The model is
+    left compiled with a new one, and TensorFlow seeded, whether it was trained or looked up.
 
     Parameters
     ----------
@@ -64,7 +66,10 @@ def fit(
     seed : int, of the shuffling and of random layers
     cache : bool
         Keep the trained weights, in ``$QKIT_CACHE`` or the platform's cache folder, under a key of
-        architecture, initial weights, data, hyper-parameters and library versions.
+        the graph that trains, the values it starts from, data, settings, code and versions; from
+        another processor or number of threads only those that come with qkit. What no graph tells
+        is trained each time: a loop of one's own in place of Keras's, eager steps, Python or files
+        in the graph, layers that draw from a seed or generator of their own.
     validation_split : float in [0, 1), share of the training images, from the end, held out
     learning_rate : float
     loss : callable, optional
@@ -83,12 +88,14 @@ def fit(
     """
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
     opened = network(model, what="fit")
+    if not (loss is None or callable(loss)):
+        raise TypeError(f"fit: loss must be a function of targets and outputs, got {loss!r}.")
     x, y = settings.checked(opened, data, what="fit", classifier=loss is None)
     model = opened.model
-    own = () if loss is None else (_cache.described(loss),)
+    own = () if loss is None else (getattr(loss, "__name__", type(loss).__name__),)
     # nothing that differs from run to run stays in a saved notebook
     record, from_cache = once(
-        model, x, y, (*astuple(settings), *own), cache=cache,
+        model, x, y, settings, (*astuple(settings), *own), cache=cache, loss=loss, fields=_CURVES,
         train=lambda show: run_epochs(
             model, x, y, settings, [_shown(model, epochs, show)], loss=loss
         ),
@@ -111,16 +118,17 @@ class Settings:
 
     def checked(self, opened, data, *, what, classifier=True):
         """Return float32 inputs and targets that fit a network; int64 labels for a classifier."""
+        validate.parts(data, ("x_train", "y_train"), name=f"{what}: data")
         shape, scores = opened.shapes(what=what, classifier=classifier)
         x = validate.images(data.x_train, shape, what=f"{what}: data.x_train")
         check = partial(validate.labels, classes=scores[0]) if classifier else validate.targets
         y = check(data.y_train, count=len(x), what=f"{what}: data.y_train")
         validate.whole(self.epochs, name=f"{what}: epochs")
         validate.whole(self.batch_size, name=f"{what}: batch_size")
-        if not 0 <= self.validation_split < 1:
-            raise ValueError(
-                f"{what}: validation_split must be in [0, 1), got {self.validation_split!r}"
-            )
+        validate.whole(self.seed, name=f"{what}: seed", least=0, most=2**32 - 1)
+        validate.number(self.validation_split, "[0, 1)", name=f"{what}: validation_split")
+        if not hasattr(self.learning_rate, "get_config"):  # a schedule of Keras has one
+            validate.number(self.learning_rate, "[0, inf)", name=f"{what}: learning_rate")
         return x, y
 
     def trained_on(self, count):
@@ -132,12 +140,24 @@ class Settings:
         return math.ceil(self.trained_on(count) / self.batch_size)
 
 
-def once(model, x, y, depends_on, train, *, cache, last):
-    """Train, or look up what that left: return the record and whether it was looked up."""
-    found = None
+def once(
+    model, x, y, settings, depends_on, train, *, cache, last, fields, loss=None, trained=None,
+    functions=(),
+):  # fmt: skip
+    """Train, or look up what that left: return the record and whether it was looked up.
+
+    Where another model is `trained`, and its weights go back, `functions` do that.
+    """
+    validate.instance(cache, bool, name="cache")
+    functions = (_compile, run_epochs, seeded, *functions)
+    trained, found, digest = trained or model, None, None
     if cache:
-        key = _cache.training_key(model, x, y, depends_on)
-        found = _cache.load(key, [weight.shape for weight in model.get_weights()])
+        with quiet(), seeded(settings.seed):
+            _compile(trained, settings, loss)
+            digest = training_digest(trained, x, y, depends_on)
+    if digest:
+        key, here, shapes = key_of(digest, functions), machine(), [w.shape for w in model.weights]
+        found = _cache.load(key, shapes, fields, here)
         if not found:
             _cache.require_writable()
     with progress_line() as show:
@@ -150,27 +170,36 @@ def once(model, x, y, depends_on, train, *, cache, last):
             # for whoever looks into the folder: the key says nothing of what it stands for
             record |= {"network": model.name, "depends_on": repr(depends_on)}
             record["seconds"] = time.perf_counter() - started
-            if cache:
+            if digest:
+                named = [f"{each.__module__}.{each.__qualname__}" for each in functions]
+                record |= {"machine": here, "digest": digest, "functions": named}
                 _cache.store(key, model.get_weights(), record)
+        if trained is model:  # as a training leaves it, but for an optimizer that has done nothing
+            with quiet(), seeded(settings.seed):
+                _compile(model, settings, loss)
         show(last(record) + (", weights that come with qkit" if record.get("shipped") else ""))
     return record, bool(found)
 
 
 def run_epochs(model, x, y, settings, callbacks, steps_per_call=MOST_STEPS_PER_CALL, *, loss=None):
     """Train on the cross-entropy of logits or a loss, seeded and quiet; return curves by epoch."""
-    keras = tensorflow().keras
     with quiet(), seeded(settings.seed):
-        model.compile(
-            keras.optimizers.Adam(settings.learning_rate),
-            loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=None if loss else ["accuracy"],
-            steps_per_execution=steps_per_call,  # callbacks see the last batch of each call
-        )
+        _compile(model, settings, loss, steps_per_call)
         run = model.fit(
             x, y, settings.batch_size, settings.epochs,
             verbose=0, callbacks=callbacks, validation_split=settings.validation_split,
         ).history  # fmt: skip
     return {name: [float(value) for value in run.get(name, ())] for name in _CURVES}
+
+
+def _compile(model, settings, loss, steps_per_call=MOST_STEPS_PER_CALL):
+    keras = tensorflow().keras
+    model.compile(
+        keras.optimizers.Adam(settings.learning_rate),
+        loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=None if loss else ["accuracy"],
+        steps_per_execution=steps_per_call,  # callbacks see the last batch of each call
+    )
 
 
 def _shown(model, epochs, show):
@@ -194,11 +223,16 @@ def _results(record):
 
 @contextlib.contextmanager
 def seeded(seed):
-    """Seed what Keras draws from, and give Python's and NumPy's generators back as they were."""
+    """Seed what Keras draws from, and give Python's and NumPy's generators back as they were.
+
+    TensorFlow's, which cannot be asked, starts from the seed afterwards, whatever was drawn.
+    """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    tensorflow().keras.utils.set_random_seed(seed)
+    seed_all = tensorflow().keras.utils.set_random_seed
+    seed_all(seed)
     try:
         yield
     finally:
+        seed_all(seed)
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002

@@ -3,10 +3,15 @@
 import numpy as np
 
 
-def images(x, shape, *, what):
-    """Return `x` as float32 images of a shape, which is None where it is not known yet."""
-    x = np.asarray(x)
-    if x.dtype.kind != "f":
+def images(x, shape, *, what, dtype=np.float32):
+    """Return `x` as images of a shape, None where it is not known yet, in a dtype the model takes.
+
+    By an integer dtype it takes whole numbers that stand for themselves, and no others.
+    """
+    x = array(x, what=what)
+    if np.dtype(dtype).kind != "f":
+        _require_whole(x, np.dtype(dtype), what)
+    elif x.dtype.kind != "f":
         hint = " Divide unscaled pixels by 255." if x.dtype.kind in "iu" else ""
         raise TypeError(
             f"{what} must hold floating-point values on the scale the model was trained on, "
@@ -14,12 +19,33 @@ def images(x, shape, *, what):
         )
     if shape is not None and x.shape[1:] != tuple(shape):
         raise ValueError(
-            f"{what} must have the shape (n, {', '.join(map(str, shape))}), got {x.shape}."
+            f"{what} must have the shape ({', '.join(map(str, ('n', *shape)))}), got {x.shape}."
             f"{_shape_hint(x.shape, tuple(shape))}"
         )
-    if x.ndim < 2 or len(x) == 0:
+    if x.ndim < (1 if shape is not None else 2) or len(x) == 0:
         raise ValueError(f"{what} is empty or no stack of images: its shape is {x.shape}.")
-    return _finite(np.ascontiguousarray(x, np.float32), what)
+    return _finite(np.ascontiguousarray(x, dtype), what)
+
+
+def array(x, *, what):
+    """Return `x` as an array."""
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{what} must be an array, and its parts do not fit: {error}") from None
+
+
+def _require_whole(x, dtype, what):
+    if x.dtype.kind not in "biu" or dtype.kind not in "biu":
+        raise TypeError(
+            f"{what}: the model takes {dtype} and names no grid to put real values on, got "
+            f"{x.dtype}. Pass whole numbers, such as token ids or pixels from 0 to 255."
+        )
+    low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if x.size and (x.min() < low or x.max() > high):
+        raise ValueError(
+            f"{what} holds {x.min()} to {x.max()}, and the model takes {dtype}: {low} to {high}."
+        )
 
 
 def _finite(x, what):
@@ -58,7 +84,7 @@ def values(x, *, what):
 
 def floating(x, *, what):
     """Return `x` as an array of the floating-point dtype that it has, bfloat16 and its like too."""
-    x = np.asarray(x)
+    x = array(x, what=what)
     if x.dtype.kind in "biu" or not np.can_cast(x.dtype, np.float64):
         raise TypeError(
             f"{what}: the values must be floating point, got {x.dtype}. Integers are on a grid "
@@ -97,16 +123,47 @@ def targets(y, *, count, what):
 
 def choice(value, allowed, *, name):
     """Return `value` if it is among those allowed; `name` is the caller and the argument."""
-    if value not in tuple(allowed):  # a list may be asked for, which no dict can look up
+    kinds = tuple({*map(type, allowed)})  # an array is equal to none of them, nor different
+    if not isinstance(value, kinds) or value not in tuple(allowed):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}.")
     return value
 
 
-def whole(value, *, name, least=1):
-    """Return `value` as an int if it is a whole number of `least` or more."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}.")
+def instance(value, kinds, *, name):
+    """Return `value` if it is of one of the kinds."""
+    if not isinstance(value, kinds):
+        wanted = " or ".join(kind.__name__ for kind in np.ravel(kinds))
+        raise TypeError(f"{name} must be a {wanted}, got {type(value).__name__}.")
+    return value
+
+
+def parts(data, names, *, name):
+    """Return `data` if it has parts of these names, as a `Dataset` has."""
+    if missing := [part for part in names if not hasattr(data, part)]:
+        raise TypeError(
+            f"{name} must be a qk.Dataset, or have its {', '.join(names)}; {type(data).__name__} "
+            f"has no {' and no '.join(missing)}."
+        )
+    return data
+
+
+def whole(value, *, name, least=1, most=None):
+    """Return `value` as an int if it is a whole number of `least` or more, up to `most`."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        ends = f"of {least} or more" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be a whole number {ends}, got {value!r}.")
     return int(value)
+
+
+def number(value, interval, *, name):
+    """Return `value` as a float if it lies in an interval as one writes it: "[0, 1)"."""
+    low, high = map(float, interval[1:-1].split(","))
+    left_out = [end for end, bracket in ((low, "("), (high, ")")) if bracket in interval]
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not real or not low <= value <= high or value in left_out:
+        raise ValueError(f"{name} must be a number in {interval}, got {value!r}.")
+    return float(value)
 
 
 def _all_finite(x):

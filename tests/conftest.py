@@ -32,7 +32,6 @@ HEAVY = {
     "test_seed_decides_every_weight": ("MobileNetV2",),
     "test_interrupted_and_taken_up_again": ("",),
     "test_data_are_the_same_each_time": ("",),
-    "test_interval_covers_at_about_its_level": ("",),
     "test_two_of_four_survives_conversion": ("float16", "dynamic_range"),
     "test_failed_download_says_what_was_tried_and_what_still_works": ("NASNet",),
     "test_names_and_zeros_survive_conversion": ("float16", "dynamic_range"),
@@ -256,6 +255,82 @@ def edited():
         return bytes(builder.Output())
 
     return edit
+
+
+@pytest.fixture(scope="session")
+def built():
+    """Return a function that makes a .tflite file out of graphs, by the schema alone.
+
+    A graph is (tensors, operators, names of inputs, names of outputs); a tensor is a constant, or
+    (shape, dtype); an operator is (kind, names it reads, names it writes, name of its options,
+    fields of these).
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    def build(*graphs):
+        model = schema.ModelT()
+        model.version, model.buffers = 3, [schema.BufferT()]
+        kinds = sorted({op[0] for _, operators, *_ in graphs for op in operators})
+        model.operatorCodes = [schema.OperatorCodeT() for _ in kinds]
+        for code, kind in zip(model.operatorCodes, kinds, strict=True):
+            code.builtinCode = getattr(schema.BuiltinOperator, kind)
+            code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
+        model.subgraphs = [graph_of(model, kinds, *graph) for graph in graphs]
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+    def graph_of(model, kinds, tensors, operators, inputs, outputs):
+        graph, names = schema.SubGraphT(), list(tensors)
+        graph.tensors = [tensor_of(model, name, given) for name, given in tensors.items()]
+        graph.operators = [operator_of(kinds, names, *op) for op in operators]
+        graph.inputs = np.int32([names.index(name) for name in inputs])
+        graph.outputs = np.int32([names.index(name) for name in outputs])
+        return graph
+
+    def tensor_of(model, name, given):
+        tensor, constant = schema.TensorT(), isinstance(given, np.ndarray)
+        shape, dtype = (given.shape, given.dtype) if constant else given
+        tensor.name, tensor.shape = name.encode(), np.int32(shape)
+        tensor.type = getattr(schema.TensorType, np.dtype(dtype).name.upper())
+        tensor.buffer = len(model.buffers) if constant else 0
+        if constant:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(given.tobytes(), np.uint8)
+            model.buffers.append(buffer)
+        return tensor
+
+    def operator_of(kinds, names, kind, reads, writes, options, fields=()):
+        operator = schema.OperatorT()
+        operator.opcodeIndex = kinds.index(kind)
+        operator.inputs = np.int32([names.index(name) for name in reads])
+        operator.outputs = np.int32([names.index(name) for name in writes])
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, options)
+        operator.builtinOptions = getattr(schema, f"{options}T")()
+        vars(operator.builtinOptions).update(fields)
+        return operator
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def in_another_file(edited):
+    """Return a function that moves the largest constant of a .tflite file into an external one."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    def move(tflite):
+        def change(content):
+            kernels = [t for t in content.subgraphs[0].tensors if t.buffer]
+            moved = max(kernels, key=lambda t: np.size(content.buffers[t.buffer].data))
+            size = len(content.buffers[moved.buffer].data)
+            content.externalBufferGroups = [schema.ExternalBufferGroupT(name="weights.bin")]
+            content.externalBuffers = [schema.ExternalBufferT(id=2**31, length=size)]
+            moved.buffer, moved.externalBuffer = 0, 2**31
+
+        return edited(tflite, change)
+
+    return move
 
 
 @pytest.fixture

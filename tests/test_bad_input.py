@@ -52,7 +52,7 @@ def models(tf, toy_model):
 
 
 @pytest.fixture
-def g(models, toy_tflite, toy_data, changed, monkeypatch, tmp_path):
+def g(models, toy_tflite, toy_data, changed, hand_made, monkeypatch, tmp_path):
     """Return all that the calls of the table are given."""
     (tmp_path / "plain file").write_text("no folder")
     x, y = toy_data.x_test, toy_data.y_test
@@ -78,6 +78,7 @@ def g(models, toy_tflite, toy_data, changed, monkeypatch, tmp_path):
         one_hot=np.eye(3)[y],
         folder=tmp_path,
         changed=changed,
+        compared=hand_made({"float32": (range(5), 80, 10), "mine": (range(9), 20, 5)}),
         without_cache=without_cache,
     )
 
@@ -124,10 +125,10 @@ FILES = [
     case("inspect a path", lambda g: qk.inspect("model.tflite"), TypeError, "got str", "read_bytes()"),
     case("no bytes", lambda g: qk.size(b""), TfliteError, "these 0 bytes are no .tflite file", "cut off"),
     case("other file", lambda g: qk.size(b"PK\3\4 an archive"), TfliteError, "must read b'TFL3', got b' an '", "another one"),
-    case("truncated", lambda g: qk.size(g.tflite[: len(g.tflite) // 2]), TfliteError, "cannot be run; is it damaged?"),
+    case("truncated", lambda g: qk.size(g.tflite[: len(g.tflite) // 2]), TfliteError, "file is damaged", "cut off"),
     case("head alone", lambda g: qk.accuracy(g.tflite[:8], g.x, g.y), TfliteError, "is it damaged?"),
-    case("zeros after the head", lambda g: qk.size(g.tflite[:8] + bytes(len(g.tflite))), TfliteError, "is it damaged?"),
-    case("ones after the head", lambda g: qk.size(g.tflite[:8] + b"\xff" * 999), TfliteError, "is it damaged?"),
+    case("zeros after the head", lambda g: qk.size(g.tflite[:8] + bytes(len(g.tflite))), TfliteError, "file is damaged"),
+    case("ones after the head", lambda g: qk.size(g.tflite[:8] + b"\xff" * 999), TfliteError, "file is damaged"),
     case("file of two inputs", lambda g: qk.accuracy(g.double_file, g.x, g.y), TfliteError, "has 2 and 1", "left", "Convert the part that counts"),
     case("file of a regression", lambda g: qk.accuracy(g.regression_file, g.x, g.y), TfliteError, "the shape (1, 1)", "A regression has no accuracy"),
     case("latency of a path", lambda g: qk.latency({"a": "model.tflite"}, g.x), TypeError, "got str", "read_bytes()"),
@@ -191,11 +192,31 @@ ARGUMENTS = [
     case("epochs True", lambda g: fit(g, epochs=True), ValueError, "epochs must be a whole number", "got True"),
     case("epochs in words", lambda g: fit(g, epochs="ten"), ValueError, "epochs must be a whole number", "got 'ten'"),
     case("batch_size 0", lambda g: fit(g, batch_size=0), ValueError, "batch_size must be a whole number of 1 or more, got 0"),
-    case("validation_split 1", lambda g: fit(g, validation_split=1), ValueError, "validation_split must be in [0, 1), got 1"),
-    case("validation_split negative", lambda g: fit(g, validation_split=-0.1), ValueError, "validation_split must be in [0, 1)"),
+    case("validation_split 1", lambda g: fit(g, validation_split=1), ValueError, "validation_split must be a number in [0, 1), got 1"),
+    case("validation_split negative", lambda g: fit(g, validation_split=-0.1), ValueError, "validation_split must be a number in [0, 1)"),
     case("cache that cannot be written", lambda g: (g.without_cache(), fit(g, cache=True)), PermissionError, "cannot write its cache to", "Set QKIT_CACHE", "cache=False"),
     case("latency of nothing", lambda g: qk.latency({}, g.x), TypeError, "one entry or more", "{'float32': tflite}"),
     case("latency of a list", lambda g: qk.latency([g.tflite], g.x), TypeError, "must be a dict", "got list"),
+    case("compare with two names alike", lambda g: qk.compare(g.model, g.data, ["float16"], extra={"a": g.tflite, "A": g.tflite}), ValueError, "'a' and 'A'", "taken for one another", "extra={'mine': …}"),
+    case("compare with files in a list", lambda g: qk.compare(g.model, g.data, extra=[g.tflite]), TypeError, "compare: extra must be a Mapping", "got list"),
+    case("compare on a data set's name", lambda g: qk.compare(g.model, "mnist"), TypeError, "compare: data must be a qk.Dataset", "str has no x_train"),
+    case("paired of numbers", lambda g: qk.paired(0.98, 0.97), TypeError, "two accuracies are wanted", "got float and float"),
+    case("paired of nothing", lambda g: qk.paired(None, None), TypeError, "got NoneType and NoneType"),
+    case("paired of predictions", lambda g: qk.paired(g.y, g.y), TypeError, "got ndarray and ndarray"),
+    case("accuracy of no predictions", lambda g: qk.accuracy_of([], []), ValueError, "one prediction a label, and one or more", "(0,) and (0,)"),
+    case("tradeoff of a table", lambda g: qk.tradeoff(g.compared.to_frame()), TypeError, "tradeoff: comparison must be a Comparison, got DataFrame"),
+    case("tradeoff by a list", lambda g: qk.tradeoff(g.compared, ["latency, µs"]), ValueError, "tradeoff: x must be one of", "got ['latency, µs']"),
+    case("tradeoff by an array", lambda g: qk.tradeoff(g.compared, np.zeros(3)), ValueError, "tradeoff: x must be one of", "got array"),
+    case("tradeoff of a number of schemes", lambda g: qk.tradeoff(g.compared, schemes=2), TypeError, "tradeoff: schemes must be a Iterable, got int"),
+    case("tradeoff of a scheme that is not there", lambda g: qk.tradeoff(g.compared, schemes=[None]), ValueError, "a scheme must be one of 'float32', 'mine'", "got None"),
+    case("shortlist of a list", lambda g: qk.shortlist([g.compared], size_bytes=1), TypeError, "shortlist: comparison must be a Comparison, got list"),
+    case("shortlist by a size in words", lambda g: qk.shortlist(g.compared, size_bytes="30 KiB"), ValueError, "size_bytes must be 0 or more, got '30 KiB'"),
+    case("shortlist by two latencies", lambda g: qk.shortlist(g.compared, latency_us=np.ones(2)), ValueError, "latency_us must be 0 or more, got array"),
+    case("disagreements of a scheme's name", lambda g: qk.disagreements("qat", g.compared), TypeError, "disagreements: decision must be a Decision, got str"),
+    case("disagreements of no comparison", lambda g: qk.disagreements(qk.decision_tree.follow({"optimize": False}), None), TypeError, "disagreements: comparison must be a Comparison, got NoneType"),
+    case("latency of an array", lambda g: qk.latency(np.zeros(0), g.x), TypeError, "must be a dict", "got ndarray"),
+    case("latency on no images", lambda g: qk.latency({"a": g.tflite}, None), TypeError, "latency: x must hold floating-point values"),
+    case("latency on no threads", lambda g: qk.latency({"a": g.tflite}, g.x, threads=0, instances=2), ValueError, "threads"),
     case("latency of one instance", lambda g: qk.latency({"a": g.tflite}, g.x, instances=1), ValueError, "latency: instances must be a whole number of 2 or more, got 1"),
     case("unknown data set", lambda g: qk.load_data("MNIST"), ValueError, "load_data: name must be one of 'mnist'", "got 'MNIST'"),
     case("paired with others", lambda g: qk.paired(qk.accuracy(g.tflite, g.x, g.y), qk.accuracy(g.tflite, g.x[:5], g.y[:5])), ValueError, "different images (20 and 5)", "same labels"),
@@ -223,7 +244,19 @@ GRIDS = [
     case("floats to dequantize", lambda g: dequantize(g.x, choose_qparams(g.x)), TypeError, "q must hold integers, got float32", "Call quantize first"),
     case("grid of another tensor", lambda g: fake_quantize(g.x[..., :3], choose_qparams(g.x, granularity=PerAxis(-1))), ValueError, "has 3 channels", "the grid has 4", "another tensor?"),
     case("error of nothing", lambda g: qk.quantization_error(g.x[:0], choose_qparams(g.x)), ValueError, "no values to measure, shape (0, 4, 4)"),
-    case("percent 0", lambda g: qk.calibration.percentile([g.x], 0), ValueError, "percent must be above 0, at most 100, got 0"),
+    case("error of a scale", lambda g: qk.quantization_error(g.x, 0.1), TypeError, "quantization_error: qparams must be a QParams, got float"),
+    case("fit of no grid", lambda g: qk.grid_fit(g.x, None), TypeError, "qparams must be a QParams, got NoneType"),
+    case("quantize by bits", lambda g: quantize(g.x, 8), TypeError, "quantize: qparams must be a QParams, got int"),
+    case("fake_quantize by a scale", lambda g: fake_quantize(g.x, g.x), TypeError, "fake_quantize: qparams must be a QParams, got ndarray"),
+    case("dequantize by nothing", lambda g: dequantize(g.y, None), TypeError, "dequantize: qparams must be a QParams, got NoneType"),
+    case("rows of different lengths", lambda g: choose_qparams([[1.0], [1.0, 2.0]]), ValueError, "choose_qparams: x must be an array"),
+    case("sqnr of rows of different lengths", lambda g: qk.sqnr_db([[1.0], [1.0, 2.0]], g.x), ValueError, "sqnr_db must be an array"),
+    case("sqnr of different shapes", lambda g: qk.sqnr_db(g.x, g.x[:1]), ValueError, "sqnr_db: the shapes must be equal"),
+    case("sqnr of words", lambda g: qk.sqnr_db("x", "y"), TypeError, "sqnr_db: the values must be floating point"),
+    case("number in words", lambda g: qk.nearest_numbers("a tenth"), TypeError, "nearest_numbers: value, low and high must be numbers", "a tenth"),
+    case("number of no value", lambda g: qk.nearest_numbers(None), TypeError, "value, low and high must be numbers", "NoneType"),
+    case("number beyond all floats", lambda g: qk.nearest_numbers(10**400), TypeError, "value, low and high must be numbers", "too large"),
+    case("percent 0", lambda g: qk.calibration.percentile([g.x], 0), ValueError, "percent must be a number in (0, 100], got 0"),
     case("stream without values", lambda g: qk.calibration.mse(iter([])), ValueError, "Was the generator used up before?"),
 ]
 

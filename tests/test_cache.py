@@ -1,5 +1,6 @@
 """Entries of the cache are whole, or are not there; two processes may write the same one."""
 
+import json
 import os
 import stat
 import subprocess
@@ -105,6 +106,95 @@ def test_two_writers_of_one_entry_never_show_half_of_it(folder):
     assert [p.name for p in folder.iterdir()] == ["abc.npz"]
 
 
+@pytest.mark.parametrize(
+    ("name", "age_s", "stays"),
+    [
+        ("abc.npz.0123456789abcdef0123456789abcdef.tmp", 7200, False),
+        ("tmp0a1b_2c3.tmp", 7200, False),  # as it was named before
+        ("abc.npz.0123456789abcdef0123456789abcdef.tmp", 0, True),  # another run is writing it
+        ("somebody's.tmp", 7200, True),
+    ],
+)
+def test_what_a_killed_run_left_unfinished_goes(folder, name, age_s, stays):
+    (folder / name).write_bytes(b"half")
+    then = (folder / name).stat().st_mtime - age_s
+    os.utime(folder / name, (then, then))
+    cache.store("abc", WEIGHTS, RECORD)
+    assert (folder / name).exists() == stays
+    assert_whole(cache.load("abc", SHAPES))
+
+
+def test_a_run_that_is_killed_leaves_what_the_next_one_removes(folder):
+    code = (
+        "import os, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from test_cache import *\n"
+        "os.replace = lambda *paths: os._exit(9)\n"
+        "cache.store('abc', WEIGHTS, RECORD)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent)]).returncode == 9
+    (left,) = folder.iterdir()
+    os.utime(left, (0, 0))
+    cache.store("abc", WEIGHTS, RECORD)
+    assert [p.name for p in folder.iterdir()] == ["abc.npz"]
+
+
+def test_entry_of_another_machine_does_not_count(folder):
+    cache.store("abc", WEIGHTS, {**RECORD, "machine": "two threads"})
+    assert cache.load("abc", SHAPES, machine="two threads")
+    assert cache.load("abc", SHAPES, machine="one thread") is None
+
+
+def test_shipped_entry_counts_on_every_machine(tmp_path, monkeypatch):
+    cache.store("abc", WEIGHTS, {**RECORD, "machine": "two threads"})
+    monkeypatch.setattr(cache, "_SHIPPED", cache.cache_folder())
+    monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "another"))
+    assert cache.load("abc", SHAPES, machine="one thread")[1]["shipped"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"loss": [0.5, 0.25], "seconds": 1.5},
+        {"format": cache.FORMAT - 1, "loss": [0.5, 0.25], "seconds": 1.5},
+        {"format": cache.FORMAT, "seconds": 1.5},
+        {"format": cache.FORMAT, "loss": [0.5, 0.25]},
+        {"format": cache.FORMAT, "loss": None, "seconds": 1.5},
+        [],
+        "loss",
+    ],
+    ids=str,
+)
+def test_record_of_another_format_is_told(folder, record):
+    arrays = {f"w{i}": w for i, w in enumerate(WEIGHTS)}
+    np.savez(folder / "abc.npz", record=json.dumps(record), **arrays)
+    with pytest.warns(UserWarning, match=r"damaged .* training again"):
+        assert cache.load("abc", SHAPES, ["loss"]) is None
+
+
+@pytest.mark.parametrize("home", [RuntimeError("no home"), Path("~/.cache/qkit")], ids=repr)
+def test_without_a_home_the_cache_is_among_the_temporary_files(monkeypatch, tmp_path, home):
+    def asked(name):
+        if isinstance(home, Exception):
+            raise home
+        return home
+
+    monkeypatch.delenv("QKIT_CACHE")
+    monkeypatch.setattr(cache, "user_cache_path", asked)
+    monkeypatch.setattr(cache.tempfile, "tempdir", str(tmp_path))
+    assert cache.cache_folder() == tmp_path / "qkit"
+    cache.require_writable()
+
+
+def test_entry_in_a_folder_that_is_full_is_not_kept_and_that_is_said(monkeypatch, folder):
+    def full(*names):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache.os, "replace", full)
+    with pytest.warns(UserWarning, match=r"could not be cached in .*No space left"):
+        cache.store("abc", WEIGHTS, RECORD)
+    assert not list(folder.iterdir())
+
+
 def test_failure_to_store_is_said_and_costs_nothing_else(monkeypatch, tmp_path):
     (tmp_path / "plain file").write_text("")
     monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "plain file" / "below"))
@@ -136,8 +226,17 @@ def test_replaces_the_content_and_leaves_nothing_beside_it(tmp_path):
         cache.write_atomically(path, content)
         assert path.read_bytes() == content
     assert {p.name for p in tmp_path.iterdir()} == {"a file", "my cache"}
-    if os.name == "posix":
-        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_mode_follows_the_umask(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        cache.write_atomically(tmp_path / "a file", b"content")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a file").stat().st_mode) == 0o666 & ~mask
 
 
 def test_failed_write_leaves_the_old_content(tmp_path, monkeypatch):

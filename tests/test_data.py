@@ -2,9 +2,12 @@
 
 import gzip
 import hashlib
+import io
 import os
 import socket
 import struct
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -189,6 +192,53 @@ def test_damaged_mnist_is_an_error_that_names_file_and_remedy(
     assert "Delete it" in str(error.value)
 
 
+def claimed(path, arrays, dtype, shape):
+    """Write an archive whose first array has a header and next to nothing behind it."""
+    np.savez(path, **arrays)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": dtype, "fortran_order": False, "shape": shape}
+    )
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**members, "x_train.npy": header.getvalue() + bytes(99)}.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [
+        ("|u1", (10**7, 28, 28)),
+        ("<f8", (60_001, 28, 28)),
+        ("|u1", (2**62, 4, 4)),
+        ("<c16", (30, 28, 28)),
+        ("<U900", (30,)),
+        ("|O", (30,)),
+        ("|V1000000", (30,)),
+    ],
+)
+def test_array_is_refused_by_its_header_before_memory_is_taken(offline, small, dtype, shape):
+    claimed(offline / "mnist.npz", small, dtype, shape)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"shape \(.*, not 47,040,000 numbers at most"):
+        qk.load_data("mnist")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2e6
+
+
+def test_header_that_promises_more_than_there_is(offline, small):
+    claimed(offline / "mnist.npz", small, "|u1", (60_000, 28, 28))
+    with pytest.raises(DataError, match="cannot read x_train"):
+        qk.load_data("mnist")
+
+
+def test_arrays_in_the_order_of_columns_are_the_same(offline, small):
+    np.savez(offline / "mnist.npz", **{key: np.asfortranarray(a) for key, a in small.items()})
+    assert_holds(qk.load_data("mnist"), small)
+
+
 class Leaver:
     """What a pickle may hold: a call that leaves its mark when it is opened."""
 
@@ -268,6 +318,37 @@ def test_fashion_mnist_damaged_or_not_there(offline, fashion):
         qk.load_data("fashion_mnist")
     with pytest.warns(UserWarning, match="FASHION_MNIST COULD NOT BE HAD"):
         assert qk.load_data("fashion_mnist", fallback="digits").name == "digits"
+
+
+def test_file_that_may_not_be_read_is_named(offline, fashion, monkeypatch):
+    for filename, content in fashion.items():
+        (offline / filename).write_bytes(content)
+
+    def refuse(path, *how):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(data.Path, "open", refuse)
+    with pytest.raises(DataError, match=r"Permission denied: .*train-images-idx3-ubyte\.gz"):
+        qk.load_data("fashion_mnist")
+
+
+def test_user_without_a_home_gets_the_data_or_the_remedy(offline, small, monkeypatch):
+    def unknown(uid):
+        raise KeyError(uid)
+
+    pwd = pytest.importorskip("pwd")
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("HOME", "KERAS_HOME"):
+        monkeypatch.delenv(name)
+    with pytest.raises(RuntimeError):
+        data.Path.home()
+    with pytest.raises(DataNotFoundError, match="set QKIT_DATA"):
+        qk.load_data("mnist")
+    np.savez(offline / "mnist.npz", **small)
+    assert_holds(qk.load_data("mnist"), small)
+    monkeypatch.setenv("QKIT_DATA", "~/data")
+    with pytest.raises(DataNotFoundError, match="set QKIT_DATA"):
+        qk.load_data("mnist")
 
 
 def test_digits(digits):

@@ -7,6 +7,7 @@ import dataclasses
 import math
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -172,7 +173,9 @@ def test_real_values_are_counted_from_the_zero_point():
 
 
 def test_nibbles_come_with_the_lower_four_bits_first():
-    assert values._nibbles(np.uint8([0x21, 0xF7])).tolist() == [1, 2, 7, -1]
+    assert values._unpacked(
+        SimpleNamespace(data=np.uint8([0x21, 0xF7]), dtype="int4"), 4
+    ).tolist() == [1, 2, 7, -1]
 
 
 def grids_in(tflite):
@@ -214,20 +217,24 @@ def test_simulated_weights_are_symmetric_and_by_channel():
 
 
 @pytest.mark.parametrize(
-    ("name", "kept", "dropped"),
+    ("name", "ranges", "passing"),
     [
-        ("concat", 4, "CONCATENATION"),
-        ("uint8_input", 4, "RESHAPE"),
+        ("concat", 3, "CONCATENATION"),
+        ("uint8_input", 3, "RESHAPE"),
         ("lstm", 3, "STRIDED_SLICE"),
     ],
 )
-def test_operators_that_pass_values_on_have_no_grid_of_their_own(name, kept, dropped):
-    file = qk.inspect(zoo(name))
-    passed_on = {op.outputs[0].name for op in file.operators if op.name == dropped}
-    own = opened(zoo(name)).own_grids
-    assert passed_on
-    assert not passed_on & set(own)
-    assert len(own) == kept
+def test_what_is_passed_on_or_joined_shares_a_range_in_8_bits(name, ranges, passing):
+    file = opened(zoo(name))
+    of = file.in_8_bits.of
+    found = [
+        {of[t.index] for t in (*op.inputs, *op.outputs) if t.dtype == "float32"}
+        for op in file.operators
+        if op.name == passing
+    ]
+    assert found
+    assert all(len(sources) == 1 for sources in found)
+    assert len(set(of.values())) == ranges
 
 
 def test_models_are_timed_in_an_order_drawn_anew(monkeypatch):
@@ -251,12 +258,18 @@ def test_models_are_timed_in_an_order_drawn_anew(monkeypatch):
     assert found.median_us == {"a": 1.0, "b": 1.0, "c": 1.0}
 
 
-def test_interval_of_latency_is_of_95_percent_of_the_medians():
-    values = np.arange(1.0, 21)
-    draws = np.random.default_rng(1).choice(values, (20_000, 20))
-    expected = np.percentile(np.median(draws, axis=1), [2.5, 97.5])
-    found = timing._intervals(values[None])[0]
-    assert found == pytest.approx(tuple(expected), abs=0.51)
+def test_interval_of_latency_is_of_the_ranks_that_hold_the_median_in_95_percent():
+    values = np.random.default_rng(0).permutation(np.arange(1.0, 21))
+    assert timing._intervals(values[None]) == [(6, 15)]  # 1 − 2·P(B ≤ 5) = 0.959, B of 20 throws
+    outside = sum(math.comb(20, k) for k in range(6)) / 2**20
+    assert 2 * outside < 0.05 < 2 * (outside + math.comb(20, 6) / 2**20)
+
+
+def test_interval_of_two_latencies_is_students():
+    (low, high), same = timing._intervals(np.float64([[1, math.e], [3, 3]]))
+    # of 0 and 1: mean ½, standard error ½, and 12.7 of them on either side at one degree of freedom
+    assert np.log([low, high]) == pytest.approx([0.5 - 12.7062 / 2, 0.5 + 12.7062 / 2], abs=1e-4)
+    assert same == (3, 3)
 
 
 def test_gain_is_no_loss_in_the_summary(hand_made):

@@ -1,5 +1,8 @@
 """Images of a folder come out as one cuts them by hand, a batch at a time."""
 
+import contextlib
+import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +55,9 @@ def test_batches_hold_every_image_once_in_order(folder):
 
 def test_nothing_is_read_before_it_is_asked_for(folder, monkeypatch):
     opened, open_image = [], Image.open
-    monkeypatch.setattr(Image, "open", lambda path: opened.append(path) or open_image(path))
+    monkeypatch.setattr(
+        Image, "open", lambda path, **how: opened.append(path) or open_image(path, **how)
+    )
     batches = qk.load_image_folder(folder, 16, unchanged).batches(4)
     assert opened == []
     next(batches)
@@ -140,13 +145,192 @@ def test_numbers_that_sort_as_text_are_not_taken_for_an_order(tmp_path):
     assert qk.load_image_folder(tmp_path, 8, unchanged, class_names=names).labels.max() == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"no image", None])
+@pytest.mark.parametrize(
+    "content", [b"", b"no image", None, b"P6 0 0 255\n", b"P6 9 0 255\n", b"GIF89a\0\0\0\0\0\0\0;"]
+)
 def test_file_that_cannot_be_read_is_named(folder, content):
     broken = folder / "green" / "2.JPEG"
     broken.write_bytes(broken.read_bytes()[:400] if content is None else content)
     images = qk.load_image_folder(folder, 16, unchanged)
     with pytest.raises(DataError, match=r"green.2.JPEG: cannot be read as an image"):
         list(images.batches())
+
+
+@pytest.fixture
+def only(tmp_path):
+    """Return the folder of the one class, and a function that reads its images."""
+    (tmp_path / "only").mkdir()
+    return tmp_path / "only", lambda: qk.load_image_folder(tmp_path, 8, unchanged).sample(9)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
+def test_damaged_images_are_read_or_named_whatever_the_decoder_makes_of_them(only, kind):
+    folder, read = only
+    path = folder / "a.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)
+    Image.fromarray(pixels).save(path, format=kind)
+    whole, rng = path.read_bytes(), np.random.default_rng(1)
+    assert read().shape == (1, 8, 8, 3), "by what it holds, not by its suffix"
+    for _ in range(60):
+        spoilt = bytearray(whole)
+        for _ in range(rng.integers(1, 4)):
+            spoilt[rng.integers(min(len(whole), 200))] = rng.integers(256)
+        path.write_bytes(spoilt[: rng.integers(8, len(whole)) if rng.random() < 0.3 else None])
+        with contextlib.suppress(DataError):
+            assert np.isfinite(read()).all()
+
+
+def test_what_a_decoder_raises_of_its_own_is_told(only, monkeypatch):
+    folder, read = only
+    Image.new("L", (9, 9)).save(folder / "a.png")
+    for raised in (struct.error("unpack"), EOFError(), KeyError(7), MemoryError("no room")):
+        monkeypatch.setattr(
+            Image.Image, "convert", lambda *a, raised=raised: (_ for _ in [0]).throw(raised)
+        )
+        with pytest.raises(DataError, match=r"a.png: cannot be read as an image"):
+            read()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="room is limited as Linux does")
+def test_long_images_take_no_more_room_than_they_have_pixels(run_python):
+    """Scaled to a shorter side of 256 before they are cut, they would take gigabytes."""
+    code = """
+import resource
+from pathlib import Path
+from PIL import Image
+from qkit.data import load_image_folder
+
+Path("images", "only").mkdir(parents=True)
+Image.new("1", (9, 9)).save("images/only/a.png")
+images = load_image_folder("images", 224, lambda pixels: pixels)
+images.sample(1)  # what is loaded once is there
+room = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + 2**26
+resource.setrlimit(resource.RLIMIT_AS, (room, room))
+for size in ((1, 20_000), (20_000, 1)):
+    Image.new("1", size).save("images/only/a.png")
+    assert Path("images/only/a.png").stat().st_size < 200
+    print(images.sample(1).shape)
+"""
+    assert run_python(code).splitlines() == ["(1, 224, 224, 3)"] * 2
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_more_pixels_than_pillow_trusts_are_refused_by_their_number(only, monkeypatch):
+    folder, read = only
+    Image.new("1", (20, 10)).save(folder / "a.png")
+    for most, told in (
+        (150, "20×10 pixels, and PIL.Image.MAX_IMAGE_PIXELS is 150"),
+        (99, "exceeds limit of 198 pixels"),
+    ):  # which Pillow warns of, and which it raises
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+        with pytest.raises(DataError, match=rf"a\.png: .*{told}"):
+            read()
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert read().shape == (1, 8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n",
+        b"/* XPM */\n",
+        b"#define im_width 9\n#define im_height 9\nstatic char im_bits[] = {0};",
+    ],
+)
+def test_other_formats_do_not_come_in_by_another_name(only, monkeypatch, content):
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(
+        EpsImagePlugin, "Ghostscript", lambda *a, **k: pytest.fail("it was started")
+    )
+    folder, read = only
+    (folder / "a.png").write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"a\.png: cannot be read as an image of BMP, GIF, JPEG, PNG"
+    ):
+        read()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_what_is_no_file_is_not_waited_for(only):
+    folder, read = only
+    (folder / "a folder.png").mkdir()
+    Image.new("L", (9, 9)).save(folder / "a.png")
+    assert read().shape == (1, 8, 8, 3)
+    for make in (os.mkfifo, lambda path: os.symlink(path.with_name("gone"), path)):
+        path = folder / "b.png"
+        make(path)
+        with pytest.raises(DataError, match=r"b\.png: .*there is no file, or a broken link"):
+            read()
+        path.unlink()
+
+
+def test_folder_that_may_not_be_read_is_not_left_out(folder, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("green"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"Permission denied: .*green.*permissions, or take it out"):
+        qk.load_image_folder(folder, 8, unchanged)
+
+
+def test_error_about_a_name_that_is_no_text_can_be_printed(only):
+    folder, read = only
+    try:
+        Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png")).write_bytes(b"no image")
+    except OSError:
+        pytest.skip("this file system takes text alone")
+    with pytest.raises(DataError) as error:
+        read()
+    assert "caf" in str(error.value).encode().decode()
+
+
+def test_animations_give_their_first_image_and_photographs_lie_as_stored(only):
+    folder, read = only
+    frames = [Image.new("RGB", (9, 9), colour) for colour in ((255, 0, 0), (0, 0, 255))]
+    frames[0].save(folder / "a.gif", save_all=True, append_images=frames[1:])
+    assert read()[0, 4, 4].tolist() == [255, 0, 0]
+    (folder / "a.gif").unlink()
+    half = np.zeros((16, 16, 3), np.uint8)
+    half[:8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held upright, which viewers turn
+    Image.fromarray(half).save(folder / "a.png", exif=exif)
+    x = read()[0]
+    assert x[0].min() > 250 > 5 > x[-1].max()
+
+
+def test_transparent_pixels_count_by_their_colour(only):
+    folder, read = only
+    Image.new("RGBA", (9, 9), (10, 200, 30, 0)).save(folder / "a.png")
+    assert read()[0, 4, 4].tolist() == [10, 200, 30]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"path": None}, "load_image_folder: path must be a str or PathLike, got NoneType"),
+        ({"path": 3}, "path must be a str or PathLike, got int"),
+        ({"preprocess": "scale"}, "preprocess must be a Callable, got str"),
+        ({"class_names": 3}, "is not among the 1 class_names"),
+        ({"class_names": [["a"], ["b", "c"]]}, "is not among the 2 class_names"),
+        ({"size": 2.5}, "size must be a whole number of 1 or more, got 2.5"),
+        ({"path": "a\0b"}, "there is no folder"),
+    ],
+)
+def test_arguments_of_other_kinds_are_told(folder, wrong, told):
+    given = {"path": folder, "size": 8, "preprocess": unchanged, **wrong}
+    with pytest.raises((TypeError, ValueError, DataNotFoundError), match=told):
+        qk.load_image_folder(**given)
+    images = qk.load_image_folder(folder, 8, unchanged)
+    for ask in (images.sample, lambda n: next(images.batches(n))):
+        with pytest.raises(ValueError, match="must be a whole number of 1 or more, got 0"):
+            ask(0)
 
 
 def test_more_than_eight_bits_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from qkit._tensorflow import quiet
 from qkit.networks import network
 from qkit.tflite.file import inspect
 
@@ -97,6 +98,14 @@ def test_no_layer_is_lost_and_each_has_its_whole_path(nested):
     }
 
 
+def test_parts_of_a_layer_are_named_alike(nested):
+    # that of the output has one weight of two axes, the others have biases of two axes as well
+    named = [path for path in network(nested).kernels if path.startswith("attention/")]
+    assert [path for path in named if not path.endswith("bias")] == [
+        f"attention/{part}/kernel" for part in ("query", "key", "value", "attention_output")
+    ]
+
+
 def test_a_layer_that_is_used_twice_counts_once(tf):
     layers = tf.keras.layers
     shared = layers.Dense(4, name="shared")
@@ -151,3 +160,25 @@ def test_no_model_is_refused(tf):
         network({}, what="f")
     with pytest.raises(ValueError, match="network: the model 'empty' has not been built"):
         network(tf.keras.Sequential([tf.keras.layers.Dense(3)], name="empty"))
+
+
+def test_a_wrapper_changes_no_path_and_no_weight_is_lost_without_it(tf):
+    with quiet():
+        from tensorflow_model_optimization.clustering import keras as tfmot
+
+    layers = tf.keras.layers
+    inputs = layers.Input((4, 4))
+    x = layers.MultiHeadAttention(2, 4, name="attention")(inputs, inputs)
+    x = layers.SeparableConv1D(6, 3, name="separable")(x)
+    plain = tf.keras.Model(inputs, layers.Dense(3, name="out")(x))
+    before = {path: weight.numpy() for path, weight in network(plain).weights.items()}
+    kernels = network(plain).kernels.keys()
+    start = tfmot.CentroidInitialization.LINEAR
+    options = {"number_of_clusters": 2, "cluster_centroids_init": start}
+    wrapped = tf.keras.models.clone_model(
+        plain, clone_function=lambda layer: tfmot.cluster_weights(layer, **options)
+    )
+    assert network(wrapped).kernels.keys() == kernels
+    after = network(tfmot.strip_clustering(wrapped)).weights
+    assert after.keys() == before.keys()
+    assert all(after[path].shape == value.shape for path, value in before.items())

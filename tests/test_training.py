@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.metadata
+import json
 import random
 
 import numpy as np
@@ -108,6 +109,73 @@ def test_cached_training_gives_the_same_weights_and_history(first, toy_model, to
     assert (trained.from_cache, found.from_cache) == (False, True)
     assert dataclasses.replace(found, from_cache=False) == trained
     assert str(found).endswith("from the cache")
+
+
+def test_a_fit_from_the_cache_leaves_what_a_fit_leaves(tf, toy_data):
+    layers, glorot = tf.keras.layers, tf.keras.initializers.GlorotUniform
+
+    def build():
+        middle = layers.Flatten(), layers.Dropout(0.5), layers.BatchNormalization()
+        dense = layers.Dense(3, kernel_initializer=glorot(1))
+        return tf.keras.Sequential([layers.InputLayer((4, 4)), *middle, dense])
+
+    def left(**options):
+        """Return what comes after a fit, and whether it was looked up."""
+        tf.keras.utils.set_random_seed(99)
+        model = build()
+        _, history = fitted(model, toy_data, **options)
+        dense = layers.Dense(1)
+        dense.build((None, 2))
+        drawn = random.random(), np.random.random(), float(tf.random.uniform(()))  # noqa: NPY002
+        told = (*drawn, *dense.kernel.numpy().ravel(), int(model.optimizer.iterations))
+        told += (
+            model.optimizer.get_config(),
+            model.evaluate(toy_data.x_test, toy_data.y_test, verbose=0),
+        )
+        model.fit(toy_data.x_train, toy_data.y_train, shuffle=False, verbose=0)  # goes on alike
+        return (*told, [weight.tolist() for weight in model.get_weights()]), history.from_cache
+
+    (trained, was), (cached, found), (neither, _) = (
+        left(cache=True),
+        left(cache=True),
+        left(cache=False),
+    )
+    assert (was, found) == (False, True)
+    assert trained == cached == neither
+
+
+def test_weights_of_another_number_of_threads_are_not_served(
+    trainings, toy_model, toy_data, monkeypatch
+):
+    for threads in ("2 threads", "1 thread", "1 thread"):
+        monkeypatch.setattr(training, "machine", lambda threads=threads: threads)
+        fitted(toy_model(), toy_data, cache=True)
+    assert len(trainings) == 2
+
+
+def test_entry_of_another_format_is_trained_again(trainings, toy_model, toy_data, cache_folder):
+    fitted(toy_model(), toy_data, cache=True)
+    (entry,) = cache_folder.iterdir()
+    with np.load(entry) as arrays:
+        arrays = dict(arrays)
+    record = json.loads(str(arrays.pop("record")))
+    del record["val_loss"]
+    np.savez(entry, record=json.dumps(record), **arrays)
+    with pytest.warns(UserWarning, match=r"val_loss.* training again"):
+        assert not fitted(toy_model(), toy_data, cache=True)[1].from_cache
+    assert fitted(toy_model(), toy_data, cache=True)[1].from_cache
+
+
+def test_edited_code_that_trains_is_seen(trainings, toy_model, toy_data, monkeypatch):
+    fitted(toy_model(), toy_data, cache=True)
+    pretend = training.run_epochs
+
+    def run_epochs(model, *args, **options):
+        return pretend(model, *args, **options, shuffle=False)
+
+    monkeypatch.setattr(training, "run_epochs", run_epochs)
+    fitted(toy_model(), toy_data, cache=True)
+    assert len(trainings) == 2
 
 
 def test_without_the_cache_nothing_is_kept(trainings, toy_model, toy_data, cache_folder):
@@ -270,6 +338,7 @@ def test_key_depends_on_the_loss(trainings, toy_model, toy_data):
     def squared_error(targets, outputs):  # of the same name, and another one
         return 2 * (targets - outputs) ** 2
 
-    for loss in (None, globals()["squared_error"], squared_error, squared_error):
-        fitted(toy_model(), toy_data, cache=True, loss=loss)
-    assert len(trainings) == 3
+    onehot = dataclasses.replace(toy_data, y_train=np.eye(3)[toy_data.y_train])
+    for loss in (globals()["squared_error"], squared_error, squared_error):
+        fitted(toy_model(), onehot, cache=True, loss=loss)
+    assert len(trainings) == 2

@@ -31,15 +31,28 @@ def test_each_is_whole_and_holds_numbers_alone(path):
 
 
 @pytest.fixture(scope="module")
-def mnist():
+def trained_here():
+    """Skip where the versions are not those of the shipped trainings."""
     known = [f"{name} {LIST['trained']['versions'][name]}" for name in ("tensorflow", "numpy")]
     here = [f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "numpy")]
     if here != known:
         pytest.skip(f"trained with {known}, and here are {here}: other versions train anew")
+
+
+@pytest.fixture(scope="module")
+def mnist(trained_here):
     try:
         return qk.load_data("mnist")
     except DataNotFoundError as error:
         pytest.skip(str(error))
+
+
+def test_each_bears_the_name_that_todays_code_gives_it(trained_here):
+    """Else nobody finds it: see that trainings are as they were, then weights.py --rename."""
+    records = {path.stem: weights.record_of(path.read_bytes()) for path in PATHS}
+    assert {name: weights.name_today(record) for name, record in records.items()} == {
+        name: name for name in records
+    }
 
 
 @pytest.fixture

@@ -4,10 +4,7 @@ The files come from `tools/test_files.py`. Each figure is held against a plain l
 against what the schema says, and not against other code of qkit.
 """
 
-import functools
 import json
-import subprocess
-import sys
 import traceback
 import zlib
 from pathlib import Path
@@ -221,7 +218,8 @@ def no_grid_changes_nothing(animal):
 
 def ranges_hold_what_was_seen(animal):
     ranges = qk.simulation.calibrated_ranges(animal.tflite, animal.x)
-    assert next(iter(ranges.values())) == (animal.x.min(), animal.x.max())
+    if animal.name != "embedding":  # which takes numbers of rows, and they need no range
+        assert next(iter(ranges.values())) == (animal.x.min(), animal.x.max())
     name, expected = qk.inspect(animal.tflite).outputs[0].name, animal.loop()
     if name in ranges:
         same(ranges[name], (expected.min(), expected.max()))
@@ -241,6 +239,8 @@ def grids_are_the_converters(animal):
     real = {t.name: t for t in qk.inspect(Animal(animal.name, "full_integer").tflite).tensors}
     both = {name: real[name] for name in ranges if name in real and real[name].scale.size}
     assert both
+    # while it calibrates, the converter lets the state of one sample run into the next
+    both.pop("tfl.unidirectional_sequence_lstm", None)
     for name, tensor in both.items():
         found = qk.grid.choose_qparams(np.float32(ranges[name]), bits=8)
         np.testing.assert_allclose(found.scale, tensor.scale, rtol=1e-4, err_msg=name)
@@ -289,40 +289,16 @@ FED |= {"no_grid_changes_nothing", "ranges_hold_what_was_seen", "bits_count_ever
 
 # What is refused, with an error of our own.
 REFUSED = {
-    # images are floating point to the kit: bytes and tokens of one's own cannot be fed
-    "embedding": FED,
-    "uint8_input": FED,
     # images come out, and no scores
     "transposed": CLASSIFIER,
     # there is one array of images
     "two_inputs": FED,
     # the variable is set to zeros in a graph of its own
-    "state": FLOAT_ALONE - {"ranges_hold_what_was_seen"},
+    "state": FLOAT_ALONE,
 }
-
-BY_NAME = {"census_names_are_unique": "layers are told apart by a name that is not unique"}
-SPECIFIED = "the 8-bit specification ties or fixes grids that the simulation chooses by the values"
-CARRIED = "the state of one item runs into the next"
 
 # Figures that are wrong today, and why; each is to be mended, and the mark then falls.
-FAULTS = {
-    "repeated": BY_NAME,
-    "attention": {**BY_NAME, "grids_are_the_converters": SPECIFIED},
-    "separable": BY_NAME,
-    "conv1d": BY_NAME,
-    "concat": dict.fromkeys(BESIDE_INTEGERS, SPECIFIED),
-    "lstm": {
-        "intermediate_ends_with_the_outputs": CARRIED,
-        "ranges_hold_what_was_seen": CARRIED,
-    },
-    "state": {
-        "census_counts_every_kernel_once": "the first value of a variable is counted as a weight",
-        "accuracy_counts_the_largest_scores": CARRIED,
-        "intermediate_ends_with_the_outputs": CARRIED,
-        "ranges_hold_what_was_seen": CARRIED,
-        **dict.fromkeys(OUTPUTS, CARRIED),
-    },
-}
+FAULTS = {}
 
 
 def run(check, name, scheme):
@@ -344,25 +320,6 @@ def asked(name, scheme):
     return [check for check in CHECKS if check in kept - (BESIDE_INTEGERS if alone else set())]
 
 
-def print_all(name, scheme):
-    for check in asked(name, scheme):
-        try:
-            ended = run(check, name, scheme)
-        except Exception as error:
-            ended = repr(error).split("\n")[0]
-        print(json.dumps([check, ended]), flush=True)
-
-
-@functools.cache
-def run_apart(name, scheme):
-    """Run all checks in a process of its own, for a file that may end one."""
-    code = f"import test_zoo; test_zoo.print_all({name!r}, {scheme!r})"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True
-    )
-    return dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
-
-
 def cases():
     for name, scheme in ZOO:
         for check in asked(name, scheme):
@@ -373,10 +330,7 @@ def cases():
 
 @pytest.mark.parametrize(("check", "name", "scheme"), cases())
 def test_zoo(check, name, scheme):
-    if name == "state":
-        ended = run_apart(name, scheme).get(check, "the process died")
-    else:
-        ended = run(check, name, scheme)
+    ended = run(check, name, scheme)
     assert ended == ("refused" if check in REFUSED.get(name, ()) else "right")
 
 

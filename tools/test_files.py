@@ -1,6 +1,6 @@
 """Make tests/files: small networks, their .tflite files and what they answer.
 
-    python tools/test_files.py [zoo trained depthwise toy] [--folder FOLDER]
+    python tools/test_files.py [zoo ties trained depthwise toy] [--folder FOLDER]
 
 Tests read these files, so that they load no TensorFlow and train nothing. Weights of the zoo are
 drawn by NumPy, so that every machine draws the same; those of the trained networks are kept where
@@ -220,6 +220,150 @@ ZOO = {
 }
 
 
+def joined(keras, x):
+    """Join small branches to large ones, some of them twice, and the input."""
+    layers = keras.layers
+    fine, coarse, rough = (layers.Dense(8, name=f"by_{n}")(x) for n in (1, 10, 100))
+    both = layers.Concatenate()
+    pairs = both([fine, coarse]), both([fine, rough]), both([x, coarse])
+    return layers.Add()([layers.Dense(3)(y) for y in (*pairs, fine)])
+
+
+def joined_in_turn(keras, x):
+    """Join what was joined: the larger, side by side, and the smaller."""
+    layers = keras.layers
+    a, b, c = (layers.Dense(8, name=f"by_{n}")(x) for n in (1, 50, 5))
+    beside = layers.Concatenate()([layers.Maximum()([a, b]), c])
+    return layers.Dense(3)(layers.Minimum()([beside, layers.Dense(16, name="by_9")(x)]))
+
+
+def inception(keras, x):
+    """Join convolutions and pools, and what is pooled, twice."""
+    layers = keras.layers
+
+    def conv(factor, y):
+        return layers.Conv2D(2, 3, padding="same", activation="relu", name=f"by_{factor}")(y)
+
+    stem = conv(4, x)
+    pooled = layers.MaxPooling2D(3, 1, "same")(stem)
+    y = layers.Concatenate()([conv(1, stem), conv(2, pooled), pooled])
+    y = layers.Concatenate()([conv(3, y), layers.AveragePooling2D(3, 1, "same")(y)])
+    return layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(y))
+
+
+def fixed(keras, x):
+    """Give on ranges that are fixed, and add it all up."""
+    layers, tf = keras.layers, tensorflow()
+    kinds = tf.nn.softmax, tf.sigmoid, tf.tanh, tf.nn.log_softmax
+    kinds = *kinds, lambda y: tf.nn.l2_normalize(y, axis=-1)
+    given = [layers.Lambda(kind)(layers.Dense(8)(x)) for kind in kinds]
+    return layers.Add()([layers.Dense(3)(y) for y in given])
+
+
+def fixed_and_joined(keras, x):
+    """Join what is on a fixed range to what is not."""
+    layers = keras.layers
+    share = layers.Dense(8, activation="softmax")(x)
+    gate = layers.Reshape((2, 4))(layers.Dense(8, activation="tanh")(x))
+    beside = layers.Concatenate()([share, layers.Dense(8, name="by_10")(x)])
+    below = layers.Concatenate()([gate, layers.Reshape((2, 4))(layers.Dense(8, name="by_3")(x))])
+    ends = beside, layers.Flatten()(below), share
+    return layers.Add()([layers.Dense(3)(y) for y in ends])
+
+
+def around(keras, x):
+    """Pool, pad and resize."""
+    layers, tf = keras.layers, tensorflow()
+    sides = [[0, 0], [1, 1], [1, 1], [0, 0]]
+    ways = [
+        layers.MaxPooling2D(2),
+        layers.AveragePooling2D(2),
+        layers.ZeroPadding2D(1),
+        layers.Lambda(lambda y: tf.pad(y, sides, mode="SYMMETRIC")),
+        layers.Lambda(lambda y: tf.pad(y, sides, constant_values=9.0)),
+        layers.UpSampling2D(2),
+        layers.UpSampling2D(2, interpolation="bilinear"),
+        layers.GlobalAveragePooling2D(),
+    ]
+    return _each_way(layers, ways, x)
+
+
+def moved(keras, x):
+    """Take parts of an array, and put them in another order."""
+    layers, tf = keras.layers, tensorflow()
+    kinds = (
+        lambda y: tf.transpose(y, [0, 3, 1, 2]),
+        lambda y: tf.gather(y, [2, 0, 2], axis=3),
+        lambda y: y[:, ::2, 1:],
+        lambda y: tf.slice(y, [0, 1, 1, 0], [1, 3, 3, 2]),
+        lambda y: tf.nn.space_to_depth(y, 2),
+        lambda y: tf.nn.depth_to_space(y, 2),
+        lambda y: tf.concat(tf.split(y, [1, 3], axis=3)[::-1], 3),
+        lambda y: tf.stack(tf.unstack(y, axis=3)[::-1], axis=1),
+        lambda y: tf.tile(tf.reverse(y, [1]), [1, 2, 1, 1]),
+    )
+    return _each_way(layers, [layers.Lambda(kind) for kind in kinds], x)
+
+
+def chosen(keras, x):
+    """Choose between values, or the largest, the smallest and the sum of some."""
+    layers, tf = keras.layers, tensorflow()
+    kinds = (
+        lambda y: tf.where(y > 0.1, y, 0.2 * y),
+        lambda y: tf.maximum(y, -0.3),
+        lambda y: tf.reduce_max(y, [1, 2]),
+        lambda y: tf.reduce_min(y, [1, 2]),
+        lambda y: tf.reduce_sum(y, [1, 2]),
+        lambda y: tf.abs(y) + 5.0,
+    )
+    return _each_way(layers, [layers.Lambda(kind) for kind in kinds], x)
+
+
+def residual(keras, x):
+    """Add to what was there, twice."""
+    layers = keras.layers
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    for _ in range(2):
+        y = layers.ReLU(6.0)(layers.BatchNormalization()(layers.Conv2D(8, 1)(x)))
+        y = layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(y))
+        x = layers.Add()([y, x])
+    return layers.Dense(3)(layers.GlobalAveragePooling2D()(x))
+
+
+def _each_way(layers, ways, x):
+    """Go each way from a convolution of its own, and add up where they end."""
+    found = []
+    for way in ways:
+        y = way(layers.Conv2D(4, 3, padding="same")(x))
+        found.append(layers.Dense(3)(layers.Flatten()(y)))
+    return layers.Add()(found)
+
+
+# Networks in which the converter ties grids, with the shape of their input.
+TIES = {
+    **dict.fromkeys((joined, joined_in_turn, fixed, fixed_and_joined), (16,)),
+    **dict.fromkeys((inception, around, moved, chosen, residual), (6, 6, 4)),
+}
+
+
+def make_ties(folder):
+    """Write each network's files, in float and on grids of 8 and of 16 bits, and its input."""
+    keras, arrays = tensorflow().keras, {}
+    for build, shape in TIES.items():
+        keras.backend.clear_session()
+        x = keras.Input(shape)
+        model = keras.Model(x, build(keras, x))
+        rng = np.random.default_rng(0)
+        for layer in model.layers:
+            factor = float(layer.name.partition("by_")[2] or 1)
+            layer.set_weights([factor * _drawn(rng, weight) for weight in layer.weights])
+        arrays[build.__name__] = rng.normal(size=(SAMPLES, *shape)).astype(np.float32)
+        for scheme in ("float32", "full_integer", "int16_activations"):
+            tflite = converted(model, scheme, [arrays[build.__name__]])
+            (folder / f"ties_{build.__name__}_{scheme}.tflite").write_bytes(tflite)
+    np.savez_compressed(folder / "ties.npz", **arrays)
+
+
 def built(name):
     """Return a network of the zoo with weights that NumPy draws, the same on every machine."""
     keras = tensorflow().keras
@@ -258,9 +402,13 @@ def converted(model, scheme, calibration):
     with quiet():
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         converter.experimental_enable_resource_variables = model.name == "state"
-        if scheme == "full_integer":
+        if scheme != "float32":
+            kinds, kind = tf.lite.OpsSet, "TFLITE_BUILTINS_INT8"
+            if scheme == "int16_activations":
+                kind = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            in_float = [kinds.TFLITE_BUILTINS] * (model.name == "model")  # what has no other kernel
+            converter.target_spec.supported_ops = [kinds[kind], *in_float]
             names = [tensor.name for tensor in model.inputs]
             converter.representative_dataset = lambda: (
                 dict(zip(names, (a[i : i + 1] for a in calibration), strict=True))
@@ -284,7 +432,9 @@ def make_zoo(folder):
         for scheme in animal.schemes:
             tflite = converted(model, scheme, x)
             (folder / f"zoo_{name}_{scheme}.tflite").write_bytes(tflite)
-        kernels = [w for w in model.trainable_weights if len(w.shape) > 1]
+        # biases of attention have two axes, and are addends
+        weights = [w for w in model.trainable_weights if "bias" not in w.name]
+        kernels = [w for w in weights if len(w.shape) > 1]
         facts[name] = {
             "kernels": len(kernels),
             "kernel_values": sum(int(np.prod(w.shape)) for w in kernels),
@@ -394,7 +544,13 @@ def make_toy(folder):
     (folder / "toy_float32.tflite").write_bytes(qk.convert(toy(), "float32"))
 
 
-MAKERS = {"zoo": make_zoo, "trained": make_trained, "depthwise": make_depthwise, "toy": make_toy}
+MAKERS = {
+    "zoo": make_zoo,
+    "ties": make_ties,
+    "trained": make_trained,
+    "depthwise": make_depthwise,
+    "toy": make_toy,
+}
 
 
 def make_all(folder, kinds=MAKERS):

@@ -3,12 +3,15 @@
 ``python -m tools.weights`` runs the lessons with nothing trained before, which takes half an hour
 on two cores, and keeps of their trainings what saves most: one compressed file each, and a list
 that says what they are. ``python -m tools.weights FOLDER`` chooses among those that are here and
-those in a folder, where notebooks had their cache.
+those in a folder, where notebooks had their cache. ``python -m tools.weights --rename`` trains
+nothing: after a change of the code around the trainings, or of the versions, that leaves them as
+they are, it gives the entries the names that they have now.
 """
 
 import hashlib
 import io
 import json
+import pydoc
 import sys
 import tempfile
 from datetime import date
@@ -17,8 +20,9 @@ from pathlib import Path
 import numpy as np
 
 import qkit as qk
-from qkit.cache import write_atomically
+from qkit.cache import FORMAT, write_atomically
 from qkit.data import _MNIST_MD5
+from qkit.training_key import key_of
 from tools.render import ROOT, execute
 
 FOLDER = ROOT / "qkit" / "weights"
@@ -49,27 +53,49 @@ NOT_SHIPPED = {"walkthrough_cnn": _fits((1, 0))}
 _ABOUT = (
     "Weights of networks that the notebooks train. qkit.cache looks a training up here when the "
     "reader's own cache has not got it; cache=False trains it all the same. An entry is named by "
-    "the digest of architecture, first weights, data, settings and library versions "
-    "(constraints.txt has them), so that another version trains anew. Made by tools/weights.py."
+    "the digest of the graph that trains, first weights, data, settings, the code around it and "
+    "library versions (constraints.txt has them), so that another version trains anew. Made by "
+    "tools/weights.py."
 )
 
 
 def main(arguments):
     """Write the weights and their list."""
+    if arguments == ["--rename"]:
+        told = json.loads(LIST.read_text(encoding="utf-8"))
+        write(renamed(), {**told, "about": _ABOUT})
+        return
     if arguments:
         entries = chosen(FOLDER, Path(arguments[0]))
     else:
         with tempfile.TemporaryDirectory() as folder:
             run_lessons(folder)
             entries = chosen(Path(folder))
+    write(entries, about())
+
+
+def write(entries, told):
+    """Write entries by key and what the list tells of them all, in place of what was there."""
     FOLDER.mkdir(exist_ok=True)
     for path in FOLDER.glob("*.npz"):
         path.unlink()
     for key, content in entries.items():
         write_atomically(FOLDER / f"{key}.npz", content)
     found = {key: described(content) for key, content in entries.items()}
-    write_atomically(LIST, (json.dumps(about(found), indent=1) + "\n").encode())
+    text = json.dumps({**told, "entries": found}, indent=1)
+    write_atomically(LIST, f"{text}\n".encode())
     print(f"{len(entries)} networks, {sum(map(len, entries.values())):,} bytes")
+
+
+def renamed():
+    """Return the entries by the keys that they have with today's code and versions."""
+    contents = [path.read_bytes() for path in FOLDER.glob("*.npz")]
+    return dict(sorted((name_today(record_of(content)), content) for content in contents))
+
+
+def name_today(record):
+    """Return the key of an entry with today's code and versions, from its record."""
+    return key_of(record["digest"], map(pydoc.locate, record["functions"]))
 
 
 def run_lessons(folder):
@@ -87,6 +113,7 @@ def chosen(*folders):
     """Return what to ship of these caches: compressed entries by key, that fit together."""
     paths = [path for folder in folders for path in sorted(folder.glob("*.npz"))]
     packed = {path.stem: compressed(path) for path in paths}
+    packed = {k: entry for k, entry in packed.items() if record_of(entry).get("format") == FORMAT}
     worth = {key: worth_of(record_of(content), len(content)) for key, content in packed.items()}
     taken, room = {}, MOST_BYTES - ROOM_FOR_LIST
     for key in sorted(packed, key=worth.get, reverse=True):
@@ -106,7 +133,7 @@ def worth_of(record, size_bytes):
         first = first | FIRST_IN_FLOAT.get(record["network"], set())
     if settings in first:
         return float("inf")
-    return record.get("seconds", _UNKNOWN_S) / size_bytes
+    return (record["seconds"] or _UNKNOWN_S) / size_bytes
 
 
 def record_of(content):
@@ -133,14 +160,14 @@ def described(content):
         "network": record["network"],
         "settings": record["depends_on"].partition("\n")[0],
         "held_out": {name.removeprefix("val_"): record[name][-1]},
-        "seconds": round(record["seconds"], 1) if "seconds" in record else None,
+        "seconds": round(record["seconds"], 1) or None,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
 
 
-def about(entries):
-    """Return the list: what these are, on which data and where they were trained."""
+def about():
+    """Return what the list tells of all entries: on which data and where they were trained."""
     here = qk.environment()
     settings = "epochs, batch size, seed, share held out, learning rate; before them, in brackets, "
     return {
@@ -153,7 +180,6 @@ def about(entries):
             "vector_instructions": here.vector_instructions,
             "versions": dict(here.versions),
         },
-        "entries": entries,
     }
 
 

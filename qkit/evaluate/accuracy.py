@@ -108,7 +108,7 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
     ----------
     model : bytes or tf.keras.Model
         With one input, and class scores of shape (n, classes) or, with a `metric`, any output.
-    x : ndarray of shape (n, *input), float; or ImageFolder, which is never all in memory
+    x : ndarray of shape (n, *input), as for `qk.outputs`; or ImageFolder, never all in memory
         On the scale the model was trained on; a file that takes integers gets them on its own grid.
     y : ndarray of shape (n,), integer class numbers, or targets as the metric takes them
         A folder has its own.
@@ -171,9 +171,9 @@ def accuracy_of(predictions, labels):
     from scipy.stats import binomtest
 
     predictions, labels = np.asarray(predictions), np.asarray(labels)
-    if predictions.shape != labels.shape or labels.ndim != 1:
+    if predictions.shape != labels.shape or labels.ndim != 1 or not labels.size:
         raise ValueError(
-            "accuracy_of: there must be one prediction a label, got the shapes "
+            "accuracy_of: there must be one prediction a label, and one or more, got the shapes "
             f"{predictions.shape} and {labels.shape}."
         )
     right = int(np.count_nonzero(predictions == labels))
@@ -207,10 +207,20 @@ def _computed(model, batched, threads, classes, x):
     """Return the class scores, or what else there is, of a file or a Keras model."""
     if not hasattr(model, "predict"):
         run = scores if classes else outputs
-        return run(model, x, batched=batched, threads=threads, what="accuracy")
+        return _numbers(run(model, x, batched=batched, threads=threads, what="accuracy"))
     shape, _ = network(model, what="accuracy").shapes(what="accuracy", classifier=classes)
     x = validate.images(x, shape, what="accuracy: x")
-    return model.predict(x, batch_size=500, verbose=0)
+    return _numbers(model.predict(x, batch_size=500, verbose=0))
+
+
+def _numbers(given):
+    """Refuse outputs that are NaN: the largest of them is none, and would pass for class 0."""
+    if (lost := np.isnan(given).reshape(len(given), -1).any(axis=1)).any():
+        raise ValueError(
+            f"accuracy: the model gives NaN for {lost.sum():,} of {len(lost):,} items, first for "
+            f"item {lost.argmax()}. Look for NaN among its weights, or an overflow in float16."
+        )
+    return given
 
 
 def _scored(metric, tallies, n):

@@ -9,11 +9,11 @@ from qkit import validate
 from qkit.evaluate.effect import effect
 from qkit.evaluate.significance import Paired
 from qkit.interpreter.run import histograms
+from qkit.interpreter.simulation import Ranges
 from qkit.interpreter.simulation import bits as on_grids
 from qkit.quantize import calibration
-from qkit.quantize.grid import choose_qparams
 from qkit.result import Result
-from qkit.tflite.edit import opened
+from qkit.tflite.edit import apart, opened
 
 # What a calibration sample may hold: its name, and what is said of it.
 IMAGES = {
@@ -127,13 +127,13 @@ def calibration_effect(
         sampled = activation_histograms(file, sample)
     x, y = data.x_test[:test_images], data.y_test[:test_images]
     seen = seen or activation_histograms(file, x)
-    choose = OBSERVERS[observer](bits)
-    ranges = {name: choose(histogram) for name, histogram in sampled.items()}
-    by_tensor = zip(file.own_grids, ranges.values(), strict=True)
-    grids = on_grids(file, by_tensor, activation_bits=bits)
-    rows = {name: _use(seen[name], ends, bits) for name, ends in ranges.items()}
+    ranges = Ranges(file, sampled.values(), OBSERVERS[observer](bits))
+    change = on_grids(file, ranges, activation_bits=bits)
+    grids = change.grids(file)
+    own = (grids[file.names[name].index][-1] for name in file.own_grids)
+    rows = {name: _use(seen[name], grid) for name, grid in zip(seen, own, strict=True)}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("activation")
-    measured = effect(file, grids, x, y, reference=reference).paired
+    measured = effect(file, change, x, y, reference=reference).paired
     sample = IMAGES[images].format(one_class)
     return CalibrationEffect(sample, sample_size, observer, bits, table, measured)
 
@@ -164,16 +164,14 @@ def activation_histograms(tflite, x):
     owners = {layer.activation_name: layer.name for layer in file.layers}
     found = {}
     for tensor, histogram in histograms(file, x).items():
-        own = owners.get(tensor) or tensor.partition(";")[0].split("/")[-2:][0]
-        name = own if found else "input"
-        found[tensor if name in found else name] = histogram
+        name = owners.get(tensor) or tensor.partition(";")[0].split("/")[-2:][0]
+        names = name if found else "input", tensor
+        found[apart(names, found, file.names[tensor].index)] = histogram
     return found
 
 
-def _use(seen, chosen, bits):
-    """Return a row of the table, from the histogram of the test values and the chosen range."""
-    # as `Bits` does
-    grid = choose_qparams(np.float32(chosen), bits=bits, symmetric=bits == _SYMMETRIC_BITS)
+def _use(seen, grid):
+    """Return a row of the table, from the histogram of the test values and their grid."""
     low, high, step = (float(value[0]) for value in (grid.low, grid.high, grid.scale))
     test_low, test_high = min(seen.low, 0.0), max(seen.high, 0.0)
     beyond = (seen.means < low - step / 2) | (seen.means > high + step / 2)

@@ -2,6 +2,8 @@
 
 import contextlib
 import gc
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -9,10 +11,10 @@ from types import MappingProxyType
 from qkit import validate
 from qkit._tensorflow import first_line
 from qkit.cache import write_atomically
-from qkit.data import drawn
+from qkit.data import ImageFolder, drawn
 from qkit.evaluate import report
-from qkit.evaluate.accuracy import Accuracy, accuracy, require_same_classes
-from qkit.evaluate.latency import Latency, latency
+from qkit.evaluate.accuracy import Accuracy, Metric, accuracy, require_same_classes
+from qkit.evaluate.latency import Latency, latency, roughly_us
 from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
 from qkit.networks import network
@@ -151,7 +153,7 @@ def compare(
     calibration : ndarray, optional, by default 300 random training images, or 100 of `images`
     images : ImageFolder, optional, of labelled images in place of the test images
     metric : Metric, optional, to count instead of right classes
-    extra : dict of str to bytes, optional, further .tflite files to measure along
+    extra : dict of str to bytes, optional, further .tflite files; "(file)" follows a taken name
     threads : int, of the latency measurement
 
     Returns
@@ -165,8 +167,17 @@ def compare(
     >>> list(compare(model, digits, ["dynamic_range"]).models)
     ['float32', 'dynamic_range']
     """
-    trained = dict(trained or {})
+    given = dict(images=images, metric=metric, trained=trained, extra=extra, schemes=schemes)
+    for kind, name in zip((ImageFolder, Metric, Mapping, Mapping, Iterable), given, strict=True):
+        validate.instance(given[name], (kind, type(None)), name=f"compare: {name}")
+    if data is not None:
+        validate.parts(data, ("x_train", "x_test", "y_test", "name"), name="compare: data")
+    trained, extra = dict(trained or {}), dict(extra or {})
     schemes = _chosen(schemes, trained)
+    extra = _named_apart(schemes, trained, extra)
+    for tflite in extra.values():
+        inspect(tflite)  # refuses what is none
+    validate.whole(threads, name="compare: threads")
     calibration = _calibration_images(model, data, images, calibration, metric)
     _require_fit(schemes, trained, calibration, data)
     missing = _train(schemes, model, data, trained, calibration)
@@ -175,7 +186,7 @@ def compare(
         x, y, data_name = data.x_test, data.y_test, data.name
     with progress_line() as show:
         models, needs = _converted(schemes, model, trained, calibration, missing, show)
-        for name, tflite in (extra or {}).items():
+        for name, tflite in extra.items():
             models[name], needs[name] = tflite, "–"
             missing.pop(name, None)
         if x is None:
@@ -187,8 +198,7 @@ def compare(
         }
         show("latency, all models in turn …")
         fed = calibration if data is None else data.x_test
-        trial = latency({REFERENCE: models[REFERENCE]}, fed, threads=threads, instances=2, rounds=1)
-        fewer = _FEWER if trial.median_us[REFERENCE] >= _LARGE_US else {}
+        fewer = _FEWER if roughly_us(models[REFERENCE], fed, threads) >= _LARGE_US else {}
         times = latency(models, fed, threads=threads, **fewer)
         measured = f" on {len(x):,} test images of {data_name}" if accuracies else ""
         show(f"{len(models)} models measured{measured}")
@@ -211,8 +221,36 @@ def _chosen(schemes, trained):
         raise TypeError(f"compare: schemes must be a list: write [{schemes!r}], not {schemes!r}")
     if schemes is None:
         schemes = [s for s in SCHEMES.values() if not s.technique or s.technique in trained]
-    reference = SCHEMES[REFERENCE]
-    return [reference, *(s for s in map(find_scheme, schemes) if s != reference)]
+    found = [SCHEMES[REFERENCE], *map(find_scheme, schemes)]
+    return [s for i, s in enumerate(found) if s not in found[:i]]
+
+
+def _named_apart(schemes, trained, extra):
+    """Return the extra files by names of their own; refuse rows whose names read alike."""
+    controls = report.CONTROLS.values() if CONTROL in trained else ()  # else files may stand in
+    taken, named = {}, {}
+
+    def take(name):
+        if (plain := _plain(name)) in taken:
+            raise ValueError(
+                f"compare: the rows {taken[plain]!r} and {name!r} would be taken for one another. "
+                "Name one anew: extra={'mine': …}, or dataclasses.replace(scheme, name='mine')."
+            )
+        taken[plain] = name
+        return name
+
+    made = [_plain(take(name)) for name in (*(scheme.name for scheme in schemes), *controls)]
+    for name, tflite in extra.items():
+        named[take(f"{name} (file)" if _plain(name) in made else name)] = tflite
+    return named
+
+
+def _plain(name):
+    """Return a name as one reads it, whatever its case, blanks and accents."""
+    plain = " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
+    if not isinstance(name, str) or not plain:
+        raise TypeError(f"compare: {name!r} is no name for a row: one or more words are.")
+    return plain
 
 
 def _calibration_images(model, data, images, given, metric):

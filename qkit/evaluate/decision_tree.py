@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit import validate
+from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.report import CONTROL_ROW, EFFORT, NEEDED
 from qkit.evaluate.significance import paired
 from qkit.result import Result
@@ -112,6 +113,8 @@ def disagreements(decision, comparison):
     >>> disagreements(decision, compared)[0].partition(",")[0]
     'Size: the guide says up to 50 % smaller'
     """
+    validate.instance(decision, Decision, name="disagreements: decision")
+    validate.instance(comparison, Comparison, name="disagreements: comparison")
     comparison.require_accuracies("disagreements")
     if decision.scheme not in comparison.accuracies:
         return []

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from qkit import validate
-from qkit.interpreter.run import classifier_shapes, from_grid, open_interpreter, to_grid
+from qkit.interpreter.run import classifier_shapes, open_interpreter, scores
 from qkit.result import Result
 from qkit.tflite.file import inspect
 
@@ -77,8 +77,7 @@ def open_classifiers(models):
             "the models must be a dict of name → .tflite bytes with at least one entry, such as "
             f"comparison.models; got {type(models).__name__}{' without entries' * (not models)}."
         )
-    opened = {name: open_interpreter(tflite, batch_size=1) for name, tflite in models.items()}
-    shapes = {name: classifier_shapes(interpreter) for name, interpreter in opened.items()}
+    shapes = {name: classifier_shapes(open_interpreter(file)) for name, file in models.items()}
     values = _common_values(shapes)
     already_probable = {name: _ends_in_softmax(tflite) for name, tflite in models.items()}
 
@@ -92,8 +91,8 @@ def open_classifiers(models):
             )
         found = {}
         for name in names:
-            scores = _scores(opened[name], image.reshape(shapes[name][0]))
-            found[name] = scores / scores.sum() if already_probable[name] else softmax(scores)
+            given = _scores(models[name], image.reshape(shapes[name][0]))
+            found[name] = given / given.sum() if already_probable[name] else softmax(given)
         reference = "float32" if "float32" in found else names[0]
         return DigitAnswers(MappingProxyType(found), reference)
 
@@ -114,12 +113,9 @@ def _common_values(shapes):
     return values
 
 
-def _scores(interpreter, image):
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    interpreter.reset_all_variables()
-    interpreter.set_tensor(source["index"], to_grid(image[None], source))
-    interpreter.invoke()
-    return from_grid(interpreter.get_tensor(target["index"])[0], target).astype(np.float64)
+def _scores(tflite, image):
+    found = scores(tflite, image[None], batched=False, threads=1, what="digit_answers")
+    return found[0].astype(np.float64)
 
 
 def _ends_in_softmax(tflite):

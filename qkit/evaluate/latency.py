@@ -7,11 +7,12 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit import validate
-from qkit.interpreter.run import open_interpreter, single_shapes, to_grid
+from qkit.interpreter.run import fed, filled, open_interpreter, single_shapes, telling
 from qkit.machine import environment
 from qkit.result import Result
 
 _BLOCK_US = 500  # that a timed block lasts about: the clock itself costs nothing
+_FEW = 9  # instances: of fewer, no two ranks hold the median in about 95 %
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,7 +25,7 @@ class Latency(Result):
     cpu: str
     delegates: MappingProxyType  # "XNNPACK", or "built-in kernels" where it takes no operator over
     median_us: MappingProxyType  # medians are over the instances
-    interval_us: MappingProxyType  # 95 % bootstrap intervals, over the instances
+    interval_us: MappingProxyType  # 95 % intervals, over the instances: the fewer, the wider
     ratio: MappingProxyType  # to the first model
     ratio_interval: MappingProxyType
 
@@ -67,10 +68,12 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
     Parameters
     ----------
     models : dict of str to bytes, .tflite files by name; ratios are to the first
-    x : ndarray of shape (n, *image), float, of which the first is run again and again
+    x : ndarray of shape (n, *image), as for `qk.outputs`, of which the first is run again and again
+        A fixed batch is filled with it; its time is that of the whole batch, shared out.
     threads : int
     instances : int, 2 or more
-        How often the interpreters are opened afresh; fewer for models of many milliseconds.
+        How often the interpreters are opened afresh; fewer for models of many milliseconds. The
+        interval of two is honest, and many times as wide.
     rounds : int, blocks of each model in an instance
 
     Returns
@@ -87,7 +90,7 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
     if not isinstance(models, dict) or not models:
         raise TypeError(
             "latency: models must be a dict from name to .tflite bytes with one entry or more, "
-            f"got {'an empty one' if models == {} else type(models).__name__}. "
+            f"got {'an empty one' if isinstance(models, dict) else type(models).__name__}. "
             "Try {'float32': tflite}."
         )
     validate.whole(instances, name="latency: instances", least=2)
@@ -118,23 +121,31 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
     )
 
 
+def roughly_us(tflite, x, threads):
+    """Return what an inference takes, by the first look."""
+    return latency({"": tflite}, x, threads=threads, instances=2, rounds=1).median_us[""]
+
+
 class _Runner:
     """An interpreter that is warm and holds an image."""
 
     def __init__(self, tflite, x, threads):
         self._interpreter = open_interpreter(tflite, threads=threads)
-        shape, _ = single_shapes(self._interpreter)
+        single_shapes(self._interpreter)
         self._source = self._interpreter.get_input_details()[0]
         self._target = self._interpreter.get_output_details()[0]
-        self._image = to_grid(validate.images(x[:1], shape, what="latency: x"), self._source)
+        first = np.atleast_1d(validate.array(x, what="latency: x"))[:1]
+        image, size = fed(self._interpreter, first, "latency")
+        self._image, self._items = filled(image, size), size or 1
         self._interpreter.set_tensor(self._source["index"], self._image)
-        self._repeats = max(1, int(_BLOCK_US / self._warm_up_us()))
-        names = {op["op_name"] for op in self._interpreter._get_ops_details()}
+        with telling():
+            self._repeats = max(1, int(_BLOCK_US / self._warm_up_us()))
+            names = {op["op_name"] for op in self._interpreter._get_ops_details()}
         self.delegate = "XNNPACK" if "DELEGATE" in names else "built-in kernels"
 
     def times_us(self):
         """Time a block of inferences, and what Python adds to one."""
-        invoke_us = _time_us(self._interpreter.invoke, self._repeats)
+        invoke_us = _time_us(self._interpreter.invoke, self._repeats) / self._items
         return invoke_us, _time_us(self._hand_over_and_fetch, min(self._repeats, 20))
 
     def _hand_over_and_fetch(self):
@@ -154,8 +165,19 @@ def _time_us(call, repeats):
 
 
 def _intervals(values):
-    """Return the 95 % bootstrap interval of the median of each row."""
-    from scipy.stats import bootstrap
+    """Return the 95 % interval of the median of each row: the two ranks that hold it so often.
 
-    found = bootstrap((values,), np.median, method="percentile", rng=0, n_resamples=2000, axis=1)
-    return list(map(tuple, np.transpose(found.confidence_interval).tolist()))
+    That is exact whatever the distribution, but for few values, which take Student's interval of
+    their logarithms, as times are above 0.
+    """
+    from scipy.stats import binom, sem, t
+
+    count, medians = values.shape[1], np.median(values, axis=1)
+    if count >= _FEW:
+        rank = int(binom.ppf(0.025, count, 0.5))  # from either end
+        ends = np.sort(values, axis=1)[:, [rank - 1, -rank]].T
+    else:
+        logs = np.log(values / medians[:, None])
+        half = t.ppf(0.975, count - 1) * sem(logs, axis=1)
+        ends = medians * np.exp(logs.mean(axis=1) + np.outer([-1, 1], half))
+    return list(zip(*ends.tolist(), strict=True))

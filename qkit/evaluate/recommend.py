@@ -1,8 +1,10 @@
 """From requirements to the schemes that meet them, as far as the measurement can tell."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 from qkit import validate
+from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.report import EFFORT
 from qkit.evaluate.tradeoff import QUANTITIES
 from qkit.result import Result
@@ -60,6 +62,7 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     """
     import pandas as pd
 
+    validate.instance(comparison, Comparison, name="shortlist: comparison")
     if drop_pp is not None:
         comparison.require_accuracies("shortlist: drop_pp")
     limits = {"size_bytes": size_bytes, "drop_pp": drop_pp, "latency_us": latency_us}
@@ -67,7 +70,7 @@ def shortlist(comparison, *, size_bytes=None, drop_pp=None, latency_us=None, dat
     for name, limit in limits.items():
         if limit is None:
             continue
-        if not limit >= 0:
+        if not isinstance(limit, Real) or not limit >= 0:
             raise ValueError(f"shortlist: {name} must be 0 or more, got {limit!r}.")
         said, of, unit = _LIMITED[name]
         asked[said.format(limit)] = of, limit / unit

@@ -26,6 +26,8 @@ _CELLS = {  # by column, of the columns of `Comparison.to_frame`
     "float ops": "{float_operators:.0f}",
     _NEEDS: "{needs}",
 }
+_MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": r"\|"}
+_MARKUP = str.maketrans(_MARKUP | {c: f"&#{ord(c)};" for c in "$`*[\\"})
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color:#222}"
     "table{border-collapse:collapse}td,th{padding:.3rem .7rem;text-align:right;"
@@ -158,14 +160,18 @@ def markdown_table(comparison):
     """Return a comparison as a Markdown table that fits a page."""
     wide_only = ["deflated, bytes", "float ops"]  # which the frame and HTML have
     table = display_table(comparison).drop(columns=wide_only).reset_index()
-    rows = table.replace(r"\|", r"\\|", regex=True).to_numpy()
-    lines = [table.columns, ["---"] * len(table.columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    lines = [table.columns, ["---"] * len(table.columns), *table.to_numpy()]
+    return "\n".join(f"| {' | '.join(map(_in_markdown, line))} |" for line in lines)
+
+
+def _in_markdown(text):
+    """Return a text that Markdown shows as it is: no tag, no cell's end, no formula."""
+    return " ".join(text.translate(_MARKUP).split()).replace("&lt; ", "< ")  # no tag
 
 
 def html_table(comparison):
     """Return a comparison as an HTML table with its notes."""
-    table = display_table(comparison).reset_index().map(html.escape)
+    table = display_table(comparison).reset_index().map(html.escape).rename(columns=html.escape)
     ranged = [column for column in table if column.endswith("(95 %)")]
     below = r"<br><small style='white-space:nowrap'>\1</small>"
     table[ranged] = table[ranged].replace(r" (\(.*)", below, regex=True)

@@ -124,7 +124,7 @@ def paired(a, b):
     >>> found.difference_pp, found.p_value
     (-25.0, 0.5)
     """
-    if type(a) is not type(b):
+    if {type(a), type(b)} not in ({Accuracy}, {Score}):
         raise TypeError(
             "paired: two accuracies are wanted, or two scores of one metric; got "
             f"{type(a).__name__} and {type(b).__name__}."

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from qkit.interpreter.run import open_interpreter
 from qkit.quantize.coding import entropy_coded_bytes
 from qkit.result import Result
 from qkit.tflite.file import inspect
@@ -26,6 +25,7 @@ class Size(Result):
     constants_bytes: MappingProxyType  # by dtype: weights, and int32 or int64 for biases and shapes
     metadata_bytes: int  # all the rest of the file: graph, names, scales, padding
     tflite: bytes  # the file itself, for what is computed later
+    elsewhere_bytes: int = 0  # of constants that other files hold, in external buffers
 
     @cached_property
     def entropy_coded_bytes(self):
@@ -34,13 +34,13 @@ class Size(Result):
         The floor for codes that take one value after the other, not for those that see patterns:
         where whole rows or blocks of weights are zero or alike, deflate goes below it.
         """
-        content = np.frombuffer(self.tflite, np.uint8)
-        rest, coded = np.ones(content.size, bool), 0
-        for tensor in _constants(self.tflite):  # their data are views of the file
-            start = tensor.data.ctypes.data - content.ctypes.data
-            rest[start : start + tensor.size_bytes] = False
-            coded += entropy_coded_bytes(tensor.data.view(f"u{_ITEM_BYTES.get(tensor.dtype, 1)}"))
-        return round(coded + _deflated(content[rest].tobytes()))
+        file, coded = inspect(self.tflite), 0
+        constants, rest = _constants(file, self.tflite)
+        for tensor in constants:
+            item = _ITEM_BYTES.get(tensor.dtype, 1)
+            item = item if tensor.size_bytes % item == 0 else 1  # one may be cut off
+            coded += entropy_coded_bytes(tensor.data.view(f"u{item}"))
+        return round(coded + _deflated(np.frombuffer(self.tflite, np.uint8)[rest].tobytes()))
 
     def to_frame(self):
         """Return a DataFrame with one row per item of the ledger: bytes, and share of the file."""
@@ -60,14 +60,15 @@ class Size(Result):
         """Say in one line how large it is, and of what."""
         parts = {**self.constants_bytes, "metadata": self.metadata_bytes}
         of = ", ".join(f"{n:,} {part}" for part, n in parts.items())
+        more = f"; {self.elsewhere_bytes:,} more in other files" if self.elsewhere_bytes else ""
         return (
             f"{self.size_bytes:,} bytes ({of}), {self.deflated_bytes:,} deflated, "
-            f"{self.entropy_coded_bytes:,} entropy floor"
+            f"{self.entropy_coded_bytes:,} entropy floor{more}"
         )
 
 
 def size(tflite):
-    """Take stock of the bytes of a .tflite file.
+    """Take stock of the bytes of a .tflite file, without running it.
 
     Parameters
     ----------
@@ -84,26 +85,30 @@ def size(tflite):
     >>> sum(ledger.constants_bytes.values()) + ledger.metadata_bytes == ledger.size_bytes
     True
     """
-    open_interpreter(tflite)  # refuses damaged files before their tables are followed
-    tflite, found = bytes(tflite), Counter()
-    for tensor in _constants(tflite):
-        found[tensor.dtype] += tensor.size_bytes
+    file, found = inspect(tflite), Counter()
+    for tensor, own_bytes in _constants(file, tflite)[0].items():
+        found[tensor.dtype] += own_bytes
     return Size(
         size_bytes=len(tflite),
         deflated_bytes=_deflated(tflite),
         constants_bytes=MappingProxyType(dict(found.most_common())),
         metadata_bytes=len(tflite) - found.total(),
-        tflite=tflite,
+        tflite=bytes(tflite),
+        elsewhere_bytes=sum({t.buffer: t.elsewhere_bytes for t in file.tensors}.values()),
     )
 
 
-def _constants(tflite):
-    """Return the stored tensors, each buffer once: its bytes count under what reads it first."""
-    stored = {}
-    for tensor in inspect(tflite).tensors:
-        if tensor.constant:
-            stored.setdefault(tensor.buffer, tensor)
-    return sorted(stored.values(), key=lambda tensor: tensor.dtype)
+def _constants(file, tflite):
+    """Return the stored tensors, with how many bytes each is the first to read, and the others."""
+    content, found = np.frombuffer(tflite, np.uint8), {}
+    rest = np.ones(content.size, bool)
+    for tensor in (tensor for tensor in file.tensors if tensor.size_bytes):
+        start = tensor.data.ctypes.data - content.ctypes.data  # they are views of the file
+        own = rest[start : start + tensor.size_bytes]
+        if own.any():
+            found[tensor] = np.count_nonzero(own)
+            own[:] = False
+    return found, rest
 
 
 def _deflated(content):

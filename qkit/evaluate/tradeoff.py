@@ -1,11 +1,12 @@
 """Two quantities of each scheme, and the schemes that no other beats in both."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from qkit import validate
+from qkit.evaluate.comparison import Comparison
 from qkit.result import Result
 
 
@@ -105,13 +106,15 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
     >>> tradeoff(compared, "deflated size, KiB", "file size, KiB").front
     ('dynamic_range',)
     """
+    validate.instance(comparison, Comparison, name="tradeoff: comparison")
     x = QUANTITIES[validate.choice(x, QUANTITIES, name="tradeoff: x")]
     y = QUANTITIES[validate.choice(y, QUANTITIES, name="tradeoff: y")]
     measured = tuple(comparison.models)
     if x.of_accuracy or y.of_accuracy:
         comparison.require_accuracies("tradeoff: x or y")
         measured = tuple(name for name in measured if name in comparison.accuracies)
-    chosen = measured if schemes is None else tuple(schemes)
+    asked = measured if schemes is None else schemes
+    chosen = tuple(validate.instance(asked, Iterable, name="tradeoff: schemes"))
     for name in chosen:
         validate.choice(name, measured, name="tradeoff: a scheme")
     if not chosen:

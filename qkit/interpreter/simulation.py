@@ -6,6 +6,7 @@ format's own FAKE_QUANT operator. The arithmetic between the grids stays in floa
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -14,9 +15,25 @@ from qkit.quantize.calibration import min_max
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
 from qkit.result import Result
 from qkit.tflite.edit import Layer, is_float_constant, layers, opened, with_weights
+from qkit.tflite.grids import fixed_ends, rounds
 from qkit.tflite.values import stored_values
 
 __all__ = ["Bits", "Layer", "at_bits", "bits", "calibrated_ranges", "layers", "simulate"]
+
+
+class Ranges(dict):
+    """The range of each activation by name, on the grid that it is on in 8 bits."""
+
+    def __init__(self, file, seen, observer):
+        own = dict(zip(file.own_grids, map(observer, seen), strict=True))
+        self.observed = {}  # likewise, but each for itself
+        for name, (low, high) in own.items():
+            # memory that is written over is seen twice in the converter, and spans both
+            later_low, later_high = own.get(file.overwritten.get(name), (low, high))
+            self.observed[name] = min(low, later_low), max(high, later_high)
+        ends = {file.names[name].index: span for name, span in self.observed.items()}
+        for name in own:
+            self[name] = _ends(file.in_8_bits.of[file.names[name].index][-1], 8, ends)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,7 +43,7 @@ class Bits(Result):
     layers: tuple  # with the weights before
     weight_bits: dict  # by layer, 32 for float
     activation_bits: dict  # by layer and of "input", likewise
-    ranges: dict  # of the activations, (low, high)
+    ranges: dict  # of the activations, (low, high) as they were seen
     granularity: object  # from the axis of output channels to that of the weights
 
     reference_name = "float32"
@@ -38,21 +55,39 @@ class Bits(Result):
 
     def applied(self, tflite):
         """Return the file that results."""
-        weights, activations, owner = {}, {}, "input"
+        file, weights = opened(tflite), {}
         for layer in self.layers:
             if (bits := self.weight_bits[layer.name]) != 32:
                 by = self.granularity(layer.axis)
                 weights[layer.weights_name] = choose_qparams(
                     layer.weights, bits=bits, symmetric=True, granularity=by
                 )
-        owners = {layer.activation_name: layer.name for layer in self.layers}
-        for name, ends in self.ranges.items():
-            owner = owners.get(name, owner)  # a sum or a mean goes with the layer before it
-            if (bits := self.activation_bits[owner]) != 32:
-                # 16 bits are symmetric in TensorFlow Lite; below, the zero point may move
-                ends = np.float32(ends)
-                activations[name] = choose_qparams(ends, bits=bits, symmetric=bits == 16)
-        return simulate(tflite, weights=weights, activations=activations)
+        moved = {t.index for op in file.operators if not rounds(op) for t in op.outputs}
+        grids = self.grids(file).items()
+        needed = {place: by for place, by in grids if place not in moved or len(by) > 1}
+        return with_weights(file, _on_grid(file, weights), needed)
+
+    def grids(self, tflite):
+        """Return the grids of the activations, some QParams each, by place as in `with_weights`."""
+        file, found = opened(tflite), {}
+        bits = {index: self.activation_bits[owner] for index, owner in file.owners.items()}
+        own = {file.names[name].index: self.ranges.get(name) for name in file.own_grids}
+        seen = {index: ends for index, ends in own.items() if ends}
+
+        @cache
+        def grid(source, bits):
+            # 16 bits are symmetric in TensorFlow Lite; below, the zero point may move
+            ends = np.float32(_ends(source, bits, seen))
+            return choose_qparams(ends, bits=bits, symmetric=bits == 16)
+
+        for ties in (file.in_8_bits, file.in_16_bits) if seen else ():
+            for place, index, sources in ties.places(file.operators):
+                of, named = bits[index], index in seen or index not in own
+                sources = [s if s in seen or isinstance(s, tuple) else index for s in sources]
+                known = all(s in seen or isinstance(s, tuple) for s in sources)
+                if named and known and of != 32 and ties is file.ties(of):
+                    found[place] = tuple(grid(source, of) for source in sources)
+        return found
 
     def summary(self):
         """Say in one line what the weights take."""
@@ -67,7 +102,7 @@ def bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxi
     Parameters
     ----------
     tflite : bytes or FloatFile, from ``qk.convert(model, "float32")``
-    ranges : mapping of str to (float, float), from `calibrated_ranges`
+    ranges : Ranges from `calibrated_ranges`, or mapping of str to (float, float), by its names
     weight_bits, activation_bits : int, None or mapping of str to int or None
         2 to 16; None and 32 stand for float, and so does a layer (or "input") that is not named.
     granularity : callable, from the axis of output channels to the granularity of the weights
@@ -83,10 +118,18 @@ def bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxi
     >>> bits(tflite, {}, weight_bits={"conv": 8, "logits": 4}).size_bytes
     10248.0
     """
-    found = layers(tflite)
+    file = opened(tflite)
+    found = layers(file)
     names = [layer.name for layer in found]
+    for name in ranges:
+        if name not in file.own_grids:
+            raise ValueError(
+                f"bits: ranges names {name!r}, which is no activation with a range in this file. "
+                "Take those of calibrated_ranges, from the same file."
+            )
     of_activations = _by_name(activation_bits, ["input", *names])
-    return Bits(found, _by_name(weight_bits, names), of_activations, dict(ranges), granularity)
+    ranges = dict(getattr(ranges, "observed", ranges))
+    return Bits(found, _by_name(weight_bits, names), of_activations, ranges, granularity)
 
 
 def at_bits(tflite, ranges, **options):
@@ -113,7 +156,10 @@ def at_bits(tflite, ranges, **options):
 
 
 def calibrated_ranges(tflite, x, observer=min_max):
-    """Return the range of every activation that gets a grid of its own, from a sample.
+    """Return the range of every activation that has one, from a sample, as the converter does.
+
+    What it ties together in 8 bits has one range, and softmax and its like have a fixed one; what
+    was seen of each, from which other bits have theirs, goes along as `observed`.
 
     Parameters
     ----------
@@ -123,7 +169,7 @@ def calibrated_ranges(tflite, x, observer=min_max):
 
     Returns
     -------
-    dict of str to (float, float), by the tensor's name in the file, the input first
+    Ranges, a dict of str to (float, float), by the tensor's name in the file, the input first
 
     Examples
     --------
@@ -132,7 +178,8 @@ def calibrated_ranges(tflite, x, observer=min_max):
     >>> next(iter(calibrated_ranges(tflite, qk.load_data("digits").x_train[:20]).values()))
     (0.0, 1.0)
     """
-    return {name: observer(seen) for name, seen in histograms(opened(tflite), x).items()}
+    file = opened(tflite)
+    return Ranges(file, histograms(file, x).values(), observer)
 
 
 def simulate(tflite, *, weights=None, activations=None):
@@ -176,8 +223,16 @@ def simulate(tflite, *, weights=None, activations=None):
                 f"simulate: the activation {name!r} must have one scale, got "
                 f"{qparams.scale.size}: kernels know no activations per channel."
             )
-    on_grid = {n: fake_quantize(stored_values(file.names[n]), q) for n, q in weights.items()}
-    return with_weights(file, on_grid, activations)
+    grids = {file.names[name].index: (qparams,) for name, qparams in activations.items()}
+    return with_weights(file, _on_grid(file, weights), grids)
+
+
+def _on_grid(file, weights):
+    return {n: fake_quantize(stored_values(file.names[n]), q) for n, q in weights.items()}
+
+
+def _ends(source, bits, seen):
+    return fixed_ends(source, bits) if isinstance(source, tuple) else seen[source]
 
 
 def _by_name(bits, names):

@@ -14,7 +14,7 @@ def _fixed(result):
     return {"test_ranges": test_ranges, "reference": result.paired.a}
 
 
-@style.picture(figsize=(10, 4.2), fixed=_fixed)
+@style.picture("CalibrationEffect", figsize=(10, 4.2), fixed=_fixed)
 def plot_calibration_effect(figure, test_ranges, reference):
     """Draw the grids against what the test images span, and the share of wrong answers.
 

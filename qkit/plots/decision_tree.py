@@ -4,7 +4,7 @@ from matplotlib.markers import CARETDOWN, CARETRIGHT
 
 from qkit.evaluate.decision_tree import TREE
 from qkit.evaluate.report import NEEDED
-from qkit.plots.style import FLOAT, live_areas, live_segments, picture
+from qkit.plots.style import FLOAT, LITERAL, live_areas, live_segments, picture
 from qkit.toolchain.schemes import SCHEMES
 
 # One unit across is about an inch, one unit down is a row.
@@ -36,7 +36,7 @@ def plot_decision_tree(figure, comparison=None):
     boxes += [(row, _SCHEME, "#DCEBF5", scheme) for row, scheme in enumerate(schemes)]
     for row, (left, width), colour, text in boxes:
         ax.barh(row, width, _TALL, left, fc=colour, ec="0.55", lw=1)
-        ax.text(left + width / 2, row, text, ha="center", va="center", fontsize=10)
+        ax.text(left + width / 2, row, text, ha="center", va="center", fontsize=10, **LITERAL)
     _write(ax, _GUIDE, "the guide says", map(_promise, schemes))
     if comparison:
         n = comparison.accuracies[comparison.reference].n
@@ -60,9 +60,9 @@ def plot_decision_tree(figure, comparison=None):
 
 def _write(ax, x, head, words):
     """Write a column of words, one for each end of the tree."""
-    ax.text(x, -0.68, head, fontsize=10, weight="bold", va="center")
+    ax.text(x, -0.68, head, fontsize=10, weight="bold", va="center", **LITERAL)
     for row, text in enumerate(words):
-        ax.text(x, row, text, va="center", fontsize=9)
+        ax.text(x, row, text, va="center", fontsize=9, **LITERAL)
 
 
 def _promise(name):

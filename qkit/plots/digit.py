@@ -2,17 +2,23 @@
 
 import numpy as np
 
-from qkit.plots.style import live_areas, live_line, live_text, mark, panel, picture
+from qkit import validate
+from qkit.plots.style import LITERAL, live_areas, live_line, live_text, mark, named, panel, picture
 
 _WIDTH = 0.84  # of a class's group of bars
 
 
 def _fixed(result, image):
     (_, scores), *_ = result.probabilities.items()
-    return {"names": [*result.probabilities], "classes": scores.size, "shape": image.shape}
+    shape = validate.values(image, what="plot_digit_answers: the image").shape
+    if len(shape) != 2:
+        raise ValueError(
+            f"plot_digit_answers: the image must have the shape (height, width), got {shape}."
+        )
+    return {"names": [*result.probabilities], "classes": scores.size, "shape": shape}
 
 
-@picture(figsize=(10, 4.2), fixed=_fixed)
+@picture("DigitAnswers", figsize=(10, 4.2), fixed=_fixed)
 def plot_digit_answers(figure, names, classes, shape):
     """Draw an image, the probabilities that models give to each class, and how they differ.
 
@@ -37,7 +43,7 @@ def plot_digit_answers(figure, names, classes, shape):
     for row, name in enumerate(names):
         colour, marker = mark(row)
         words.plot(0.04, row, marker, color=colour, ms=7)
-        words.text(0.1, row, name, va="center", size=10)
+        words.text(0.1, row, named(name), va="center", size=10, in_layout=False, **LITERAL)
         rows[name] = (
             live_areas(bars, fc=colour, lw=0),
             live_line(bars, marker, color=colour, mec="white", ms=6),
@@ -81,4 +87,4 @@ def _lay_out(bars, differences, classes):
     panel(differences, grid="y", ylim=(-1.6, 1.6), yticks=ticks)
     differences.set(xlabel="class", ylabel="difference")
     differences.axhline(0, color="0.3", lw=1)
-    return live_text(differences, 0.005, 0.97, size=9, color="0.3")
+    return live_text(differences, 0.005, 0.97, size=9, color="0.3", in_layout=False)

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from qkit import validate
 from qkit.interpreter.one_shot import ClusteredWeights, PrunedWeights
 from qkit.interpreter.simulation import Bits
 from qkit.plots import panels, style
@@ -16,7 +17,7 @@ _UNIT = "weight, in units of the layer's largest"
 _RAREST = 1e-5  # shares below it are not drawn
 
 
-@style.documented
+@style.documented("Effect")
 def plot_effect(effect, *, layer=None, figure=None):
     """Draw what a change leaves of a network's weights, their bytes, and its wrong answers.
 
@@ -29,10 +30,11 @@ def plot_effect(effect, *, layer=None, figure=None):
     layer : str, optional, whose weights are shown; that with the most by default
     """
     change = effect.change
+    sizes = {found.name: found.weights.size for found in change.layers}
+    layer = validate.choice(layer or max(sizes, key=sizes.get), sizes, name="plot_effect: layer")
     figure = figure or plt.figure(figsize=_PICTURES[type(change)][1], layout="constrained")
     _, update_change, update_effect = live_effect(change, effect.paired.a, effect.x, figure)
-    largest = max(change.layers, key=lambda found: found.weights.size)
-    update_change(change, layer or largest.name)
+    update_change(change, layer)
     update_effect(effect)
     return figure
 

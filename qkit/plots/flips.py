@@ -6,7 +6,8 @@ from itertools import zip_longest
 import matplotlib.pyplot as plt
 import numpy as np
 
-from qkit.plots.style import FLOAT, INTEGER
+from qkit import validate
+from qkit.plots.style import FLOAT, INTEGER, LITERAL, require
 
 
 def plot_flips(paired, x, *, names=("a", "b"), limit=16):
@@ -23,6 +24,8 @@ def plot_flips(paired, x, *, names=("a", "b"), limit=16):
     -------
     matplotlib Figure
     """
+    require(paired, "Paired", what="plot_flips")
+    limit, x = validate.whole(limit, name="plot_flips: limit"), np.atleast_1d(x)
     if len(x) != paired.a.n:
         raise ValueError(
             f"plot_flips: the models were measured on {paired.a.n:,} images, got {len(x):,}. Pass "
@@ -37,6 +40,7 @@ def plot_flips(paired, x, *, names=("a", "b"), limit=16):
         f"{flipped} of {paired.a.n:,} images answered differently: {names[1]} loses "
         f"{len(paired.lost)} and gains {len(paired.gained)} against {names[0]}",
         fontsize="medium",
+        **LITERAL,
     )
     compose_flips(figure.add_subplot(), x, shown, columns)(paired)
     return figure
@@ -50,6 +54,8 @@ def in_turn(paired):
 
 def compose_flips(ax, x, count=6, columns=3):
     """Lay out places for images that flip, each below both answers; return what fills them."""
+    if x.ndim not in (3, 4):  # what is no image is not shown, but what was answered
+        x = np.zeros((len(x), 28, 28))
     height, width = x.shape[1:3]
     tall, wide = round(1.62 * height), round(1.3 * width)
     rows = -(-count // columns)
@@ -57,10 +63,11 @@ def compose_flips(ax, x, count=6, columns=3):
     sheet = ax.imshow(blank, interpolation="nearest")
     ax.set_ylim(rows * tall, -0.45 * height)
     ax.axis("off")
-    title = ax.text(columns * wide / 2, -0.1 * height, "", ha="center", va="bottom", fontsize=10)
     row, column = np.divmod(np.arange(count), columns)
     tops, lefts = (row + 1) * tall - height, column * wide + (wide - width) // 2
     look = {"ha": "center", "va": "bottom", "fontsize": 9, "linespacing": 1.05}
+    above = look | {"fontsize": 10, **LITERAL}
+    title = ax.text(columns * wide / 2, -0.1 * height, "", **above)
     places = zip(lefts + width / 2, tops - 0.03 * height, strict=True)
     texts = [ax.text(*place, "", **look) for place in places]
 
@@ -92,4 +99,5 @@ def _rgb(pixels):
     """Return an image in colour as it is, one in grey as dark strokes on white; 0 to 255."""
     pixels = 255 * np.clip(pixels, 0, 1)
     in_colour = pixels.ndim == 3 and pixels.shape[2] == 3
-    return pixels if in_colour else 255 - pixels.reshape(*pixels.shape[:2], 1)
+    grey = pixels.reshape(*pixels.shape[:2], -1).mean(axis=2, keepdims=True)
+    return pixels if in_colour else 255 - grey

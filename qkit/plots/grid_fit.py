@@ -9,7 +9,7 @@ from qkit.quantize.errors import STEP_EDGES, VALUE_EDGES
 _RAREST = 1e-5  # shares below it are not drawn
 
 
-@style.picture(figsize=(9, 3.9))
+@style.picture("GridFit", figsize=(9, 3.9))
 def plot_grid_fit(figure):
     """Draw the values, the grid below them, and the error in steps.
 

@@ -4,10 +4,10 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from qkit import validate
-from qkit.plots.style import by_ratio, documented, mark, new_axes, panel
+from qkit.plots.style import LITERAL, by_ratio, documented, literal, mark, named, new_axes, panel
 
 
-@documented
+@documented(named=["WeightHistory"])
 def plot_weight_history(histories, *, kernel, figure=None):
     """Draw the share of zeros and the number of distinct values of one kernel over the steps.
 
@@ -22,21 +22,23 @@ def plot_weight_history(histories, *, kernel, figure=None):
     zeros, values = (_over_steps(ax) for ax in figure.subplots(1, 2))
     for row, (name, history) in enumerate(histories.items()):
         colour, marker = mark(row)
-        look = {"color": colour, "marker": marker, "ms": 5, "label": name}
+        look = {"color": colour, "marker": marker, "ms": 5, "label": named(name)}
         look["lw"] = 1.5 + 1.2 * (len(histories) - 1 - row)  # of lines upon each other all are seen
         zeros.plot(history.steps, history.sparsity[kernel], **look)
         values.plot(history.steps, history.distinct_values[kernel], **look)
     zeros.set_ylim(-0.03, 1.03)
     zeros.yaxis.set_major_formatter(PercentFormatter(1))
-    zeros.set_title(f"zeros in {kernel}", fontsize="medium")
+    zeros.set_title(f"zeros in {kernel}", fontsize="medium", **LITERAL)
     by_ratio(values.yaxis)
-    values.set_title(f"distinct values in {kernel} (logarithmic)", fontsize="medium")
+    title = f"distinct values in {kernel} (logarithmic)"
+    values.set_title(title, fontsize="medium", **LITERAL)
     handles, labels = zeros.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    below = {"loc": "outside lower center", "ncols": len(labels), "frameon": False}
+    literal(figure.legend(handles, labels, **below))
     return figure
 
 
-@documented
+@documented("RangeHistory")
 def plot_range_history(history, *, ax=None):
     """Draw the ends of each grid over the training steps, and where the data's own ends are.
 
@@ -46,14 +48,15 @@ def plot_range_history(history, *, ax=None):
     """
     ax = _over_steps(ax or new_axes())
     for row, (layer, ends) in enumerate(history.ranges.items()):
-        colour, _ = mark(row)
-        ax.plot(history.steps, ends[:, ::-1], color=colour, label=[f"{layer}: its grid", None])
+        (colour, _), name = mark(row), named(layer)
+        ax.plot(history.steps, ends[:, ::-1], color=colour, label=[f"{name}: its grid", None])
         ax.fill_between(history.steps, *ends.T, color=colour, alpha=0.12)
         low, high = history.data_ranges[layer]
         ax.axhline(low, color=colour, ls=":", lw=1.5)
-        ax.axhline(high, color=colour, ls=":", lw=1.5, label=f"{layer}: its data")
+        ax.axhline(high, color=colour, ls=":", lw=1.5, label=f"{name}: its data")
     ax.set_ylabel("smallest and largest value")
-    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
+    literal(ax.legend(frameon=False, fontsize="small", **beside))
     return ax
 
 

@@ -7,7 +7,11 @@ from qkit.plots.style import FLOAT, INTEGER, live_line, live_text, picture, rows
 _ROWS = {"in float": ("black", "o"), "as found": (FLOAT, "X"), "repaired": (INTEGER, "D")}
 
 
-@picture(figsize=(10, 3.2), fixed=lambda result, after=None: {"shape": result.image.shape})
+def _fixed(result, after=None):
+    return {"shape": result.image.shape}
+
+
+@picture("Examination", figsize=(10, 3.2), fixed=_fixed)
 def plot_mistake(figure, shape):
     """Draw an examination, and the one after a repair.
 

@@ -24,7 +24,7 @@ _ROWS = np.arange(len(_BITS))
 _STEPS = 1.75  # half of the width of the number line
 
 
-@picture(figsize=(10.4, 4.5))
+@picture("Numbers", figsize=(10.4, 4.5))
 def plot_numbers(figure):
     """Draw the bits of each format, its numbers around the value, and the relative error."""
     bits, line, lost = figure.subplots(1, 3, width_ratios=[2.6, 1.6, 0.9], sharey=True)

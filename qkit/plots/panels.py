@@ -9,7 +9,7 @@ from qkit.plots.style import FLOAT, INTEGER, REST, documented, live_line, live_t
 EDGES = np.linspace(-1, 1, 82)  # of bins, one about zero, in units of the largest magnitude
 
 
-@documented
+@documented(named=["ndarray"])
 def plot_weight_histogram(weights, *, ax=None):
     """Draw how often weights of each size occur, on a logarithmic axis, and zeros by themselves.
 
@@ -19,6 +19,7 @@ def plot_weight_histogram(weights, *, ax=None):
     ----------
     weights : mapping of str to ndarray, of one layer in several states, all on one scale
     """
+    weights = {name: _numbers(v, f"plot_weight_histogram: {name}") for name, v in weights.items()}
     ax = panel(
         ax or style.new_axes(), yscale="log", xlabel="weight", ylabel="how many (logarithmic)"
     )
@@ -26,7 +27,7 @@ def plot_weight_histogram(weights, *, ax=None):
     for row, (name, values) in enumerate(weights.items()):
         colour, marker = style.mark(row)
         spikes, counts = np.unique(values, return_counts=True)
-        label = f"{name}: {np.mean(values == 0):.1%} zeros"
+        label = f"{style.named(name)}: {np.mean(values == 0):.1%} zeros"
         if np.count_nonzero(spikes) > 64:
             look = {"lw": 1.5} if row else {"fill": True, "alpha": 0.25}
             heights, _ = np.histogram(values[values != 0], edges)
@@ -42,7 +43,7 @@ def plot_weight_histogram(weights, *, ax=None):
     return ax
 
 
-@documented
+@documented("ndarray")
 def plot_mask(kernel, *, ax=None):
     """Draw the weights of a kernel as pixels, a row an output: which are zero, which are left.
 
@@ -50,10 +51,21 @@ def plot_mask(kernel, *, ax=None):
     ----------
     kernel : ndarray of shape (..., outputs); of a .tflite file, ``np.moveaxis(kernel, 0, -1)``
     """
+    kernel = np.moveaxis(_numbers(kernel, "plot_mask: the kernel"), -1, 0)
     ax = ax or style.new_axes()
-    kernel = np.moveaxis(kernel, -1, 0)
     compose_kernel(ax)("kernel", kernel, kernel != 0)
     return ax
+
+
+def _numbers(values, what):
+    """Return weights of any dtype as they are, unless there is nothing to draw of them."""
+    numeric = np.can_cast(values.dtype, np.float64)
+    if not (numeric and values.ndim and values.size and np.isfinite(values).all()):
+        raise ValueError(
+            f"{what} must hold numbers, none of them NaN or infinite; got {values.dtype} of shape "
+            f"{values.shape}."
+        )
+    return values
 
 
 def compose_kernel(ax):

@@ -1,5 +1,7 @@
 """Pictures with a row for each model: values on their intervals, and sizes by their parts."""
 
+from collections.abc import Iterable
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -7,10 +9,11 @@ from qkit.plots import style
 from qkit.plots.style import INTEGER, REST, documented, mark, new_axes
 
 _DTYPES = {"float32": style.FLOAT, "float16": "#E69F00", "int8": INTEGER, "metadata": REST}
+_PUBLISHED = ["architecture", "scheme", "measured", "low", "high", "published", "quantity"]
 _SMALL = {"int32": "int32 and int64", "int64": "int32 and int64"}  # biases and shapes
 
 
-@documented
+@documented("Comparison", named=["Accuracy", "Score"])
 def plot_accuracies(accuracies, *, ax=None):
     """Draw each accuracy as a point on its 95 % interval.
 
@@ -30,11 +33,12 @@ def plot_accuracies(accuracies, *, ax=None):
     for row, found in enumerate(accuracies.values()):
         value = found.value if metric else found.accuracy
         _point(ax, row, mark(row), *np.multiply([value, *found.interval], 1 if unit else 100))
-    label = f"{name} on {first.n:,} test {item}s, {unit or '%'}, with 95 % interval"
+    counts = " and ".join(dict.fromkeys(f"{found.n:,}" for found in accuracies.values()))
+    label = f"{name} on {counts} test {item}s, {unit or '%'}, with 95 % interval"
     return _finish(ax, accuracies, label)
 
 
-@documented
+@documented("Comparison", "Latency")
 def plot_latencies(latency, *, ax=None):
     """Draw each model's time of one inference with its interval, and Python's overhead beside it.
 
@@ -60,7 +64,7 @@ def plot_latencies(latency, *, ax=None):
     return _finish(ax, latency.median_us, f"invoke(), µs an image, {threads}, {latency.cpu}", 1)
 
 
-@documented
+@documented("Comparison", named=["Size"])
 def plot_sizes(sizes, *, ax=None):
     """Draw each file as a bar of its constants by dtype and its metadata, and its deflated size.
 
@@ -83,7 +87,7 @@ def plot_sizes(sizes, *, ax=None):
     return _finish(ax, sizes, "size of the file, KiB", 3)
 
 
-@documented
+@documented("Comparison", named=["Size"])
 def plot_bytes_by_stage(sizes, *, ax=None):
     """Draw each file's bytes as they are, deflated, and the floor.
 
@@ -110,7 +114,7 @@ def plot_bytes_by_stage(sizes, *, ax=None):
     return _finish(ax, sizes, "size of the file, KiB (logarithmic)", len(kib))
 
 
-@documented
+@documented("Tradeoff")
 def plot_scheme_rows(tradeoff, *, figure=None):
     """Draw two quantities with their intervals in two panels, one row per scheme, the best on top.
 
@@ -140,7 +144,7 @@ def plot_scheme_rows(tradeoff, *, figure=None):
     return figure
 
 
-@documented
+@documented("DataFrame")
 def plot_architectures(table, *, ax=None):
     """Draw how many times as long as float32 each scheme takes, one row per network.
 
@@ -150,14 +154,19 @@ def plot_architectures(table, *, ax=None):
     ----------
     table : pandas.DataFrame, from ``qk.published.beside_architectures``
     """
+    if missing := {*_PUBLISHED} - {*table.columns}:
+        raise ValueError(
+            f"plot_architectures: the table has no columns {', '.join(sorted(missing))}. Pass what "
+            "qk.published.beside_architectures returns."
+        )
     chosen = table.query("quantity == 'latency, × float32' and scheme != 'float32'")
-    figures = chosen[["architecture", "scheme", "measured", "low", "high", "published"]].to_numpy()
+    figures = chosen[_PUBLISHED[:-1]].to_numpy()
     ax = _beside_published(ax, figures, 1, "time ÷ that of float32, with 95 % interval")
     style.by_ratio(ax.xaxis)
     return ax
 
 
-@documented
+@documented()
 def plot_int16_effects(effects, *, ax=None):
     """Draw what int8 and int16 activations lose against float32, one row per network.
 
@@ -167,7 +176,9 @@ def plot_int16_effects(effects, *, ax=None):
     ----------
     effects : iterable of Int16Effect; those in another unit than points are left out
     """
-    figures = []
+    figures, effects = [], [*effects] if isinstance(effects, Iterable) else [effects]
+    for effect in effects:
+        style.require(effect, "Int16Effect", what="plot_int16_effects")
     for effect in (each for each in effects if not each.relative.metric.unit):
         relative = effect.relative
         model = f"\n({relative.published[0]})" if relative.published else ""
@@ -189,6 +200,8 @@ def _beside_published(ax, figures, unchanged, label):
 
     Either value may be NaN, which is left out.
     """
+    if len(figures) == 0:
+        raise ValueError(f"there is nothing to draw: no row has {label.partition(',')[0]}.")
     rows, series = (list(dict.fromkeys(figure[i] for figure in figures)) for i in (0, 1))
     ax = ax or new_axes(2 * len(rows))
     ax.axvline(unchanged, color=REST, lw=1.2, zorder=0)
@@ -214,7 +227,8 @@ def _point(ax, row, look, value, *interval, hollow=False, label=None):
 
 def _finish(ax, names, label, columns=0):
     """Name the rows and the axis, and above it, in so many columns, what the marks are."""
-    style.rows_from_top(ax, names, grid="x", xlabel=label)
+    style.rows_from_top(ax, names, grid="x")
+    ax.set_xlabel(label, **style.LITERAL)
     if columns:
         style.legend_above(ax, columns, fontsize="small")
     return ax

@@ -2,6 +2,8 @@
 
 import functools
 import inspect
+import re
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +16,16 @@ from qkit.notebook import COLOURS
 
 _MARKERS = "osD^vP*X<>hd"
 INTEGER, FLOAT, REST = "#0072B2", "#D55E00", "#9A9A9A"
+LITERAL = {"parse_math": False}  # of texts with names that others gave: `$` begins no formula
+
+
+# The functions of qkit that return what pictures draw, where their names are not the classes'.
+_MADE_BY = {
+    "Comparison": "compare", "Score": "accuracy", "Examination": "mistakes.examine",
+    "Numbers": "nearest_numbers", "DataFrame": "published.beside_architectures",
+    "Int16Effect": "published.int16_effect", "ndarray": "simulation.layers",
+}  # fmt: skip
+_SNAKE = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def mark(position):
@@ -36,24 +48,40 @@ def panel(ax, *, grid=None, hidden=("top", "right"), xticks=None, yticks=None, *
     ax.set(**settings)
     for axis, ticks in (ax.xaxis, xticks), (ax.yaxis, yticks):
         if ticks is not None:
-            labels = ticks.values() if isinstance(ticks, dict) else None
-            axis.set_ticks([*ticks], labels=labels)
+            labels = {"labels": ticks.values(), **LITERAL} if isinstance(ticks, dict) else {}
+            axis.set_ticks([*ticks], **labels)
             axis.set_ticks([], minor=True)
     return ax
 
 
 def rows_from_top(ax, names, **settings):
     """Lay out a panel whose y axis has names, the first one on top."""
-    settings |= {"ylim": (len(names) - 0.5, -0.5), "yticks": dict(enumerate(names))}
+    rows = dict(enumerate(map(named, names)))
+    settings |= {"ylim": (len(names) - 0.5, -0.5), "yticks": rows}
     panel(ax, hidden=("top", "right", "left"), **settings)
     ax.tick_params(axis="y", length=0)
+
+
+def named(name):
+    """Return a name as a label: with "…" where it would take the picture's place.
+
+    Matplotlib keeps out of its legends what begins with an underscore, but for a space before it.
+    """
+    name = f"{name}"
+    name = name if len(name) <= 48 else f"{name[:20]}…{name[-27:]}"
+    return f" {name}" if name.startswith("_") else name
 
 
 def legend_above(ax, columns, **look):
     """Say above an Axes, in so many columns, what its marks are, each once."""
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     look = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "frameon": False} | look
-    ax.legend(handles.values(), handles, ncols=columns, **look)
+    literal(ax.legend(handles.values(), handles, ncols=columns, **look))
+
+
+def literal(legend):
+    """Show the words of a legend as they are."""
+    plt.setp(legend.get_texts(), **LITERAL)
 
 
 def scale_axis(axis, low, high):
@@ -92,7 +120,7 @@ def live_areas(ax, corners=(), **look):
 
 def live_text(ax, x, y, *, size=10, **look):
     """Return an animated text, empty yet, at a place in units of the Axes."""
-    look = {"transform": ax.transAxes, "va": "top", "animated": True} | look
+    look = {"transform": ax.transAxes, "va": "top", "animated": True, **LITERAL} | look
     return ax.text(x, y, "", size=size, **look)
 
 
@@ -119,16 +147,47 @@ def veiling(draw, *axes):
     return update
 
 
-def documented(plot):
-    """Add to a picture's docstring its last parameter, what it draws on, and that it returns it."""
-    *_, place = inspect.signature(plot).parameters
-    kind = {"ax": "matplotlib Axes", "figure": "matplotlib Figure"}[place]
-    described = f"{place} : {kind}, optional\n\nReturns\n-------\n{kind}\n"
-    plot.__doc__ = f"{inspect.getdoc(plot)}\n{described}"
-    return plot
+def require(given, *kinds, named=(), what):
+    """Refuse what is of none of these classes, by name, nor a dict of one of those in `named`."""
+    several = named and isinstance(given, Mapping)
+    parts = given.values() if several else ()
+    of, *of_parts = ({kind.__name__ for kind in type(v).__mro__} for v in (given, *parts))
+    # who makes a namespace by hand knows what is drawn of it
+    if of & {*kinds} or (parts and {*named, "SimpleNamespace"}.intersection(*of_parts)):
+        return
+    makers = [_MADE_BY.get(kind, _SNAKE.sub("_", kind).lower()) for kind in (*kinds, *named)]
+    remedy = f"Pass what qk.{' or qk.'.join(dict.fromkeys(makers))} returns"
+    if several and not parts:
+        raise ValueError(f"{what}: there are no {what[5:]} to draw: the dict is empty. {remedy}.")
+    got = "a dict of " * bool(parts) + ", ".join({type(v).__name__ for v in parts or [given]})
+    wanted = [*kinds, *(f"dict of {kind} by name" for kind in named)]
+    raise TypeError(f"{what}: expected a {' or a '.join(wanted)}, got {got}. {remedy}.")
 
 
-def picture(figsize, *, layout="constrained", fixed=lambda result: {}):
+def documented(*kinds, named=()):
+    """Add to a picture's docstring its last parameter, what it draws on, and that it returns it.
+
+    Of what else it is asked to draw, `require` says that it does not.
+    """
+
+    def decorate(plot):
+        @functools.wraps(plot)
+        def checked(*given, **by_name):
+            first, *_ = inspect.signature(plot).bind(*given, **by_name).arguments.values()
+            if kinds or named:
+                require(first, *kinds, named=named, what=plot.__name__)
+            return plot(*given, **by_name)
+
+        *_, place = inspect.signature(plot).parameters
+        kind = {"ax": "matplotlib Axes", "figure": "matplotlib Figure"}[place]
+        described = f"{place} : {kind}, optional\n\nReturns\n-------\n{kind}\n"
+        checked.__doc__ = f"{inspect.getdoc(plot)}\n{described}"
+        return checked
+
+    return decorate
+
+
+def picture(*kinds, figsize, layout="constrained", fixed=lambda result: {}):
     """Make of what lays out a figure, and returns what draws a result in it, two pictures.
 
     ``plot_x(result, figure=None)`` draws once; ``figure, update = plot_x.live(**named)`` is for
@@ -150,6 +209,6 @@ def picture(figsize, *, layout="constrained", fixed=lambda result: {}):
             return figure, compose(figure, **named)
 
         plot.live, plot.__signature__ = live, signature
-        return documented(plot)
+        return documented(*kinds)(plot)
 
     return decorate

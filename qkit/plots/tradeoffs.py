@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 
 from qkit.evaluate.tradeoff import Tradeoff, tradeoff
 from qkit.plots.flips import compose_flips
-from qkit.plots.style import live_line, mark, panel, picture, scale_axis
+from qkit.plots.style import LITERAL, live_line, mark, named, panel, picture, scale_axis
 
 _BETTER = {  # by which y is better, and which x
     "larger": {"smaller": "↖", "larger": "↗"},
@@ -21,7 +21,7 @@ def _fixed(result, *, picked=None, against=None):
     return {"schemes": found.schemes, "crowded": 2 < len(_crowd(found).points) < len(found.points)}
 
 
-@picture(figsize=(10.6, 5), layout="none", fixed=_fixed)
+@picture("Tradeoff", "Comparison", figsize=(10.6, 5), layout="none", fixed=_fixed)
 def plot_tradeoff(figure, schemes, crowded=False, x=None):
     """Draw schemes by two quantities, with intervals, and mark the Pareto front.
 
@@ -52,7 +52,8 @@ def plot_tradeoff(figure, schemes, crowded=False, x=None):
         found = _tradeoff(result)
         if found is not result:
             n = next(iter(result.accuracies.values())).n
-            legend.set_title(f"{n:,} test images\nof {result.data_name}", fontsize=10, loc="left")
+            said = f"{n:,} test images\nof {result.data_name}"
+            legend.set_title(said, fontsize=10, loc="left", **LITERAL)
         for show, part in zip(panels, (found, _crowd(found)), strict=False):
             show(part, picked, against)
         show_names(found.points)
@@ -124,6 +125,7 @@ def _pointer(ax, shape, size, weight, up):
     """Return what frames the marker at a place and names it, away from the edges."""
     ring = live_line(ax, shape, ms=size, mfc="none", mec="0.2", mew=1.4)
     look = {"va": "center", "fontsize": 10, "weight": weight, "zorder": 4, "animated": True}
+    look |= LITERAL
     look["bbox"] = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8}
     label = ax.annotate("", (0, 0), (0, 0), textcoords="offset points", **look)
 
@@ -137,7 +139,7 @@ def _pointer(ax, shape, size, weight, up):
         x, y = ax.transAxes.inverted().transform(ax.transData.transform(place))
         side = (1, up, -1)[np.digitize(y, (0.14, 0.86))]
         aligned = ("left", "center", "right")[np.digitize(x, (0.3, 0.7))]
-        label.set(text=name, position=(0, 20 * side), ha=aligned)
+        label.set(text=named(name), position=(0, 20 * side), ha=aligned)
 
     return point_out
 
@@ -150,7 +152,8 @@ def _fit_axis(axis, values, quantity):
     pad = 0.09 * np.ptp(ends) or 0.05 * abs(ends[0]) or 1
     axis.axes.set(**{f"{axis.axis_name}lim": scale.inverted().transform(np.add(ends, (-pad, pad)))})
     uncertain = (values[:, 1] != values[:, 2]).any()
-    axis.set_label_text(quantity.name + (", with 95 % interval" if uncertain else ""))
+    words = quantity.name + ", with 95 % interval" * bool(uncertain)
+    axis.set_label_text(words, **LITERAL)
 
 
 def _side_by_side(xs, axis):
@@ -176,7 +179,7 @@ def _names_panel(ax, schemes, columns):
         column, row = divmod(i, rows)
         colour, marker = mark(i)
         dots += ax.plot(column + 0.04 * columns, row, marker, color=colour, ms=8)
-        texts.append(ax.text(column + 0.08 * columns, row, name, va="center"))
+        texts.append(ax.text(column + 0.08 * columns, row, named(name), va="center", **LITERAL))
     widest = max(text.get_window_extent().width / text.get_fontsize() for text in texts)
     room = 0.9 * (1 / columns - 0.09) * ax.bbox.width  # small letters are widened
     for text in texts:

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from qkit import validate
 from qkit.quantize.histogram import ends, histogram
 
 _SHRINKS = np.linspace(0, 1, 101)[1:]  # shares of the full range that are tried
@@ -47,8 +48,7 @@ def percentile(batches, percent=99.99):
     >>> np.round(percentile([np.linspace(0, 1, 10_001)], 98), 2).tolist()
     [0.01, 0.99]
     """
-    if not 0 < percent <= 100:
-        raise ValueError(f"percentile: percent must be above 0, at most 100, got {percent}.")
+    validate.number(percent, "(0, 100]", name="percentile: percent")
     found = histogram(batches)
     cumulative = np.cumsum(found.counts)
     cut = (1 - percent / 100) / 2 * cumulative[-1]
@@ -76,6 +76,8 @@ def mse(batches, *, bits=8, symmetric=False):
     >>> bool(2 < mse([x], bits=4)[1] < 3.3 < x.max())
     True
     """
+    validate.whole(bits, name="mse: bits", least=2, most=16)
+    validate.instance(symmetric, bool, name="mse: symmetric")
     found = histogram(batches)
     cost = partial(_squared_error, found, bits=bits, symmetric=symmetric)
     if symmetric:
@@ -114,6 +116,7 @@ def entropy(batches, *, bits=8):
     >>> bool(entropy([x], bits=4)[1] < x.max())
     True
     """
+    validate.whole(bits, name="entropy: bits", least=2, most=16)
     found = histogram(batches)
     counts = found.magnitudes
     if not counts.any():
@@ -151,9 +154,11 @@ def moving_average(batches, *, decay=0.999, start=(-6.0, 6.0)):
     >>> np.round(moving_average([[0.0, 1.0]] * 693), 2).tolist()  # half of the start is still there
     [-3.0, 3.5]
     """
-    if not 0 <= decay < 1:
-        raise ValueError(f"moving_average: decay must be 0 or more and below 1, got {decay}.")
-    low, high = start
+    validate.number(decay, "[0, 1)", name="moving_average: decay")
+    try:
+        low, high = map(float, start)
+    except (TypeError, ValueError):
+        raise ValueError(f"moving_average: start must be two numbers, got {start!r}.") from None
     for batch_low, batch_high in ends(batches):
         low += (1 - decay) * (min(batch_low, 0) - low)
         high += (1 - decay) * (max(batch_high, 0) - high)

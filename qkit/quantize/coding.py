@@ -4,7 +4,7 @@ import zlib
 from dataclasses import astuple, dataclass
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import betaln
 
 from qkit.quantize.magnitude import KEPT_OF_FOUR, fours
 from qkit.result import Result
@@ -108,8 +108,9 @@ def _spent_bits(counts):
 
 
 def _log2_choose(n, k):
+    # by gammaln, whose terms cancel, none of the digits would be left for the 2⁶⁴ kinds of int64
     n = float(n)
-    return (gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)) / np.log(2)
+    return -(betaln(n - k + 1, k + 1) + np.log(n + 1)) / np.log(2)
 
 
 def _counts(x):

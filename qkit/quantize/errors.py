@@ -68,7 +68,7 @@ def quantization_error(x, qparams):
     >>> print(quantization_error(x, choose_qparams(x)))
     SQNR 41.6 dB, error 0.287 steps (RMS), all of it rounding
     """
-    x = validate.values(x, what="quantization_error")
+    x = _exact(x, "quantization_error")
     return _measured(x, qparams)[1]
 
 
@@ -89,7 +89,7 @@ def sqnr_db(x, approximation):
     >>> round(sqnr_db(np.float32([1.0, 2.0]), np.float32([1.1, 2.0])), 2)
     26.99
     """
-    x, approximation = (validate.values(v, what="sqnr_db") for v in (x, approximation))
+    x, approximation = (_exact(v, "sqnr_db") for v in (x, approximation))
     if x.shape != approximation.shape:
         raise ValueError(
             f"sqnr_db: the shapes must be equal, got {x.shape} and {approximation.shape}."
@@ -120,7 +120,7 @@ def grid_fit(x, qparams):
     >>> round(grid_fit(x, choose_qparams(x, bits=2)).error.sqnr_db, 1)
     9.5
     """
-    x = validate.values(x, what="grid_fit")
+    x = _exact(x, "grid_fit")
     approximation, error = _measured(x, qparams)
     steps = (approximation - x).reshape(qparams.laid_out(x.shape))
     steps /= qparams.scale[:, None]
@@ -131,8 +131,15 @@ def grid_fit(x, qparams):
     return GridFit(qparams, error, largest, values / x.size, density)
 
 
+def _exact(x, what):
+    """Return finite values, in double precision where they came so: float32 would round them."""
+    checked = validate.values(x, what=what)
+    return np.asarray(x) if np.asarray(x).dtype == np.float64 else checked
+
+
 def _measured(x, qparams):
     """Return what a grid makes of values, and how much that loses."""
+    validate.instance(qparams, QParams, name="quantization_error: qparams")
     if x.size == 0:
         raise ValueError(f"quantization_error: no values to measure, shape {x.shape}.")
     values = x.reshape(qparams.laid_out(x.shape))

@@ -83,7 +83,10 @@ def nearest_numbers(value, low=-1.0, high=1.0, *, symmetric=False):
     >>> found["float16"].stored, found["int8"].parts, found["int8"].formula
     (0.12347412109375, (('integer', '00001111'),), '(15 + 1) × 0.00784314')
     """
-    value, low, high = float(value), float(low), float(high)
+    try:
+        value, low, high = float(value), float(low), float(high)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"nearest_numbers: value, low and high must be numbers: {error}") from None
     if not math.isfinite(value):
         raise ValueError(f"nearest_numbers: the value must be a finite number, got {value}.")
     if not -math.inf < low < high < math.inf:
@@ -132,11 +135,14 @@ def _nearest_float(name, value):
 def _nearest_integer(name, value, grid):
     scale, zero_point = float(grid.scale[0]), int(grid.zero_point[0])
     low, high = float(grid.low[0]), float(grid.high[0])
-    q = int(quantize(np.clip([value], low, high), grid)[0])  # float32 may have no number so large
 
     def number(q):
         return float(dequantize([q], grid)[0]) if grid.qmin <= q <= grid.qmax else math.nan
 
+    # the grid's numbers are float32: near a tie, a neighbour may be closer than where it would lie
+    around = int(quantize([value], grid)[0]) + np.array([1, 0, -1])
+    near, within = np.clip(around, grid.qmin, grid.qmax).tolist(), min(max(value, low), high)
+    q = min(near, key=lambda q: abs(number(q) - within))
     away = f"({q} {'-' if zero_point > 0 else '+'} {abs(zero_point)})" if zero_point else q
     bits = f"{q & (2**grid.bits - 1):0{grid.bits}b}"
     formula = f"{away} × {scale:.6g}".replace("-", "−")

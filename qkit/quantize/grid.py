@@ -146,7 +146,7 @@ def choose_qparams(
             "choose_qparams: granularity must be PerTensor(), PerAxis(axis) or PerGroup(size), got "
             f"{granularity!r}."
         )
-    x = np.asarray(x)
+    x = validate.array(x, what="choose_qparams: x")
     blocks = granularity.blocks(x.shape)
     low, high = _spanned(*_ends(x, blocks, range), blocks[1], symmetric)
     qmax = 2 ** (int(bits) - 1) - 1
@@ -166,6 +166,7 @@ def quantize(x, qparams):
     Parameters
     ----------
     x : array_like of floating point
+        Rounded once: float64 in double precision, where TensorFlow would make it float32 before.
     qparams : QParams
 
     Returns
@@ -177,6 +178,7 @@ def quantize(x, qparams):
     >>> quantize(np.float32([-9.0, 0.1, 3.0]), choose_qparams([-1.0, 3.0], bits=4))
     array([-8, -4,  7], dtype=int8)
     """
+    validate.instance(qparams, QParams, name="quantize: qparams")
     dtypes = map(np.iinfo, (np.int8, np.uint8, np.int16, np.uint16))
     dtype = next(i.dtype for i in dtypes if i.min <= qparams.qmin and qparams.qmax <= i.max)
     return _rounded(x, qparams, dtype, np.add, qparams.zero_point.astype(np.float32))
@@ -199,7 +201,8 @@ def dequantize(q, qparams):
     >>> dequantize([-8, -4, 7], choose_qparams([-1.0, 3.0], bits=4))
     array([-1.0666667,  0.       ,  2.9333334], dtype=float32)
     """
-    q = np.asarray(q)
+    validate.instance(qparams, QParams, name="dequantize: qparams")
+    q = validate.array(q, what="dequantize: q")
     if not np.issubdtype(q.dtype, np.integer):
         raise TypeError(f"dequantize: q must hold integers, got {q.dtype}. Call quantize first.")
     of_channels = q.reshape(qparams.laid_out(q.shape))
@@ -212,12 +215,12 @@ def dequantize(q, qparams):
 def fake_quantize(x, qparams):
     """Return the numbers of a grid that are nearest to real values: `quantize`, then `dequantize`.
 
-    For a grid by ``rule="fake_quant"`` that is no narrower than 1e-6 it equals TensorFlow's
-    `fake_quant_with_min_max_vars`, for PerAxis `…_per_channel`, to the last bit.
+    For float32 and a grid by ``rule="fake_quant"`` that is no narrower than 1e-6 it equals
+    TensorFlow's `fake_quant_with_min_max_vars`, for PerAxis `…_per_channel`, to the last bit.
 
     Parameters
     ----------
-    x : array_like of floating point
+    x : array_like of floating point, float64 as for `quantize`
     qparams : QParams
 
     Returns
@@ -229,6 +232,7 @@ def fake_quantize(x, qparams):
     >>> fake_quantize([0.1, 0.2, 1.0], choose_qparams([1.0], bits=2))
     array([0.        , 0.33333334, 1.        ], dtype=float32)
     """
+    validate.instance(qparams, QParams, name="fake_quantize: qparams")
     return _rounded(x, qparams, np.float32, np.multiply, qparams.scale)
 
 
@@ -245,24 +249,27 @@ def _rounded(x, qparams, dtype, finish, operand):
     x = validate.floating(x, what="quantize")
     values = x.reshape(qparams.laid_out(x.shape))
     result = np.empty(values.shape, dtype)
-    resize = np.divide if qparams.inverse is None else np.multiply
-    stride = qparams.scale if qparams.inverse is None else qparams.inverse
-    below_zero = qparams.zero_point.astype(np.float32) - qparams.qmin
-    grids = np.stack([qparams.low, stride, below_zero, operand])[:, None, :, None]
+    # float64 in double precision: made float32 first, it would be rounded twice
+    working = np.promote_types(x.dtype, np.float32)
+    resize, stride = np.divide, qparams.scale
+    if qparams.inverse is not None and working == np.float32:
+        resize, stride = np.multiply, qparams.inverse
+    below_zero = qparams.zero_point.astype(working) - qparams.qmin
+    grids = np.stack([-below_zero * qparams.scale, stride, below_zero, operand])[:, None, :, None]
     sizes = _block_sizes(values.shape)
     if sizes[0] > 1:  # written out, many channels run nearly as fast as one
         grids = np.ascontiguousarray(np.broadcast_to(grids, (len(grids), *sizes)))
     for part in qparams.slices(values.shape):
         low, stride, below_zero, by = grids[:, : len(values[part]), part[1]]
         with np.errstate(over="ignore"):  # of what lies far beyond the grid, or is refused
-            block = np.asarray(values[part], np.float32)
+            block = np.asarray(values[part], working)
             steps = block - low
             resize(steps, stride, out=steps)
         if not np.isfinite(block).all():
             validate.values(x, what="quantize")  # which counts them all, and refuses
         np.clip(steps, 0, qparams.qmax - qparams.qmin, out=steps)
         steps -= below_zero
-        steps += np.float32(0.5)
+        steps += 0.5
         np.floor(steps, out=steps)
         finish(steps, by, out=result[part], casting="unsafe")
     return result.reshape(x.shape)

@@ -84,7 +84,7 @@ def histogram(batches):
     found = batches
     if not isinstance(batches, Histogram):
         found = Histogram()
-        for batch in batches:
+        for batch in _each(batches):
             found.add(batch)
     _require_some(found.ends)
     return found
@@ -95,10 +95,20 @@ def ends(batches):
     if isinstance(batches, Histogram):
         found = batches.ends
     else:
-        values = (validate.values(batch, what="calibration") for batch in batches)
+        values = (validate.values(batch, what="calibration") for batch in _each(batches))
         found = [(float(x.min()), float(x.max())) for x in values if x.size]
     _require_some(found)
     return found
+
+
+def _each(batches):
+    try:
+        return iter(batches)
+    except TypeError:
+        raise TypeError(
+            "calibration: batches must be arrays one after the other, such as a list of them, got "
+            f"{type(batches).__name__}."
+        ) from None
 
 
 def _require_some(found):

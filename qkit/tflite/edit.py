@@ -1,19 +1,16 @@
 """A float .tflite file: opened once, given other weights and grids, and put together again."""
 
+import functools
 from copy import copy
 from dataclasses import dataclass
+from itertools import chain, count
 
 import numpy as np
 
 from qkit.tflite.file import TfliteError, inspect, layer_name, parsed
+from qkit.tflite.grids import Grids, in_8_bits, in_16_bits, overwritten, own_ranges
 from qkit.tflite.values import stored_values
 
-# Operators whose output is on the grid of their input, by the 8-bit quantization specification.
-_SAME_GRID = frozenset(
-    {"RESHAPE", "MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS",
-     "SLICE", "STRIDED_SLICE", "GATHER", "CONCATENATION", "RESIZE_BILINEAR",
-     "RESIZE_NEAREST_NEIGHBOR", "MINIMUM", "MAXIMUM"}
-)  # fmt: skip
 # Where an operator keeps its weights, and which of their axes counts the output channels.
 _CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 
@@ -22,7 +19,7 @@ _CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 class Layer:
     """A layer with weights in a float .tflite file, batch normalisation folded in."""
 
-    name: str  # unlike that of any other layer of the file
+    name: str  # unlike that of any other layer of the file, and no more than a label
     kind: str  # the operator, for example "DEPTHWISE_CONV_2D"
     weights: np.ndarray
     weights_name: str  # of the tensor
@@ -36,8 +33,17 @@ class FloatFile:
 
     tflite: bytes
     names: dict  # all tensors by name; where the file repeats one, the tensor's number follows
-    layers: tuple
-    own_grids: tuple  # names of the input and of float activations with a grid of their own
+    layers: tuple  # with weights of their own: those of a layer that runs twice are there once
+    operators: tuple
+    owners: dict  # by number of a tensor: the layer whose bits it takes, or "input"
+    own_grids: tuple  # names of the activations whose range counts or is fixed, the input first
+    in_8_bits: Grids
+    in_16_bits: Grids
+    overwritten: dict  # by name of an activation, that of the one that takes its memory
+
+    def ties(self, bits):
+        """Return the `Grids` of some bits."""
+        return self.in_16_bits if bits == 16 else self.in_8_bits
 
 
 def opened(tflite):
@@ -49,15 +55,25 @@ def opened(tflite):
         raise TfliteError(
             f"the file has {file.graphs} graphs: loops and branches are not simulated."
         )
-    names = {}
+    names, given = {}, {tensor.name for tensor in file.tensors}
     for tensor in file.tensors:
-        name = f"{tensor.name} #{tensor.index}" if tensor.name in names else tensor.name
-        names[name] = tensor
+        taken = {*names, *given} if tensor.name in names else names
+        names[apart((tensor.name,), taken, tensor.index)] = tensor
     name_of = {tensor.index: name for name, tensor in names.items()}
-    made = [t for op in file.operators if op.name not in _SAME_GRID for t in op.outputs]
-    own = (*file.inputs, *(tensor for tensor in made if tensor.dtype == "float32"))
-    own_grids = tuple(name_of[tensor.index] for tensor in own)
-    return FloatFile(bytes(tflite), names, tuple(_layers(file.operators, name_of)), own_grids)
+    found = _layers(file.operators, name_of)
+    in_8, in_16 = (rule(file.operators, file.inputs) for rule in (in_8_bits, in_16_bits))
+    over = overwritten(file.operators, file.inputs, file.outputs)
+    return FloatFile(
+        tflite=bytes(tflite),
+        names=names,
+        layers=tuple(dict.fromkeys(found.values())),
+        operators=file.operators,
+        owners=_owners(file, found),
+        own_grids=tuple(name_of[index] for index in own_ranges(file.operators, in_8, in_16)),
+        in_8_bits=in_8,
+        in_16_bits=in_16,
+        overwritten={name_of[index]: name_of[later] for index, later in over.items()},
+    )
 
 
 def layers(tflite):
@@ -88,7 +104,11 @@ def layers(tflite):
 
 
 def with_weights(tflite, weights, grids=None):
-    """Return a float .tflite file with other values for constants, and activations on grids."""
+    """Return a float .tflite file with other values for constants, and activations on grids.
+
+    The grids are by number of a tensor, or of (operator, tensor) for what that operator reads: some
+    QParams, one after the other.
+    """
     from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
 
     file = opened(tflite)
@@ -101,56 +121,85 @@ def with_weights(tflite, weights, grids=None):
             )
         model.buffers[file.names[name].buffer].data = np.frombuffer(values.tobytes(), np.uint8)
     if grids:
-        _put_on_grids(model, {file.names[name].index: qparams for name, qparams in grids.items()})
+        _put_on_grids(model, grids)
     return bytes(convert_object_to_bytearray(model))
 
 
-def _layers(operators, name_of):
-    """Yield the layers; one whose name was there before goes by that of its weights."""
-    taken = set()
-    for op in operators:
-        if op.name in _CHANNEL_AXIS and is_float_constant(op.inputs[1]):
-            weights, activation = (name_of[t.index] for t in (op.inputs[1], op.outputs[0]))
-            name = next(n for n in (layer_name(weights), weights, activation) if n not in taken)
-            taken.add(name)
-            values = stored_values(op.inputs[1])
-            yield Layer(name, op.name, values, weights, activation, _CHANNEL_AXIS[op.name])
+def apart(wanted, taken, number):
+    """Return the first of some names that is not taken, or the first one with a number behind."""
+    numbered = (f"{wanted[0]} #{number}" for number in count(number))
+    return next(name for name in chain(wanted, numbered) if name not in taken)
 
 
 def is_float_constant(tensor):
     """Whether other values can take the place of a tensor's; not where zeros are not stored."""
-    return tensor.constant and tensor.dtype == "float32" and tensor.sparsity is None
+    return tensor.size_bytes > 0 and tensor.dtype == "float32" and tensor.sparsity is None
+
+
+def _layers(operators, name_of):
+    """Return the layers by number of their operator; two with the same buffer are one."""
+    found, of_buffer = {}, {}
+    taken = {"all", "input"}  # as whoever names layers calls all of them, and the input
+    for number, op in enumerate(operators):
+        weights = op.input(1) if op.name in _CHANNEL_AXIS else None
+        if weights is None or not is_float_constant(weights):
+            continue
+        if weights.buffer not in of_buffer:
+            names = name_of[weights.index], name_of[op.outputs[0].index]
+            name = apart((layer_name(names[0]), *names), taken, weights.index)
+            taken.add(name)
+            values, axis = stored_values(weights), _CHANNEL_AXIS[op.name]
+            of_buffer[weights.buffer] = Layer(name, op.name, values, *names, axis)
+        found[number] = of_buffer[weights.buffer]
+    return found
+
+
+def _owners(file, layers):
+    """Return the layer that each tensor goes with: a sum or a mean with the one before it."""
+    owners, owner = {tensor.index: "input" for tensor in file.inputs}, "input"
+    for number, op in enumerate(file.operators):
+        owner = layers[number].name if number in layers else owner
+        owners.update((tensor.index, owner) for tensor in op.outputs)
+    return owners
 
 
 def _put_on_grids(model, grids):
-    """Put a FAKE_QUANT behind each tensor of these numbers; whatever read it reads the copy."""
+    """Put FAKE_QUANT behind tensors of these numbers; whatever read them reads the copies."""
     from ai_edge_litert import schema_py_generated as schema
 
     graph, code = model.subgraphs[0], schema.BuiltinOperator.FAKE_QUANT
     # version 2 is the first that knows a narrow range
     model.operatorCodes.append(schema.OperatorCodeT(code, version=2, builtinCode=code))
-    on_grid = {}
+    operators = []
 
-    def behind(index):
-        qparams, tensor = grids[index], copy(graph.tensors[index])
-        tensor.buffer, tensor.name = 0, tensor.name + b" on its grid"
-        on_grid[index] = len(graph.tensors)
+    def behind(index, qparams):
+        tensor = copy(graph.tensors[index])
+        tensor.buffer, tensor.name = 0, (tensor.name or b"") + b" on its grid"
         graph.tensors.append(tensor)
         # it runs with the full range only: a symmetric grid gets one more step below 0
         below = 2**qparams.bits - 1 - qparams.qmax + qparams.zero_point[0]
         low, high = -float(below * qparams.scale[0]), float(qparams.high[0])
-        return schema.OperatorT(
+        operator = schema.OperatorT(
             opcodeIndex=len(model.operatorCodes) - 1,
             inputs=[index],
-            outputs=[on_grid[index]],
+            outputs=[len(graph.tensors) - 1],
             builtinOptionsType=schema.BuiltinOptions.FakeQuantOptions,
             builtinOptions=schema.FakeQuantOptionsT(low, high, qparams.bits),
         )
+        operators.append(operator)
+        return operator.outputs[0]
 
-    operators = [behind(index) for index in graph.inputs if index in grids]
-    for op in graph.operators:
-        op.inputs = [on_grid.get(index, index) for index in op.inputs]
-        operators += [op, *(behind(index) for index in op.outputs if index in grids)]
+    def put(place, index):
+        """Return the number of the tensor that stands for one at a place."""
+        return functools.reduce(behind, grids.get(place, ()), index)
+
+    on_grid = {index: put(index, index) for index in graph.inputs}
+    for number, op in enumerate(graph.operators):
+        reads = [] if op.inputs is None else op.inputs
+        anew = {i: put((number, i), on_grid.get(i, i)) for i in dict.fromkeys(reads)}
+        op.inputs = [anew[index] for index in reads]
+        operators.append(op)
+        on_grid.update((index, put(index, index)) for index in op.outputs)
     graph.operators = operators
     graph.outputs = [on_grid.get(index, index) for index in graph.outputs]
     for signature in model.signatureDefs or ():

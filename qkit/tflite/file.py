@@ -1,5 +1,7 @@
 """What stands in a .tflite file: its tensors with their grids, and its operators."""
 
+import contextlib
+import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +10,9 @@ from qkit.result import Result
 
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+# What is raised where a number of the file leads out of it, or to what is no table.
+_ASTRAY = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
 
 
 class TfliteError(ValueError):
@@ -25,24 +30,29 @@ class Tensor:
     scale: np.ndarray  # steps of the grid, one a channel or a single one; empty without a grid
     zero_point: np.ndarray  # as long as `scale`
     axis: int  # the one that keeps its own scales; 0 where there is one scale
-    buffer: int  # number of the buffer that holds the values; tensors may share one
+    buffer: int  # number of the buffer, here or elsewhere, with the values; tensors may share one
     data: np.ndarray  # the stored values as bytes, for `tflite.values`; empty for activations
     sparsity: object  # the schema's, if the zeros among the values are not stored; else None
+    details: object = None  # the schema's, of a grid by blocks or of another kind
+    graph: tuple = ()  # all tensors of its graph, of which the details name some
+    elsewhere: str = ""  # name of the other file that holds the values
+    elsewhere_bytes: int = 0  # that they take there
 
     @property
     def size_bytes(self):
-        """Of the stored values; 0 for activations, which hold none."""
+        """Of the values stored in this file; 0 for activations, which hold none."""
         return self.data.size
 
     @property
     def constant(self):
-        """Whether the file holds its values: weights, biases, shapes."""
-        return self.size_bytes > 0
+        """Whether its values are stored: weights, biases, shapes."""
+        return self.size_bytes > 0 or bool(self.elsewhere)
 
     @property
     def holds_values(self):
         """Whether it holds numbers on the way from input to output, and not shapes or indices."""
-        return self.dtype in ("float32", "float16", "bfloat16", "int4", "int8", "uint8", "int16")
+        wide = ("int32", "int64", "uint32", "uint64")
+        return self.dtype.startswith(("float", "bfloat", "int", "uint")) and self.dtype not in wide
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +62,12 @@ class Operator:
     name: str
     inputs: tuple
     outputs: tuple
+    slots: tuple = ()  # the place of each input in the operator's list, where some may be left out
+    options: object = None  # the schema's
+
+    def input(self, slot):
+        """Return the input at a place of the operator's list, or None where it is left out."""
+        return dict(zip(self.slots, self.inputs, strict=True)).get(slot)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,21 +142,29 @@ def inspect(tflite):
     ('FULLY_CONNECTED', 20280)
     """
     require_tflite(tflite)
+    return _content(parsed(tflite))
+
+
+@contextlib.contextmanager
+def _damage_told():
     try:
-        return _content(parsed(tflite))
-    except Exception as error:  # of whatever kind, where its tables lead nowhere
-        raise TfliteError(f"the .tflite file is damaged: {error}") from error
+        yield
+    except _ASTRAY as error:
+        raise TfliteError(
+            f"the .tflite file is damaged: {error}. Is it cut off, or was it not copied whole?"
+        ) from error
 
 
+@_damage_told()
 def parsed(tflite):
     """Return the schema's own object of a file, which can be changed and packed again."""
     from ai_edge_litert.tools.flatbuffer_utils import convert_bytearray_to_object
 
     model = convert_bytearray_to_object(tflite)
-    for buffer in model.buffers:
-        if buffer.offset:  # large files keep their values behind the tables
+    for buffer in model.buffers or ():
+        if buffer.data is None and buffer.offset > 1:  # large files keep values behind the tables
             buffer.data = np.frombuffer(tflite, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
+        buffer.offset = buffer.size = 0
     return model
 
 
@@ -166,36 +190,70 @@ def layer_name(tensor_name):
     return next((name[len(w) :] for w in _WRAPPERS if name.startswith(w)), name)
 
 
+@_damage_told()
 def _content(model):
+    from ai_edge_litert.schema_py_generated import TensorType
     from ai_edge_litert.tools.flatbuffer_utils import opcode_to_name
 
-    tensors, operators = [], []
+    dtypes = {number: name for name, number in vars(TensorType).items()}
+    tensors, operators, ends = [], [], []
     for graph in model.subgraphs:
-        own = [_tensor(i, t, model.buffers) for i, t in enumerate(graph.tensors)]
+        own = []
+        for table in graph.tensors or ():
+            dtype = dtypes.get(table.type, "unknown").lower()
+            own.append(_tensor(table, dtype, own, model))
+        for op in graph.operators or ():
+            name = opcode_to_name(model, op.opcodeIndex) or "UNKNOWN"
+            operators.append(_operator(name.upper(), op, own))
+        ends.append([_numbered(own, _listed(end)) for end in (graph.inputs, graph.outputs)])
         tensors += own
-        for op in graph.operators:
-            reads = tuple(own[i] for i in op.inputs if i >= 0)
-            name = opcode_to_name(model, op.opcodeIndex).upper()
-            operators.append(Operator(name, reads, tuple(own[i] for i in op.outputs)))
-    first = model.subgraphs[0]
-    ends = [tuple(tensors[i] for i in end) for end in (first.inputs, first.outputs)]
-    return TfliteFile(tuple(tensors), tuple(operators), *ends, graphs=len(model.subgraphs))
+    return TfliteFile(tuple(tensors), tuple(operators), *ends[0], graphs=len(ends))
 
 
-def _tensor(index, table, buffers):
-    from ai_edge_litert.tools.flatbuffer_utils import type_to_name
+def _listed(vector):
+    return [] if vector is None else vector.tolist()
 
-    data, grid = buffers[table.buffer].data, table.quantization
+
+def _numbered(own, numbers):
+    """Return the tensors of these numbers; −1 stands for one that is left out."""
+    for number in numbers:
+        if not -1 <= number < len(own):
+            raise ValueError(f"there is no tensor {number} among {len(own)}")
+    return tuple(own[number] for number in numbers if number != -1)
+
+
+def _operator(name, table, own):
+    reads, writes = _listed(table.inputs), _listed(table.outputs)
+    slots = tuple(slot for slot, number in enumerate(reads) if number != -1)
+    if name in _WEIGHTED and (slots[:2] != (0, 1) or not writes):
+        raise ValueError(f"a {name} has no input, no weights or no output")
+    ends = _numbered(own, reads), _numbered(own, writes)
+    return Operator(name, *ends, slots, table.builtinOptions)
+
+
+def _tensor(table, dtype, own, model):
+    data, grid, elsewhere, size = model.buffers[table.buffer].data, table.quantization, "", 0
     has_grid = grid is not None and grid.scale is not None
+    scale = np.asarray(grid.scale if has_grid else [], np.float32)
+    zeros = np.int64((_listed(grid.zeroPoint) if has_grid else []) or [0])
+    if table.externalBuffer:
+        (other,) = (x for x in model.externalBuffers if x.id == table.externalBuffer)
+        name = model.externalBufferGroups[other.group].name or b"?"
+        elsewhere, size = name.decode(errors="replace"), other.length
     return Tensor(
-        index=index,
-        name=table.name.decode(errors="replace"),
-        dtype=type_to_name(table.type).lower(),
-        shape=tuple(int(n) for n in table.shape) if table.shape is not None else (),
-        scale=np.asarray(grid.scale if has_grid else [], np.float32),
-        zero_point=np.asarray(grid.zeroPoint if has_grid else [], np.int64),
-        axis=int(grid.quantizedDimension) if has_grid else 0,
-        buffer=int(table.buffer),
-        data=np.asarray([] if data is None else data, np.uint8),
+        index=len(own),
+        name=(table.name or b"").decode(errors="replace"),
+        dtype=dtype,
+        shape=tuple(_listed(table.shape)),
+        scale=scale,
+        zero_point=np.broadcast_to(zeros, scale.shape),
+        axis=grid.quantizedDimension if has_grid else 0,
+        buffer=table.externalBuffer or table.buffer,
+        # number 0 stands for none, whatever it holds
+        data=np.asarray([] if data is None or not table.buffer else data, np.uint8),
         sparsity=table.sparsity,
+        details=grid and grid.details,
+        graph=own,
+        elsewhere=elsewhere,
+        elsewhere_bytes=size,
     )

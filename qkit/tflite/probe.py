@@ -1,12 +1,16 @@
 """A trial run of a .tflite file in a process of its own, where a crash does no harm.
 
-The interpreter trusts a file's content: a damaged one can end a notebook's kernel. So each file is
-first run once by a helper, which serves every later file too, and is replaced when one killed it.
+The interpreter trusts a file's content: a damaged one can end a notebook's kernel. So what is to
+run here has run there before: the same file, in a batch of the same size, with the same threads
+and options. One helper serves all files, and is replaced when one killed it. It is this module
+alone, run as a script.
 """
 
 import atexit
 import contextlib
+import dataclasses
 import hashlib
+import json
 import os
 import pickle
 import signal
@@ -14,40 +18,44 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 
 import numpy as np
 
-_TIME_LIMIT_S = 60
-_SLOW_S = 0.5  # a model this slow gains nothing from batches, so they are not tried
+_TIME_LIMIT_S = 60  # unless QKIT_TRIAL_S says otherwise
+_SLOW_S = 0.1  # a model this slow gains nothing from batches
+# glibc then gives memory back at once: reading beyond one's own ends the helper, not the kernel
+_STRICT = {"MALLOC_MMAP_THRESHOLD_": "4096", "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0"}
+_KEEPERS = ("ASSIGN_VARIABLE", "MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM")
 
-_lock = threading.Lock()
+_helpers = {}  # the one that waits for a file, by process: a fork takes along its parent's
 _known = {}
-_helper = None
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Probe:
     """What a trial run found out."""
 
-    error: str = ""  # why the file cannot be run
-    batchable: bool = False  # whether images can be run together, with the results of one by one
+    error: str = ""  # why the file cannot be run: it does not load, or ends the process
+    failed: str = ""  # what it raised on invented inputs, which others need not meet
+    stateful: bool = False  # whether a run may leave something behind that changes the next one
+    slow: bool = False  # whether batches gain nothing
+    batchable: bool = False  # whether what an item of the batch gives hangs on no other
 
 
-def probe(tflite):
-    """Load and run a .tflite file once, elsewhere; each content is tried only once."""
-    key = hashlib.sha256(tflite).digest()
-    with _lock:
-        if key not in _known:
-            _known[key] = _ask(tflite)
-        return _known[key]
+def probe(tflite, *, batch_size=None, threads=1, **options):
+    """Load and run a .tflite file elsewhere as `allocated` would here; each content only once."""
+    how = {"batch_size": batch_size, "threads": threads, **options}
+    key = f"{hashlib.sha256(tflite).hexdigest()} {sorted(how.items())}"
+    if key not in _known:
+        _known[key] = _asked(key, pickle.dumps((key, tflite, how)))
+    return _known[key]
 
 
 def allocated(tflite, batch_size=None, threads=1, **options):
     """Return an interpreter that is ready to run; None keeps the file's own batch size."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=tflite, num_threads=threads, **options)
+    interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads, **options)
     if batch_size is not None:
         detail = interpreter.get_input_details()[0]
         interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
@@ -55,84 +63,167 @@ def allocated(tflite, batch_size=None, threads=1, **options):
     return interpreter
 
 
-def _ask(tflite):
-    helper = _running_helper()
-    timer = threading.Timer(_TIME_LIMIT_S, helper.kill)
+def _asked(key, request):
+    # while it is asked nobody else can meet the helper, whatever interrupts this request, and
+    # another thread starts its own: a lock could be left behind
+    helper = _helpers.pop(os.getpid(), None)
+    answer = helper and _exchange(helper, key, request)
+    if not answer:  # may be the fault of an earlier file: the end of a new helper is a verdict
+        helper = _started()
+        answer = _exchange(helper, key, request)
+    if answer:
+        if _helpers.setdefault(os.getpid(), helper) is not helper:  # another thread's is back
+            _end(helper)
+        return Probe(**answer)
+    ended = f"running it ended the trial process ({_cause(helper.returncode)})"
+    if helper.returncode in (-9, -15):  # sent from outside: by whoever lacks memory, for one
+        raise _unfinished(ended)
+    return Probe(ended)
+
+
+def _exchange(helper, key, request):
+    """Return what the helper answers; None if that was the end of it, or no answer to this."""
+    overdue, answer = threading.Event(), None
+    timer = threading.Timer(_time_limit_s(), lambda: (overdue.set(), helper.kill()))
     timer.start()
     try:
-        pickle.dump(tflite, helper.stdin)
+        helper.stdin.write(request)
         helper.stdin.flush()
-        return pickle.load(helper.stdout)
-    except (BrokenPipeError, EOFError):
-        code = helper.wait()
-    except BaseException as error:  # the next file must not get what is left of this answer
-        helper.kill()
-        code = helper.wait()
-        if not isinstance(error, pickle.UnpicklingError):  # not an answer at all
-            raise
+        whose, _, said = helper.stdout.readline().rpartition(b"\t")
+        answer = json.loads(said) if whose.decode() == key else None
+    except (OSError, ValueError):  # a closed pipe, or what is no answer at all
+        pass
     finally:
         timer.cancel()
-    cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return Probe(f"running it ended the trial process ({cause})")
-
-
-def _running_helper():
-    global _helper
-    if _helper is None or _helper.poll() is not None:
-        # a process of `multiprocessing` would run the user's script again, and none starts within
-        # a worker of its Pool; -c and not -m: the package's own folder stays out of sys.path
-        _helper = subprocess.Popen(
-            [sys.executable, "-c", "from qkit.tflite.probe import _serve; _serve()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        if not answer:
+            _end(helper)
+    if overdue.is_set() and not answer:
+        raise _unfinished(
+            f"its trial took longer than {_time_limit_s()} s and was ended. It may never end; a "
+            "slow model gets ten minutes by os.environ['QKIT_TRIAL_S'] = '600'."
         )
-        atexit.register(_helper.kill)  # which may be in the middle of a file
-    return _helper
+    return answer
+
+
+def _started():
+    # A file in the notebook's folder must not stand in for a module: -I leaves that folder out, and
+    # what else the caller's path has comes behind the libraries. A process of `multiprocessing`
+    # would run the user's script again, and none starts in a worker of its Pool.
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    try:
+        env = {**os.environ, **_STRICT}
+        helper = subprocess.Popen([sys.executable, "-I", __file__], env=env, **pipes)
+    except OSError as error:
+        raise _unfinished(f"the process for its trial does not start: {error}") from error
+    atexit.register(helper.kill)  # which may be in the middle of a file
+    with helper.stderr:
+        if not _exchange(helper, "ready", pickle.dumps([p for p in sys.path if p])):
+            said = helper.stderr.read().decode(errors="replace").strip() or "\n"
+            reason = said.splitlines()[-1] or _cause(helper.returncode)
+            raise _unfinished(f"the process for its trial does not start: {reason}")
+    return helper
+
+
+def _end(helper):
+    helper.kill()
+    helper.wait()
+    atexit.unregister(helper.kill)
+    for pipe in (helper.stdin, helper.stdout):
+        with contextlib.suppress(OSError):  # of a request that it did not read
+            pipe.close()
+
+
+def _cause(code):
+    with contextlib.suppress(ValueError):  # not every signal has a name, and Windows has none
+        return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _time_limit_s():
+    given = os.environ.get("QKIT_TRIAL_S", "")
+    return int(given) if given.isdecimal() else _TIME_LIMIT_S
+
+
+def _unfinished(reason):
+    from qkit.tflite.file import TfliteError
+
+    return TfliteError(f"the .tflite file was not run: {reason}")
 
 
 def _serve():
     """Answer with a `Probe` for each file that comes in, until the kernel's end closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what interrupts a cell reaches the helper too
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what is printed must not mix with the answers
+    sys.path += [p for p in pickle.load(sys.stdin.buffer) if p not in sys.path]
+    from ai_edge_litert import interpreter  # noqa: F401 - what fails here is no file's fault
+
     with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limits
         import resource
 
         # half of the machine's memory: a damaged file may ask for any amount
         limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what the interpreter prints must not mix with the answers
+    for printed in (1, 2):  # which nobody reads from here on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), printed)
+    answers.write(b'ready\t"yes"\n')
     with contextlib.suppress(EOFError):
         while True:
-            pickle.dump(_trial(pickle.load(sys.stdin.buffer)), answers)
+            key, tflite, how = pickle.load(sys.stdin.buffer)
+            found = json.dumps(dataclasses.asdict(_trial(tflite, how)))
+            answers.write(f"{key}\t{found}\n".encode())
 
 
-def _trial(tflite):
+def _trial(tflite, how):
     try:
-        interpreter = allocated(tflite)
-        details = interpreter.get_input_details()
-        inputs = [_noise(detail, detail["shape"]) for detail in details]
-        started = time.perf_counter()
-        _run(interpreter, inputs)
-        slow = time.perf_counter() - started > _SLOW_S
-    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        _decode_sparse(tflite)
+        return _alone(tflite, how) if how["batch_size"] is None else _batch(tflite, **how)
+    except Exception as error:  # whatever may come of damaged tables
         return Probe(str(error).strip() or type(error).__name__)
-    single = len(inputs) == 1 and inputs[0].ndim > 1 and len(inputs[0]) == 1
-    return Probe(batchable=single and not slow and _batchable(tflite, details[0]))
 
 
-def _batchable(tflite, detail):
-    """Whether a batch of two gives, row by row, what its images give alone."""
-    batch = _noise(detail, (2, *detail["shape"][1:]))
-    try:
-        together = _run(allocated(tflite, 2), [batch])
-        alone = [_run(allocated(tflite), [row[None]]) for row in batch]
-    except (RuntimeError, ValueError):
+def _alone(tflite, how):
+    for integers in (0, 1), (0, 0), (1, 1):  # indices may want zeros, and divisors ones
+        interpreter, took_s, failed = allocated(tflite, **how), 0, ""
+        ends = interpreter.get_input_details(), interpreter.get_output_details()
+        inputs = [_noise(detail, detail["shape"], *integers) for detail in ends[0]]
+        try:
+            started = time.perf_counter()
+            given = _run(interpreter, inputs)
+            took_s = time.perf_counter() - started
+            if took_s < _SLOW_S:
+                _run(interpreter, inputs)  # what the first run left behind may end it
+            break
+        except (RuntimeError, ValueError) as error:
+            failed = str(error).strip() or type(error).__name__
+    slow = took_s > _SLOW_S
+    batchable = not (failed or slow) and _fixed_batch(tflite, how, inputs, given)
+    return Probe("", failed, _keeps_state(tflite), slow, batchable)
+
+
+def _fixed_batch(tflite, how, inputs, given):
+    """Whether an item gives the same in any place of a batch, and whatever the others are."""
+    items, count = inputs[0], inputs[0].shape[:1]
+    if len(inputs) > 1 or count <= (1,) or any(values.shape[:1] != count for values in given):
         return False
-    return all(
-        len(t) == 2 and np.allclose(t, np.concatenate(a), rtol=1e-4, atol=1e-5)
-        for t, a in zip(together, zip(*alone, strict=True), strict=True)
-    )
+    repeated = _run(allocated(tflite, **how), [np.resize(items[:1], items.shape)])
+    pairs = [(a[:1].astype(float), b) for a, b in zip(given, repeated, strict=True)]
+    return not any(np.any(np.abs(a - b) > 1e-3 * np.abs(a).max(initial=0)) for a, b in pairs)
+
+
+def _batch(tflite, batch_size, **how):
+    """Run a batch, and some of its items alone, which should give the same."""
+    if _keeps_state(tflite):
+        raise ValueError("it keeps a state from run to run, of its own batch size")
+    together, alone = allocated(tflite, batch_size, **how), allocated(tflite, **how)
+    (detail,) = alone.get_input_details()
+    items = _noise(detail, (batch_size, *detail["shape"][1:]), 0, 1)
+    given, same = _run(together, [items]), True
+    for i in {0, batch_size // 2, batch_size - 1}:
+        for batch, row in zip(given, _run(alone, [items[i : i + 1]]), strict=True):
+            same = same and batch.shape == (batch_size, *row.shape[1:]) and len(row) == 1
+            same = same and np.allclose(batch[i], row[0], rtol=1e-4, atol=1e-5)
+    return Probe(batchable=bool(same))
 
 
 def _run(interpreter, inputs):
@@ -142,10 +233,45 @@ def _run(interpreter, inputs):
     return [np.array(interpreter.get_tensor(d["index"])) for d in interpreter.get_output_details()]
 
 
-def _noise(detail, shape):
-    rng = np.random.default_rng(0)
+def _noise(detail, shape, low, high):
+    rng, few = np.random.default_rng(0), 65_537  # a prime: no two items of a batch are the same
     if np.issubdtype(detail["dtype"], np.floating):
-        return rng.random(shape).astype(detail["dtype"])
-    if detail["dtype"] in (np.int8, np.uint8, np.int16):
-        return rng.integers(0, 127, shape).astype(detail["dtype"])
-    return np.zeros(shape, detail["dtype"])  # indices and masks: zero is always allowed
+        return np.resize(rng.random(few).astype(detail["dtype"]), shape)
+    if detail["dtype"] in (np.int8, np.uint8, np.int16) and low < high:
+        high = 126
+    return np.resize(rng.integers(low, high, few, endpoint=True).astype(detail["dtype"]), shape)
+
+
+def _decode_sparse(tflite):
+    """Refuse a sparse layout that does not fit its tensor: the interpreter reads beyond its end."""
+    if any(tensor.Sparsity() for tensor in _tables(tflite)[1]):
+        from qkit.tflite.file import inspect
+        from qkit.tflite.values import stored_values
+
+        for tensor in inspect(tflite).tensors:
+            if tensor.sparsity is not None:
+                stored_values(tensor)
+
+
+def _keeps_state(tflite):
+    """Whether a run may change what the next one gives: by variables, or random numbers."""
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+    codes, tensors = _tables(tflite)
+    kinds = {max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in codes}
+    keepers = {getattr(BuiltinOperator, name) for name in _KEEPERS}
+    return not kinds.isdisjoint(keepers) or any(tensor.IsVariable() for tensor in tensors)
+
+
+def _tables(tflite):
+    """Return the schema's tables of a file: of its kinds of operators, and of its tensors."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(tflite)
+    graphs = map(model.Subgraphs, range(model.SubgraphsLength()))
+    tensors = [graph.Tensors(i) for graph in graphs for i in range(graph.TensorsLength())]
+    return [*map(model.OperatorCodes, range(model.OperatorCodesLength()))], tensors
+
+
+if __name__ == "__main__":
+    _serve()

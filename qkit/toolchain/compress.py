@@ -191,14 +191,11 @@ def _left_alone(model, what, known, remedy, misfit):
 
 
 def _check_pruning(sparsity, schedule, pattern):
-    if not (isinstance(sparsity, (int, float)) and 0 < sparsity < 1):
-        raise ValueError(
-            "prune: sparsity must be a share of zeros between 0 and 1, such as 0.8 for 80 %, got "
-            f"{sparsity!r}."
-        )
+    validate.number(sparsity, "(0, 1)", name="prune: sparsity, as 0.8 for 80 %,")
     validate.choice(schedule, ("polynomial", "constant"), name="prune: schedule")
     block = isinstance(pattern, (tuple, list)) and [*map(type, pattern)] == [int, int]
-    if pattern not in (None, "2:4") and not (block and min(pattern) >= 1):
+    named = pattern is None or (isinstance(pattern, str) and pattern == "2:4")
+    if not named and not (block and min(pattern) >= 1):
         raise ValueError(
             "prune: pattern must be None, '2:4' or a block (rows, columns) such as (1, 4), got "
             f"{pattern!r}."
@@ -206,13 +203,10 @@ def _check_pruning(sparsity, schedule, pattern):
 
 
 def _check_clustering(clusters, init, preserve_sparsity):
+    validate.instance(preserve_sparsity, bool, name="cluster: preserve_sparsity")
     least = 3 if preserve_sparsity else 2
-    if not (isinstance(clusters, int) and least <= clusters <= MOST_CLUSTERS):
-        also = " with preserve_sparsity, as one of them is zero" if preserve_sparsity else ""
-        raise ValueError(
-            f"cluster: clusters must be a whole number from {least} to {MOST_CLUSTERS}{also}, got "
-            f"{clusters!r}."
-        )
+    also = " with preserve_sparsity, as one of them is zero," if preserve_sparsity else ""
+    validate.whole(clusters, name=f"cluster: clusters{also}", least=least, most=MOST_CLUSTERS)
     validate.choice(init, _INITIALISATIONS, name="cluster: init")
 
 

@@ -13,6 +13,7 @@ from qkit.training import MOST_STEPS_PER_CALL, Settings, once, run_epochs, seede
 
 _HELD_OUT_IMAGES = 2_000  # at each record: enough to see the accuracy dip, quick enough for thirty
 _RECORDS_PER_EPOCH = 10
+_FIELDS = ("steps", "sparsity", "distinct_values", "accuracy")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,10 +85,10 @@ def record_training(
     per_epoch, trained_on = settings.steps_per_epoch(len(x)), settings.trained_on(len(x))
     at_once = int(np.clip(per_epoch // _RECORDS_PER_EPOCH, 1, MOST_STEPS_PER_CALL))
     held_out = slice(trained_on, trained_on + _HELD_OUT_IMAGES)
+    trained = _wrapped(target, wrap, settings.seed) if wrap else target
 
     def train(show):
-        opened = network(_wrapped(target, wrap, settings.seed) if wrap else target)
-        trained = opened.model
+        opened = network(trained)
         notes = [_noted(opened, 0, x[held_out], y[held_out])]
 
         def follow(batch, logs):
@@ -101,13 +102,16 @@ def record_training(
         if unwrap:
             # masking leaves −0.0 where the weight was negative, which a compressor takes for
             # another value: 13 % more bytes in a pruned float32 file
-            target.set_weights([weight + 0.0 for weight in unwrap(trained).get_weights()])
+            stripped = network(unwrap(trained)).weights  # in another order, some of them
+            for path, weight in network(target).weights.items():
+                weight.assign(stripped[path].numpy() + 0)
         # once more, as the model is left: the last weights are masked after a step
         notes[-1] = _noted(network(target), notes[-1]["steps"], x[held_out], y[held_out])
         return _by_quantity(notes)
 
     record, from_cache = once(
-        target, x, y, (kind, astuple(settings)), train, cache=cache,
+        target, x, y, settings, (kind, astuple(settings)), train, cache=cache, trained=trained,
+        functions=(record_training, _noted, sparsity, distinct_values), fields=_FIELDS,
         last=lambda record: f"{target.name}, {what}: {_line(record)}{_left_alone(left_alone)}",
     )  # fmt: skip
     return WeightHistory(

@@ -52,8 +52,8 @@ def check_promise(tflite, scheme, left_in_float=()):
     broken = _dtypes(file, scheme), _float_operators(file, scheme, left_in_float)
     for fault in itertools.chain(_known_faults(file), *broken):
         raise PromiseError(f"convert: {scheme.name!r} was asked for, but {fault}")
-    error = probe(tflite).error
-    if error:
+    trial = probe(tflite)
+    if error := trial.error or trial.failed:
         operators = ", ".join(sorted({op.name for op in file.operators}))
         raise PromiseError(
             f"convert: {scheme.name!r} converts, but the file cannot be run: {error}. The usual "

@@ -6,7 +6,7 @@ from functools import lru_cache
 from qkit import validate
 from qkit.evaluate import calibration_effect as effect
 from qkit.plots.calibration import plot_calibration_effect
-from qkit.widgets.effects import subject
+from qkit.widgets.effects import part, subject
 from qkit.widgets.explorer import Explorer, choice
 
 
@@ -22,10 +22,12 @@ def explore_calibration(model, data, *, test_images=1000):
     -------
     Explorer
     """
-    file, x, _, reference = subject(model, data, test_images, what="explore_calibration")
+    what = "explore_calibration"
+    file, x, _, reference = subject(model, data, test_images, what=what)
     seen = effect.activation_histograms(file, x)
-    train = validate.images(data.x_train, x.shape[1:], what="explore_calibration: data.x_train")
-    of_class = Counter(sorted(data.y_train.tolist()))
+    train, labels = (part(data, name, what=what) for name in ("x_train", "y_train"))
+    train = validate.images(train, x.shape[1:], what=f"{what}: data.x_train")
+    of_class = Counter(sorted(labels.tolist()))
     sizes = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
     sizes = [(f"{n:,}", n) for n in sizes if n <= len(train)]
     controls = {

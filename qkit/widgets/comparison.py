@@ -1,5 +1,6 @@
 """Explorers of a comparison: schemes by two quantities, and the official decision tree."""
 
+import weakref
 from functools import cache, partial
 from pathlib import Path
 
@@ -69,9 +70,10 @@ def explore_schemes(comparison, *, x=None):
     folder = ipw.Text(".", description="folder")
     buttons = [ipw.Button(description=f"save {kind}") for kind in ("CSV", "HTML")]
     explorer.children += (ipw.HBox([folder, *buttons]),)
+    weak = weakref.proxy(explorer)  # the buttons must not keep it
 
     def save(button):
-        explorer.tell(_saved(comparison, folder.value, button.description.split()[1].lower()))
+        weak.tell(_saved(comparison, folder.value, button.description.split()[1].lower()))
 
     for button in buttons:
         button.on_click(save)

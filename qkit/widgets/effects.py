@@ -23,11 +23,22 @@ _BITS = [*((str(bits), bits) for bits in (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)), ("f
 _PATTERNS = {"each weight": None, "2:4": "2:4", "blocks of 1 × 4": (1, 4)}
 
 
+def part(data, name, *, what):
+    """Return an array of a Dataset."""
+    found = getattr(data, name, None)
+    if found is None:
+        raise TypeError(
+            f"{what}: expected a Dataset with {name}, got {type(data).__name__} without it. Pass "
+            "what qk.load_data returns, or a qk.Dataset."
+        )
+    return found
+
+
 def subject(model, data, images, *, what):
     """Return a model's FloatFile, so many test images, their labels, and its Accuracy on them."""
     images = validate.whole(images, name=f"{what}: the number of test images")
     tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
-    x, y = data.x_test[:images], data.y_test[:images]
+    x, y = (part(data, name, what=what)[:images] for name in ("x_test", "y_test"))
     reference = accuracy(tflite, x, y)  # which refuses damaged files
     return opened(tflite), x, y, reference
 
@@ -48,7 +59,7 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     """
     file, *measured = subject(model, data, images, what="explore_bits")
     if calibration is None:
-        calibration = drawn(data.x_train, 100)
+        calibration = drawn(part(data, "x_train", what="explore_bits"), 100)
     ranges = calibrated_ranges(file, calibration)
     names = [layer.name for layer in file.layers]
 

@@ -1,16 +1,21 @@
 """What all explorers share: controls on top, then a readout in words, then the live picture."""
 
 import base64
+import contextlib
 import html
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import weakref
 from functools import partial
 
 import ipywidgets as ipw
+from IPython import get_ipython
 
+from qkit._tensorflow import first_line
 from qkit.widgets.live import LiveFigure
 
-_WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qkit-explorer")
+_COMPUTING = threading.Lock()  # one long computation at a time, of all explorers
+_DRAWING = threading.RLock()  # workers draw too, and Matplotlib is not made for two at once
+_SHOWN, _SHOWN_NOW = {}, []  # explorers by the cell below which they are, and of the one that runs
 
 
 class Explorer(ipw.VBox):
@@ -32,21 +37,21 @@ class Explorer(ipw.VBox):
         self._answer = answer if compute else lambda **values: (answer(**values), None)
         self._compute, self._draw, self._say = compute, draw, say
         self._alt = alt
-        self._lock = threading.RLock()  # the worker draws too
-        self._kept, self._asked, self._future = {}, None, None
+        self._kept, self._asked, self._worker, self._failure = {}, None, None, None
         self._leads, self._refusals, self._following = leads or {}, refusals or {}, False
-        self._change, self._fast, self._slow = "", "", ""
+        self._change, self._fast, self._slow, self._image = "", "", "", ""
         self._words, self._picture = ipw.HTML(), ipw.HTML()
-        self._refresh()
-        self.wait()
-        for name, control in controls.items():
-            control.observe(partial(self._changed, name), names="value")
-            control.description = control.description or name
-            if not control.style.description_width:
-                control.style.description_width = "initial"  # else long words are cut off
         row = {"flex_flow": "row wrap", "grid_gap": "0 1.5em"}
         shown = ipw.Box([*map(_with_whole_readout, controls.values())], layout=row)
         super().__init__([shown, self._words, self._picture])
+        self._refresh()
+        self.wait()
+        for name, control in controls.items():
+            # by a proxy: ipywidgets keeps controls, and they must not keep the explorer
+            control.observe(partial(Explorer._changed, weakref.proxy(self), name), names="value")
+            control.description = control.description or name
+            if not control.style.description_width:
+                control.style.description_width = "initial"  # else long words are cut off
 
     @property
     def readout(self):
@@ -58,21 +63,42 @@ class Explorer(ipw.VBox):
         """Whether the readout is of the controls' present values, the long computation too."""
         return self._asked is None
 
+    @property
+    def model_id(self):
+        """The number by which it is shown; only then it is opened."""
+        if self.comm is None:
+            for part in _parts(self):
+                part.open()
+            super().open()
+        return super().model_id
+
+    def open(self):
+        """Wait until it is shown: whatever is open, ipywidgets keeps for ever."""
+
+    def close(self):
+        """Take it out of all outputs; it may be shown again."""
+        for part in _parts(self):
+            part.close()
+        super().close()
+        vars(self).pop("_repr_mimebundle_", None)  # which ipywidgets would hide
+
     def png(self):
         """Return the picture as it is now, as the bytes of a PNG file."""
-        with self._lock:
+        with _DRAWING:
             return self._live.png()
 
     def tell(self, words):
         """Begin the readout with words, until a control changes."""
-        with self._lock:
+        with _DRAWING:
             self._change = words
             self._show()
 
     def wait(self):
-        """Wait for the long computation of the present values; raise what it raised."""
-        if self._future is not None:
-            self._future.result()
+        """Wait for the long computation of the present values; raise what failed."""
+        while worker := self._worker:
+            worker.join()
+        if self._failure:
+            raise self._failure
 
     def _changed(self, name, change):
         if self._following:
@@ -92,42 +118,65 @@ class Explorer(ipw.VBox):
 
     def _refresh(self):
         """Answer the controls' present values: now what is quick, as soon as it can the rest."""
-        with self._lock:
+        with _DRAWING, self._telling():
             values = {name: control.value for name, control in self.controls.items()}
+            last, self._failure, self._asked = self._failure, None, None
             self._fast, self._asked = self._answer(**values)
-            self._future = None
-            if self._asked is None:
+            if last or self._asked is None:
                 self._slow = ""
-            elif self._asked not in self._kept:
+            if self._asked in self._kept:
+                self._settle(self._asked)
+            elif self._asked is not None:
                 self._draw(None)
-                self._future = _WORKER.submit(self._catch_up, self._asked)
-            self._settle(self._asked)
-
-    def _catch_up(self, asked):
-        """Compute what was asked, unless something else is by now; what fails is told."""
-        if asked != self._asked:
-            return
-        try:
-            self._kept[asked] = self._compute(asked)
-        except Exception as error:
-            self._settle(asked, f"{type(error).__name__}: {error}")
-            raise
-        self._settle(asked)
-
-    def _settle(self, asked, failure=None):
-        """Show what is asked, with its result or failure where that is there by now."""
-        with self._lock:
-            if asked != self._asked:
-                return  # a newer question waits for its own answer
-            if failure:
-                self._slow, self._asked = failure, None
-            elif asked in self._kept:
-                self._draw(self._kept[asked])
-                self._slow, self._asked = self._say(self._kept[asked]), None
+                if self._worker is None:
+                    worker = threading.Thread(target=self._catch_up, daemon=True)
+                    worker.start()
+                    self._worker = worker
             self._show()
 
+    def _catch_up(self):
+        """Compute what is asked, and what is asked meanwhile; `wait` raises what fails."""
+        while True:
+            with _COMPUTING, contextlib.suppress(BaseException):
+                with _DRAWING:
+                    asked = self._asked
+                    if asked is None:
+                        self._worker = None
+                        return
+                with self._telling(asked):
+                    self._kept[asked] = self._compute(asked)
+                    with _DRAWING:
+                        if asked == self._asked:  # else a newer question waits for its own answer
+                            self._settle(asked)
+                            self._show()
+
+    def _settle(self, asked):
+        """Draw and say what the long computation gave."""
+        self._draw(self._kept[asked])
+        self._slow, self._asked = self._say(self._kept[asked]), None
+
+    @contextlib.contextmanager
+    def _telling(self, asked=None):
+        """Say in the readout what fails, unless something else is asked by then."""
+        try:
+            yield
+        except BaseException as error:  # an interrupt, too, must not leave it waiting for ever
+            with _DRAWING:
+                if asked in (None, self._asked):
+                    self._failure, self._asked = error, None
+                    self._fast = "" if asked is None else self._fast
+                    self._slow = (
+                        "This could not be measured, and the picture is not of it: "
+                        f"{type(error).__name__}: {first_line(error)}"
+                    )
+                    self._show_words()
+            raise
+
     def _show(self):
-        picture = base64.b64encode(self._live.png()).decode()
+        self._image = base64.b64encode(self._live.png()).decode()
+        self._show_words()
+
+    def _show_words(self):
         slow = html.escape(self._slow)
         if not self.settled:
             slow = f'<span style="color:#767676">{slow} (being measured anew …)</span>'
@@ -135,19 +184,52 @@ class Explorer(ipw.VBox):
         self._words.value = f'<div role="status" aria-live="polite">{words}</div>'
         alt = html.escape(f"{self._alt} {self.readout}")
         self._picture.value = (
-            f'<img alt="{alt}" src="data:image/png;base64,{picture}" style="max-width:100%">'
+            f'<img alt="{alt}" src="data:image/png;base64,{self._image}" style="max-width:100%">'
         )
 
     # ipywidgets 7 has this method, which would leave out the picture for readers without a kernel
     _ipython_display_ = None
 
     def _repr_mimebundle_(self, **kwargs):
+        if shell := get_ipython():
+            _SHOWN_NOW.append(self)
+            shell.events.register("pre_run_cell", _before_cell)
+            shell.events.register("post_run_cell", _after_cell)
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         return {
             "text/plain": self.readout,
             "image/png": base64.b64encode(self.png()).decode(),
             "application/vnd.jupyter.widget-view+json": view,
         }
+
+
+def _parts(widget):
+    """Yield the widgets that one is made of, each after those within it."""
+    for value in (getattr(widget, name) for name in widget.keys):
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, ipw.Widget):
+                yield from (*_parts(part), part)
+
+
+def _before_cell(info):
+    _SHOWN_NOW.clear()  # what was shown between two cells is no cell's
+
+
+def _after_cell(result):
+    """Let go of what a cell showed when it ran before, unless an output shows it now."""
+    cell = getattr(result.info, "cell_id", None) or result.info.raw_cell
+    before = {*_SHOWN.pop(cell, ())}
+    if _SHOWN_NOW:
+        _SHOWN[cell] = [*_SHOWN_NOW]
+    _SHOWN_NOW.clear()
+    gone = before.difference(*_SHOWN.values())
+    for explorer in gone:
+        explorer.close()
+    shell = get_ipython()
+    for names in (shell.user_ns["_oh"], *shell.all_ns_refs, vars(shell.displayhook)):
+        for name, value in names.items():  # IPython's Out, _12 and __ hold on to it, too
+            if isinstance(value, Explorer) and value in gone and not f"{name}".strip("_0123456789"):
+                names[name] = None
 
 
 def choice(options, **given):

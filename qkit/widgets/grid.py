@@ -78,6 +78,8 @@ def explore_grid(tensors, *, axis=None):
 
 def _with_axes(tensors, axis):
     """Return the tensors by name, each with the axis of its channels."""
+    if not isinstance(axis, (int, np.integer)):
+        raise TypeError(f"explore_grid: axis must be a whole number, got {axis!r}.")
     if isinstance(tensors, (bytes, bytearray)):
         return {layer.name: (layer.weights, layer.axis) for layer in layers(tensors)}
     if not isinstance(tensors, Mapping):

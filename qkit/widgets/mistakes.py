@@ -8,6 +8,7 @@ from qkit.evaluate.mistakes import COMPLAINTS, DIAGNOSES, PATIENTS, examine, rep
 from qkit.evaluate.significance import paired
 from qkit.networks import network
 from qkit.plots.mistakes import plot_mistake
+from qkit.widgets.effects import part
 from qkit.widgets.explorer import Explorer
 
 
@@ -33,7 +34,8 @@ def explore_mistakes(model, data, *, images=1000):
         "diagnosis": ipw.RadioButtons(options=list(DIAGNOSES), layout={"width": "max-content"}),
         "repair": ipw.ToggleButton(False, description="repair", icon="wrench"),
     }
-    figure, update = plot_mistake.live(shape=data.x_test.shape[1:3])
+    shape = part(data, "x_test", what="explore_mistakes").shape[1:3]
+    figure, update = plot_mistake.live(shape=shape)
 
     def answer(patient, diagnosis, repair):
         recipe = PATIENTS[patient]

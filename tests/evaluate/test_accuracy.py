@@ -35,7 +35,7 @@ def test_interval_is_wilsons(right, n):
 
 @pytest.mark.parametrize("name", qk.SCHEMES)
 def test_batched_and_one_by_one_give_the_same_predictions(name, tflite, digits):
-    assert probe(tflite(name)).batchable
+    assert probe(tflite(name), batch_size=167).batchable
     # two full batches and a part of one
     x, y = digits.x_test[:350], digits.y_test[:350]
     batched = qk.accuracy(tflite(name), x, y)
@@ -110,10 +110,21 @@ def mixed_batch(tf):
 def test_file_that_cannot_be_batched_runs_one_by_one(build, tf, toy_data):
     model = build(tf)
     tflite = qk.convert(model, "float32")
-    assert not probe(tflite).batchable
+    assert not probe(tflite, batch_size=20).batchable
     found = qk.accuracy(tflite, toy_data.x_test, toy_data.y_test)
     alone = np.concatenate([model(image[None]).numpy() for image in toy_data.x_test])
     np.testing.assert_array_equal(found.predictions, alone.argmax(axis=1))
+
+
+@pytest.mark.parametrize("metric", [None, qk.Metric("sum", "", True, np.subtract, np.mean)])
+def test_a_score_that_is_no_number_is_no_prediction(toy_tflite, edited, toy_data, metric):
+    def lose(model):
+        (kernel,) = (t.buffer for t in model.subgraphs[0].tensors if tuple(t.shape) == (3, 5))
+        model.buffers[kernel].data = np.full(15, np.nan, np.float32).view(np.uint8)
+
+    lost, x = edited(toy_tflite, lose), toy_data.x_test
+    with pytest.raises(ValueError, match="gives NaN for 20 of 20 items, first for item 0"):
+        qk.accuracy(lost, x, toy_data.y_test, metric=metric)
 
 
 def test_float64_images_and_other_integer_labels_are_taken(toy_tflite, toy_data):
@@ -140,6 +151,7 @@ def test_the_first_images_alone():  # notebooks 04 and 08 ask for it
 def test_predictions_may_be_lists_and_must_be_one_a_label():
     assert qk.accuracy_of([1, 2, 3], [1, 2, 0]).accuracy == pytest.approx(2 / 3)
     with pytest.raises(
-        ValueError, match=r"one prediction a label, got the shapes \(2,\) and \(3,\)"
+        ValueError,
+        match=r"one prediction a label, and one or more, got the shapes \(2,\) and \(3,\)",
     ):
         qk.accuracy_of([1, 2], [1, 2, 3])

@@ -164,11 +164,11 @@ def counted(monkeypatch):
 def test_the_network_runs_once_over_each_sample_and_is_opened_once(tf, digits, counted):
     file = qk.convert(qk.models.depthwise_cnn(), "float32")
     counted.update(dict.fromkeys(counted, 0))
-    found = calibration_effect(file, digits, sample_size=10, test_images=20)
+    found = calibration_effect(file, digits, sample_size=10, test_images=16)
     assert len(found.table) == 12
-    # before and after on twenty images: as one batch each, where they fit
+    # before and after on sixteen images: as one batch each, where they fit
     assert counted["interpreters"] <= 8
-    assert counted["invocations"] <= 10 + 20 + 2
+    assert counted["invocations"] <= 10 + 16 + 2
     assert counted["parses"] <= 2  # once to look, once to change
 
 

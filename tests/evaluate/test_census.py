@@ -200,3 +200,178 @@ def test_model_without_kernels_is_refused(tf):
     model = tf.keras.Sequential([tf.keras.layers.InputLayer((4, 4)), tf.keras.layers.Flatten()])
     with pytest.raises(ValueError, match="there is no kernel"):
         qk.weight_census(model)
+
+
+class Parts:
+    """What a test adds to the first graph of a file."""
+
+    def __init__(self, content):
+        from ai_edge_litert import schema_py_generated as schema
+
+        self.schema, self.content, self.graph = schema, content, content.subgraphs[0]
+
+    def tensor(self, name, values=None, *, shape=None, kind="FLOAT32", **more):
+        """Add a tensor, with values if it is a constant; return its number."""
+        content, schema, number = self.content, self.schema, 0
+        if values is not None:
+            shape, data = np.shape(values), np.frombuffer(np.asarray(values).tobytes(), np.uint8)
+            number = len(content.buffers)
+            content.buffers.append(schema.BufferT(data=data))
+        kind = getattr(schema.TensorType, kind)
+        tensor = schema.TensorT(np.int32(shape), kind, number, name, **more)
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
+    def run(self, name, inputs, *outputs, **more):
+        """Add an operator."""
+        code = getattr(self.schema.BuiltinOperator, name)
+        self.content.operatorCodes.append(self.schema.OperatorCodeT(builtinCode=code))
+        number = len(self.content.operatorCodes) - 1
+        op = self.schema.OperatorT(number, np.int32(inputs), np.int32(outputs), **more)
+        self.graph.operators.append(op)
+
+
+@pytest.fixture
+def with_parts(toy_tflite, edited):
+    """Return a function that has others add parts to the small file, of which x is the input."""
+
+    def build(add):
+        def change(content):
+            parts = Parts(content)
+            add(parts, parts.graph.inputs[0])
+
+        return edited(toy_tflite, change)
+
+    return build
+
+
+TOY = 16 * 5 + 5 * 3
+FOUR = np.float32([[1, 0], [0, 4]])
+
+
+@pytest.mark.parametrize(
+    ("reader", "place"),
+    [("ASSIGN_VARIABLE", 1), ("ADD", 1), ("MUL", 1), ("MUL", 0), ("SELECT_V2", 2), ("CUSTOM", 1),
+     ("CONCATENATION", 1), ("CONV_2D", 2), ("WHILE", 1), ("GATHER", 1), ("LSTM", 18)],
+)  # fmt: skip
+def test_what_no_layer_multiplies_with_is_no_kernel(reader, place, with_parts):
+    def add(parts, x):
+        # places before it that are left out do not move it
+        inputs = [x, *[-1 if reader == "LSTM" else x] * place]
+        inputs[place] = parts.tensor("other", FOUR)
+        parts.run(reader, inputs, parts.tensor("y", shape=(2, 2)))
+
+    census = qk.weight_census(with_parts(add))
+    assert (census.count, census.sparsity) == (TOY, 0)
+    assert (census.left_out_values, census.other_values) == (0, 4)
+    assert str(census).endswith("0 values of one axis, and 4 of other constants")
+
+
+@pytest.mark.parametrize(
+    ("reader", "place"),
+    [("CONV_2D", 1), ("TRANSPOSE_CONV", 1), ("FULLY_CONNECTED", 1), ("BATCH_MATMUL", 0),
+     ("BATCH_MATMUL", 1), ("GATHER", 0), ("EMBEDDING_LOOKUP", 1), ("SVDF", 2), ("RNN", 1),
+     ("UNIDIRECTIONAL_SEQUENCE_LSTM", 16), ("BIDIRECTIONAL_SEQUENCE_LSTM", 25)],
+)  # fmt: skip
+def test_what_a_layer_multiplies_with_is_a_kernel(reader, place, with_parts):
+    def add(parts, x):
+        inputs = [x, *[-1] * place]  # the places before it may be left out
+        inputs[place] = parts.tensor("w", FOUR)
+        inputs[0] = x if place else inputs[0]
+        if reader in ("CONV_2D", "FULLY_CONNECTED"):
+            inputs[1] = inputs[place]
+        parts.run(reader, inputs, parts.tensor("y", shape=(2, 2)))
+        parts.run("ADD", [x, inputs[place]], parts.tensor("z", shape=(2, 2)))  # beside it
+
+    census = qk.weight_census(with_parts(add))
+    assert (census.count, census.other_values) == (TOY + 4, 0)
+    assert census.kernels[-1].name == "w"
+    assert census.kernels[-1].sparsity == 0.5
+
+
+def test_kernels_are_followed_through_what_lays_them_out(with_parts):
+    kernel = np.arange(1, 13, dtype=np.float16).reshape(2, 6)
+
+    def add(parts, x):
+        half = parts.tensor("half", kernel, kind="FLOAT16")
+        whole, square, turned = (
+            parts.tensor("made", shape=shape) for shape in ((2, 6), (3, 4), (4, 3))
+        )
+        parts.run("DEQUANTIZE", [half], whole)
+        parts.run("RESHAPE", [whole, parts.tensor("to", np.int32([3, 4]), kind="INT32")], square)
+        parts.run("TRANSPOSE", [square, parts.tensor("by", np.int32([1, 0]), kind="INT32")], turned)
+        parts.run("FULLY_CONNECTED", [x, turned, -1], parts.tensor("y", shape=(1, 4)))
+
+    row = qk.weight_census(with_parts(add)).kernels[-1]
+    assert (row.name, row.shape, row.dtype, row.size_bytes) == ("half", (4, 3), "float16", 24)
+    assert row.distinct_per_channel == 3
+
+
+def test_constants_that_are_laid_out_in_circles_or_to_nothing_are_told(with_parts):
+    def circle(parts, x):
+        one, two = (parts.tensor(name, shape=(2, 2)) for name in "ab")
+        parts.run("DEQUANTIZE", [one], two)
+        parts.run("DEQUANTIZE", [two], one)
+        parts.run("FULLY_CONNECTED", [x, one], parts.tensor("y", shape=(1, 2)))
+
+    def to_nothing(parts, x):
+        made = parts.tensor("made", shape=(3, 3))
+        parts.run("RESHAPE", [parts.tensor("w", FOUR)], made)
+        parts.run("FULLY_CONNECTED", [x, made], parts.tensor("y", shape=(1, 2)))
+
+    assert qk.weight_census(with_parts(circle)).count == TOY
+    with pytest.raises(TfliteError, match="a RESHAPE of constants cannot be followed"):
+        qk.weight_census(with_parts(to_nothing))
+
+
+@pytest.mark.parametrize(("place", "turned"), [(1, False), (1, True), (0, False), (0, True)])
+def test_output_channels_of_matrix_products(place, turned, with_parts):
+    by_output = np.float32([[1, 2, 3, 4], [5, 5, 5, 5], [6, 6, 6, 6]])  # three outputs
+
+    def add(parts, x):
+        # of the first input rows are the outputs, of the second columns
+        kernel = by_output if turned == bool(place) else by_output.T
+        inputs = [x, x]
+        inputs[place] = parts.tensor("w", np.ascontiguousarray(kernel)[None])
+        options = parts.schema.BatchMatMulOptionsT(adjX=turned, adjY=turned)
+        parts.run(
+            "BATCH_MATMUL",
+            inputs,
+            parts.tensor("y", shape=(1, 3, 3)),
+            builtinOptionsType=parts.schema.BuiltinOptions.BatchMatMulOptions,
+            builtinOptions=options,
+        )
+
+    row = qk.weight_census(with_parts(add)).kernels[-1]
+    assert (row.distinct_values, row.distinct_per_channel) == (6, 4)
+    assert row.two_of_four_share == 0  # groups of four inputs
+
+
+def test_names_are_labels_and_each_stands_once(with_parts):
+    def add(parts, x):
+        for name in ("a/b/dense/MatMul", "a/c/dense/MatMul", "a/c/dense/MatMul", "", ""):
+            kernel = parts.tensor(name, FOUR)
+            parts.run("FULLY_CONNECTED", [x, kernel, -1], parts.tensor("y", shape=(1, 2)))
+
+    tflite = with_parts(add)
+    names = qk.weight_census(tflite).to_frame().index
+    first = len(qk.inspect(tflite).tensors) - 10
+    assert names[-5:].tolist() == [
+        *("dense", "a/c/dense/MatMul", f"a/c/dense/MatMul #{first + 4}"),
+        *(f"#{first + 6}", f"#{first + 8}"),
+    ]
+    assert names.is_unique
+
+
+def test_a_kernel_that_two_layers_share_counts_once(with_parts):
+    def add(parts, x):
+        table = parts.tensor("table", FOUR)
+        parts.run("GATHER", [table, x], parts.tensor("y", shape=(1, 2)))
+        parts.run("FULLY_CONNECTED", [x, table, -1], parts.tensor("z", shape=(1, 2)))
+
+    assert qk.weight_census(with_parts(add)).count == TOY + 4
+
+
+def test_weights_in_another_file_are_refused_by_name(toy_tflite, in_another_file):
+    with pytest.raises(TfliteError, match=r"are in another file, 'weights\.bin'"):
+        qk.weight_census(in_another_file(toy_tflite))

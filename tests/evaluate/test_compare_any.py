@@ -1,5 +1,8 @@
 """Any classifier gets a row for each scheme: what was measured, or why it was not."""
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -96,8 +99,7 @@ def test_a_large_network_is_timed_less_often(tf, coloured, monkeypatch):
 
     monkeypatch.setattr(module, "latency", latency)
     qk.compare(small(tf), schemes=["int16_activations"], images=coloured)
-    assert asked == [(["float32"], 2), (["float32", "int16_activations"], 3)]
-    asked.clear()
+    assert asked == [(["float32", "int16_activations"], 3)]
     monkeypatch.setattr(module, "_LARGE_US", 1e9)
     qk.compare(small(tf), schemes=["int16_activations"], images=coloured)
     assert asked[1:] == [(["float32", "int16_activations"], None)]
@@ -171,6 +173,94 @@ def test_what_cannot_be_measured_is_refused_before_work(toy_model, toy_data, col
         qk.compare(model, schemes=["pruned"], calibration=x)
     with pytest.raises(TypeError, match="write \\['qat'\\], not 'qat'"):
         qk.compare(model, schemes="qat", calibration=x)
+
+
+def named(name, scheme="float16"):
+    return dataclasses.replace(qk.SCHEMES[scheme], name=name)
+
+
+@pytest.mark.parametrize(
+    ("schemes", "extra", "told"),
+    [
+        (["float16"], {"Float32": None, "float32": None}, "'Float32 (file)' and 'float32 (file)'"),
+        (["float16"], {"qat ": None, "QAT": None}, "'qat ' and 'QAT'"),
+        ([], {"mine": None, "Mine": None}, "'mine' and 'Mine'"),
+        ([], {"my  file": None, "my file\n": None}, "'my  file' and"),
+        ([], {"caf\u00e9": None, "cafe\u0301": None}, "would be taken for one another"),
+        ([named("float32")], {}, "'float32' and 'float32'"),
+        ([named("a"), named("a", "dynamic_range")], {}, "'a' and 'a'"),
+        ([named("float16", "dynamic_range"), "float16"], {}, "'float16' and 'float16'"),
+        ([named("a"), named("A")], {}, "'a' and 'A'"),
+        ([], {"a": None, "A": None}, "Name one anew: extra={'mine': …}, or dataclasses"),
+    ],
+)
+def test_names_that_would_be_taken_for_one_another_are_refused_before_work(
+    schemes, extra, told, toy_model, toy_data, toy_tflite, monkeypatch
+):
+    monkeypatch.setattr(module, "convert", lambda *a: pytest.fail("work has begun"))
+    files = dict.fromkeys(extra, toy_tflite)
+    with pytest.raises(ValueError, match=re.escape(told)):
+        qk.compare(toy_model(), toy_data, schemes, extra=files)
+
+
+@pytest.mark.parametrize("name", [None, 3, b"mine", "", " \n", ("a", "b")])
+def test_row_is_named_in_words(name, toy_model, toy_data, toy_tflite, monkeypatch):
+    monkeypatch.setattr(module, "convert", lambda *a: pytest.fail("work has begun"))
+    for wrong in ({"extra": {name: toy_tflite}}, {"schemes": [named(name)]}):
+        with pytest.raises(TypeError, match="is no name for a row"):
+            qk.compare(toy_model(), toy_data, **wrong)
+
+
+def test_files_may_be_called_what_no_row_is(toy_model, toy_data, toy_tflite):
+    """Names of schemes that were not asked for, and of the control that is not there otherwise."""
+    extra = dict.fromkeys(("qat", "control_full_integer", "float16"), toy_tflite)
+    asked = [named("dynamic_range"), named("dynamic_range"), "float32"]  # twice the same: one row
+    found = qk.compare(toy_model(), toy_data, asked, extra=extra)
+    assert list(found.models) == ["float32", "dynamic_range", *extra]
+    assert "float16" in [
+        tensor.dtype for tensor in qk.inspect(found.models["dynamic_range"]).tensors
+    ]
+    assert all(found.models[name] == toy_tflite for name in extra)
+
+
+def test_files_called_as_a_row_stand_beside_it(toy_model, toy_data, toy_tflite):
+    model, aware = toy_model(), qk.quantization_aware(toy_model())
+    other = qk.prune_once(toy_tflite, 0.9).applied(toy_tflite)
+    names = ("float32", " Float16", "control_full_integer")
+    found = qk.compare(
+        model,
+        toy_data,
+        ["float16", "qat"],
+        trained={"qat": aware, "control": toy_model()},
+        extra=dict.fromkeys(names, other),
+    )
+    assert found.reference == "float32"
+    assert qk.weight_census(found.models["float32"]).sparsity == 0
+    for name in names:
+        assert found.models[f"{name} (file)"] == other
+    assert found.paired["float16"].a is found.accuracies["float32"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"extra": [b"TFL3"]}, "compare: extra must be a Mapping or NoneType, got list"),
+        ({"trained": "qat"}, "compare: trained must be a Mapping or NoneType, got str"),
+        ({"data": 3}, "compare: data must be a qk.Dataset, or have its x_train, x_test, y_test"),
+        ({"images": "folder"}, "compare: images must be a ImageFolder or NoneType, got str"),
+        ({"metric": "top-1"}, "compare: metric must be a Metric or NoneType, got str"),
+        ({"schemes": 3}, "compare: schemes must be a Iterable or NoneType, got int"),
+        ({"schemes": [None]}, "unknown scheme None"),
+        ({"threads": 0}, "compare: threads must be a whole number of 1 or more, got 0"),
+        ({"extra": {"mine": "mine.tflite"}}, "expected the bytes of a .tflite file, got str"),
+    ],
+)
+def test_arguments_of_other_kinds_are_refused_before_work(
+    wrong, told, toy_model, toy_data, monkeypatch
+):
+    monkeypatch.setattr(module, "convert", lambda *a: pytest.fail("work has begun"))
+    with pytest.raises((TypeError, ValueError), match=re.escape(told)):
+        qk.compare(toy_model(), **{"data": toy_data, **wrong})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import bootstrap
 
 import qkit as qk
-from qkit.evaluate.accuracy import Metric, Score, _scored, ratio
+from qkit.evaluate.accuracy import Metric, Score, ratio
 
 
 def right_and_one(outputs, labels):
@@ -91,17 +91,6 @@ def test_words_for_decibels(scored):
 def test_weight_two_is_the_item_twice():
     tallies = np.array([[1, 3], [2, 4], [0, 5]])
     assert ratio(tallies, np.array([2, 0, 1])) == ratio(tallies[[0, 0, 2]], np.ones(3))
-
-
-def test_interval_covers_at_about_its_level():
-    """Of 60 samples of 200 coin throws, the intervals miss the truth in about one of twenty."""
-    rng = np.random.default_rng(1)
-    missed = 0
-    for _ in range(60):
-        tallies = np.stack([rng.random(200) < 0.8, np.ones(200)], axis=1)
-        low, high = _scored(TOP_1, tallies, 200).interval
-        missed += not low <= 0.8 <= high
-    assert missed <= 8
 
 
 def test_targets_must_be_as_many(tflite, digits):

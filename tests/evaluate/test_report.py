@@ -1,10 +1,15 @@
 """A comparison for reading is the same to the byte: in print, in Markdown, as a page of HTML."""
 
+import html
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import qkit as qk
 from qkit.evaluate import report
+from qkit.evaluate.accuracy import Metric, Score
 
 HERE = Path(__file__).parent
 _NOT_MEASURED = "not measured: pass trained={…, 'control': …}, a float model trained as long"
@@ -46,3 +51,39 @@ def no_machine(monkeypatch):
 )
 def test_as_it_was(compared, no_machine, name, shown):
     assert shown(compared) == (HERE / "expected" / name).read_text(encoding="utf-8")
+
+
+HOSTILE = "a|b <img src=x onerror=alert(1)> $x$ `c` [d](javascript:e)\n| new | row | & \\\\| <!--"
+
+
+def test_names_of_others_stay_text_in_markdown(hand_made):
+    found = hand_made({"float32": (range(20), 80, 10), HOSTILE: (range(70), 20, 5, "–")})
+    lines = found._repr_markdown_().splitlines()
+    assert len(lines) == 4
+    cells = [re.split(r"(?<!\\)\|", line) for line in lines]
+    assert len({len(row) for row in cells}) == 1
+    shown = cells[-1][1]
+    assert not set("<>$`[") & set(shown)
+    assert html.unescape(shown.replace(r"\|", "|")).split() == HOSTILE.split()
+    assert "< 0.001" in lines[-1], "a number stays as one reads it"
+
+
+def test_names_of_others_stay_text_in_html(hand_made):
+    found = hand_made(
+        {HOSTILE: (range(20), 80, 10), "mine": (range(70), 20, 5)}, data_name=HOSTILE
+    )  # of the reference, which heads of columns name
+    for shown in (found._repr_html_(), report.html_page(found)):
+        assert html.escape("<img src=x") in shown
+        assert "<img" not in shown
+        assert "<!--" not in shown
+
+
+def test_a_metrics_name_stays_text(hand_made):
+    bad = Metric("<img src=x onerror=alert(1)>|", "dB", True, None, None)
+    rows = {"float32": (range(20), 80, 10), "mine": (range(70), 20, 5)}
+    scores = {name: Score(bad, None, 9, 1.0, (0.5, 1.5), np.arange(5.0)) for name in rows}
+    paired = {name: qk.paired(scores["float32"], found) for name, found in scores.items()}
+    found = hand_made(rows, accuracies=scores, paired=paired)
+    for shown in (found._repr_html_(), report.html_page(found), found._repr_markdown_()):
+        assert "<img" not in shown
+        assert "&lt;img" in shown

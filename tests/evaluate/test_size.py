@@ -136,3 +136,55 @@ def test_negative_zeros_cost_what_they_do_not_tell(kernel_changed):
     assert with_signs.deflated_bytes > 1.05 * without.deflated_bytes
     signs = with_signs.entropy_coded_bytes - without.entropy_coded_bytes
     assert signs == pytest.approx(0.8 * 20280 / 8, rel=0.01)  # a bit for each zero
+
+
+def test_a_file_that_cannot_be_run_has_a_size(toy_tflite, edited):
+    def to_custom(content):
+        for code in content.operatorCodes:
+            code.builtinCode, code.deprecatedBuiltinCode = 32, 32
+            code.customCode = "edgetpu-custom-op"
+
+    plain, custom = qk.size(toy_tflite), qk.size(edited(toy_tflite, to_custom))
+    assert {op.name for op in qk.inspect(custom.tflite).operators} == {"CUSTOM"}
+    assert custom.constants_bytes == plain.constants_bytes
+    assert custom.entropy_coded_bytes > 0
+
+
+def largest(content):
+    return max(content.buffers, key=lambda buffer: np.size(buffer.data))
+
+
+def test_constants_of_which_an_item_is_cut_off_are_counted_by_bytes(toy_tflite, edited):
+    def cut(content):
+        largest(content).data = largest(content).data[:-3]
+
+    plain, shorter = qk.size(toy_tflite), qk.size(edited(toy_tflite, cut))
+    assert shorter.constants_bytes["float32"] == plain.constants_bytes["float32"] - 3
+    assert "entropy floor" in shorter.summary()
+
+
+def test_bytes_that_several_constants_read_in_part_count_once(toy_tflite, edited):
+    values = np.arange(400, dtype=np.uint8)
+
+    def overlap(content):
+        """Let one read the first 320 bytes behind the tables, another all of them."""
+        content.buffers[1].data, content.buffers[1].offset, content.buffers[1].size = None, at, 320
+        content.buffers[2].data, content.buffers[2].offset, content.buffers[2].size = None, at, 400
+        for tensor, number in zip(content.subgraphs[0].tensors, (1, 2), strict=False):
+            tensor.buffer = number
+
+    at = 2**30
+    at = len(edited(toy_tflite, overlap))
+    found = qk.size(edited(toy_tflite, overlap) + values.tobytes())
+    rest = sum(t.size_bytes for t in qk.inspect(found.tflite).tensors if t.buffer > 2)
+    assert sum(found.constants_bytes.values()) == 400 + rest
+    assert found.metadata_bytes == at - rest
+
+
+def test_constants_of_other_files_are_told_and_not_counted(toy_tflite, in_another_file):
+    plain, moved = qk.size(toy_tflite), qk.size(in_another_file(toy_tflite))
+    assert moved.elsewhere_bytes == 320
+    assert moved.constants_bytes["float32"] == plain.constants_bytes["float32"] - 320
+    assert moved.metadata_bytes + sum(moved.constants_bytes.values()) == moved.size_bytes
+    assert str(moved).endswith("; 320 more in other files")
+    assert "other files" not in str(plain)

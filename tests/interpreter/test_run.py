@@ -1,5 +1,7 @@
 """Real values go on a tensor's own grid and come back from it, to the last bit."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,18 +10,51 @@ from hypothesis import strategies as st
 import qkit as qk
 from qkit.interpreter.run import (
     classifier_shapes,
+    fed,
     from_grid,
     open_interpreter,
     outputs,
     scores,
     single_shapes,
-    to_grid,
 )
 from qkit.tflite.file import TfliteError
 
+ROWS = np.random.default_rng(0).random((11, 8), np.float32)
+WEIGHTS = np.float32([range(8), [1] * 8, [0] * 8])
 
-def detail(dtype, scale=0.0, zero_point=0):
-    return {"name": "image", "dtype": dtype, "quantization": (scale, zero_point)}
+
+def detail(dtype, scale=(), zero_point=0, axis=0):
+    grid = {"scales": np.float32(scale).reshape(-1), "quantized_dimension": axis}
+    grid["zero_points"] = np.full(grid["scales"].shape, zero_point, np.int32)
+    return {"name": "image", "dtype": dtype, "quantization_parameters": grid}
+
+
+def to_grid(values, detail):
+    """Feed values, item by item, to an input of which all is known but the shape."""
+    detail["shape"] = (1, *values.shape[1:])
+    interpreter = SimpleNamespace(get_input_details=lambda: [detail], get_output_details=lambda: [])
+    return fed(interpreter, values, "f")[0]
+
+
+def dense(built, inside, rows):
+    """Return a file of one matrix, from rows of eight to rows of three, which it reshapes first."""
+    tensors = {
+        "x": (inside, "float32"),
+        "s": np.int32([rows, 8]),
+        "r": ((rows, 8), "float32"),
+        "w": WEIGHTS,
+        "b": np.zeros(3, np.float32),
+        "y": ((rows, 3), "float32"),
+    }
+    operators = [
+        ("RESHAPE", "xs", "r", "ReshapeOptions"),
+        ("FULLY_CONNECTED", "rwb", "y", "FullyConnectedOptions"),
+    ]
+    return built((tensors, operators, "x", "y"))
+
+
+def expected(rows):
+    return rows @ WEIGHTS.T
 
 
 def test_integers_are_scaled_rounded_and_clipped():
@@ -54,9 +89,16 @@ def test_floats_pass_through():
     assert from_grid(values.astype(np.float16), detail(np.float16)).dtype == np.float32
 
 
-def test_integers_without_a_grid_are_refused():
-    with pytest.raises(TfliteError, match="'image' takes int8 and names no grid"):
-        to_grid(np.zeros(1, np.float32), detail(np.int8))
+def test_each_channel_may_have_its_own_grid():
+    grid = detail(np.int8, scale=[0.5, 2], zero_point=1, axis=1)
+    values = np.float32([[1, 4], [-1, -2]])
+    assert to_grid(values, grid).tolist() == [[3, 3], [-1, 0]]
+    np.testing.assert_array_equal(from_grid(to_grid(values, grid), grid), values)
+
+
+def test_integers_without_a_grid_come_out_as_they_are():
+    values = np.int64([2**40 + 1, 0])
+    assert from_grid(values, detail(np.int64)) is values
 
 
 def test_shapes_of_a_classifier(tflite):
@@ -100,12 +142,152 @@ def test_every_image_starts_from_the_same_state(tf):
     np.testing.assert_allclose(forward, expected, atol=1e-5)
 
 
-def test_failure_on_some_image_is_told_as_damage(toy_tflite, monkeypatch):
+def test_failure_on_some_image_is_told(toy_tflite, monkeypatch):
     from ai_edge_litert.interpreter import Interpreter
 
     def fail(self):
         raise RuntimeError("tensor.data.raw != nullptr was not true")
 
     monkeypatch.setattr(Interpreter, "invoke", fail)
-    with pytest.raises(TfliteError, match=r"is it damaged\? tensor.data.raw"):
+    with pytest.raises(TfliteError, match=r"fails while it runs: tensor.data.raw .*other inputs"):
         scores(toy_tflite, np.zeros((2, 4, 4), np.float32))
+
+
+# ---- whatever takes a place for the batch ----
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 11])
+@pytest.mark.parametrize("batched", [True, False])
+def test_a_fixed_batch_is_filled_up(built, count, batched):
+    tflite = dense(built, (4, 8), 4)
+    assert single_shapes(open_interpreter(tflite)) == ((8,), (3,))
+    found = outputs(tflite, ROWS[:count], batched=batched)
+    np.testing.assert_allclose(found, expected(ROWS[:count]), rtol=1e-5)
+    (*steps,) = qk.intermediate(tflite, ROWS[:count], ["y"])
+    for row, step in zip(expected(ROWS), steps, strict=False):
+        np.testing.assert_allclose(step["y"], [row] * 4, rtol=1e-5)  # of that item alone
+    assert len(steps) == count
+    labels = expected(ROWS[:count]).argmax(axis=1)
+    assert qk.accuracy(tflite, ROWS[:count], labels).accuracy == 1
+    assert qk.latency({"a": tflite}, ROWS[:count], instances=2, rounds=1).median_us["a"] > 0
+
+
+def test_x_says_what_the_first_axis_is_where_it_may_be_either(built):
+    tflite = dense(built, (4, 8), 4)
+    sequences = ROWS[:8].reshape(2, 4, 8)
+    found = outputs(tflite, sequences)
+    np.testing.assert_allclose(found, expected(sequences), rtol=1e-5)
+    with pytest.raises(ValueError, match=r"shape \(n, 8\), got \(2, 5, 8\)"):
+        outputs(tflite, np.zeros((2, 5, 8), np.float32))
+
+
+@pytest.mark.parametrize("inside", [(8,), (2, 4), (8, 1)])
+def test_an_input_without_an_axis_for_items_takes_one_as_it_is(built, inside):
+    tflite = dense(built, inside, 1)
+    x = ROWS.reshape(-1, *inside)
+    assert classifier_shapes(open_interpreter(tflite)) == (inside, 3)
+    np.testing.assert_allclose(outputs(tflite, x), expected(ROWS), rtol=1e-5)
+    np.testing.assert_allclose(
+        [step["y"][0] for step in qk.intermediate(tflite, x, ["y"])], expected(ROWS), rtol=1e-5
+    )
+    labels = expected(ROWS).argmax(axis=1)
+    assert qk.accuracy(tflite, x, labels).accuracy == 1
+    assert qk.latency({"a": tflite}, x, instances=2, rounds=1).median_us["a"] > 0
+    with pytest.raises(ValueError, match=r"That is a single image: pass x\[None\]"):
+        outputs(tflite, x[0])
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "axes", "shape", "item"),
+    [
+        ((1, 8), (), (0, 1), (11, 8), ()),  # an energy
+        ((1, 2, 4), (2, 4), (0,), (11, 2, 4), (2, 4)),
+        ((), (), (), (88,), ()),
+        ((1,), (1,), (), (88,), ()),
+        ((1,), (1,), (), (88, 1), ()),
+        ((4, 2), (2,), (0,), (11, 4, 2), (2,)),
+    ],
+)
+def test_outputs_and_inputs_of_any_rank(built, inside, outside, axes, shape, item):
+    tensors = {
+        "x": (inside, "float32"),
+        "a": np.int32(axes),
+        "y": (outside, "float32"),
+    }
+    tflite = built((tensors, [("SUM", "xa", "y", "ReducerOptions")], "x", "y"))
+    x = ROWS.reshape(shape)
+    by_hand = x.reshape(len(x), *inside).sum(axis=tuple(axis + 1 for axis in axes))
+    found = outputs(tflite, x)
+    assert found.shape == (len(x), *item)
+    np.testing.assert_allclose(found, by_hand.reshape(found.shape), rtol=1e-5)
+    with pytest.raises(ValueError, match=r"shape|empty"):
+        outputs(tflite, np.float32(3))
+
+
+# ---- whatever numbers go in ----
+
+
+def passing_on(built, dtype, shape=(1, 4)):
+    tensors = {"x": (shape, dtype), "s": np.int32(shape), "y": (shape, dtype)}
+    return built((tensors, [("RESHAPE", "xs", "y", "ReshapeOptions")], "x", "y"))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [
+        ("int32", -(2**31), 2**31 - 1),
+        ("int64", -(2**63), 2**63 - 1),
+        ("uint8", 0, 255),
+        ("int8", -128, 127),
+        ("bool", 0, 1),
+    ],
+)
+def test_integers_on_no_grid_are_fed_as_they_are(built, dtype, low, high):
+    tflite = passing_on(built, dtype)
+    x = np.array([[low, high, 0, 1], [1, 0, low, high]])
+    found = outputs(tflite, x)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, x)
+    (first, *_) = qk.intermediate(tflite, x, ["y"])
+    np.testing.assert_array_equal(first["y"], x[:1])
+    with pytest.raises(TypeError, match=rf"takes {dtype} and names no grid.*got float32.*whole"):
+        outputs(tflite, ROWS[:, :4])
+    if dtype != "int64":
+        with pytest.raises(ValueError, match=rf"holds 0 to {high + 1}, .*: {low} to {high}"):
+            outputs(tflite, [[0, high + 1, 0, 1]])
+    assert qk.latency({"a": tflite}, x, instances=2, rounds=1).median_us["a"] > 0
+
+
+def test_a_row_that_does_not_fit_is_told(toy_tflite):
+    with pytest.raises(ValueError, match="outputs: x must be an array, and its parts do not fit"):
+        outputs(toy_tflite, [[1.0], [1.0, 2.0]])
+
+
+def test_an_output_whose_shape_follows_the_values_is_told(built):
+    tensors = {"x": ((1, 4), "bool"), "y": ((1, 2), "int64")}
+    tflite = built((tensors, [("WHERE", "x", "y", "WhereOptions")], "x", "y"))
+    assert outputs(tflite, [[0, 1, 1, 0]]).tolist() == [[[0, 1], [0, 2]]]
+    with pytest.raises(TfliteError, match="shape changes from item to item"):
+        outputs(tflite, [[0, 1, 1, 0], [1, 1, 1, 0]])
+
+
+def test_threads_are_a_whole_number(toy_tflite):
+    with pytest.raises(ValueError, match="threads must be a whole number of 1 or more, got -1"):
+        outputs(toy_tflite, np.zeros((1, 4, 4), np.float32), threads=-1)
+
+
+def test_a_name_that_two_tensors_have_names_neither(built):
+    row = ((1, 4), "float32")
+    operators = [("ABS", ["x"], ["one"], "AbsOptions"), ("NEG", ["one"], ["two"], "NegOptions")]
+    tflite = built(({"x": row, "one": row, "two": row}, operators, "x", ["two"]))
+    alike, x = tflite.replace(b"one", b"two"), np.ones((1, 4), np.float32)
+    with pytest.raises(ValueError, match=r"has 2 tensors, \[1, 2\], of the name 'two'"):
+        next(qk.intermediate(alike, x, ["two"]))
+    (found,) = qk.intermediate(alike, x, [2, 1])
+    np.testing.assert_array_equal([found[1], found[2]], [x, -x])
+
+
+@pytest.mark.parametrize("names", [["none"], [99], [[0]]])
+def test_intermediate_names_what_is_not_there(names, toy_tflite):
+    with pytest.raises(ValueError, match="intermediate: the file has no tensor"):
+        next(qk.intermediate(toy_tflite, np.zeros((1, 4, 4), np.float32), names))

@@ -121,6 +121,8 @@ def test_wrong_names_and_files_are_refused(float_file, tflite, calibration):
         simulation.simulate(float_file, weights={"conv": grid})
     with pytest.raises(ValueError, match="activations names 'pool'"):
         simulation.simulate(float_file, activations={"pool": grid})
+    with pytest.raises(ValueError, match="bits: ranges names 'pool', which is no activation"):
+        simulation.bits(float_file, {"pool": (0.0, 1.0)})
     logits = list(simulation.calibrated_ranges(float_file, calibration[:1]))[-1]
     per_channel = choose_qparams(np.eye(3, dtype=np.float32), granularity=PerAxis(0))
     with pytest.raises(ValueError, match="must have one scale, got 3"):

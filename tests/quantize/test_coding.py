@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import stats
 
 from qkit.quantize.coding import (
+    _log2_choose,
     distinct_values,
     entropy_bits,
     entropy_coded_bytes,
@@ -157,6 +158,40 @@ def test_floats_that_never_repeat_keep_their_mantissas():
 def test_what_cannot_be_coded_is_stored():
     x = np.random.default_rng(0).integers(1, 2**32, 20_000, dtype=np.uint32)
     assert x.nbytes <= entropy_coded_bytes(x) < x.nbytes + 20
+
+
+def exactly(n, k):
+    """Return log2 of how many ways there are to choose, from all of its digits."""
+    ways = comb(n, k)
+    rest = max(ways.bit_length() - 64, 0)
+    return rest + log2(ways >> rest)
+
+
+@pytest.mark.parametrize("n", [1, 2, 10, 255, 256, 1000, 2**16, 2**32, 2**48, 2**64])
+def test_ways_to_choose_keep_their_digits_in_any_alphabet(n):
+    for k in (0, 1, 2, 3, 10, 100, 255, 1000, 5000):
+        for few in {min(k, n), n - min(k, n)} if n <= 1000 else {k}:
+            assert _log2_choose(n, few) == pytest.approx(exactly(n, few), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 3, 50, 1000, 20_000])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64, np.float64], ids=str)
+def test_floor_of_random_bytes_is_all_of_them(dtype, size):
+    """No code takes a byte off all but one in 256 of random contents (Kraft's inequality)."""
+    rng = np.random.default_rng(size)
+    x = np.frombuffer(rng.bytes(size * np.dtype(dtype).itemsize), dtype)
+    # what is beyond them: whether and where zeros are, and of which sign
+    assert x.nbytes - 3 <= entropy_coded_bytes(x) <= 1.001 * x.nbytes + 8
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float32], ids=str)
+def test_table_of_a_few_values_of_many_bits_is_paid_for(dtype):
+    """Five values drawn from all, again and again: their bits once, and log2(5) bits each time."""
+    rng = np.random.default_rng(0)
+    values = np.frombuffer(rng.bytes(5 * np.dtype(dtype).itemsize), dtype)
+    found = 8 * entropy_coded_bytes(rng.choice(values, 3000))
+    least = 3000 * log2(5) + 8 * values.nbytes - log2(120)  # in any order
+    assert least - 10 < found < least + 80
 
 
 def test_signs_of_zeros_are_paid_for():

@@ -134,3 +134,14 @@ def test_line_of_a_fit():
     assert fit.summary().startswith("4 bits, integers -8 to 7; 6 scales, ")
     error = qk.quantization_error(X, fit.qparams)
     assert fit.summary() == f"{fit.qparams.summary()}. {error.summary()}"
+
+
+def test_values_in_double_precision_are_held_against_what_they_are():
+    x = np.random.default_rng(0).uniform(0.5, 1, 10_000)
+    single = x.astype(np.float32)
+    noise = np.square(single - x).sum()
+    assert qk.sqnr_db(x, single) == pytest.approx(10 * np.log10(np.square(x).sum() / noise))
+    # the middle of two integers and a billionth of a step less, which float32 would round up
+    found = qk.quantization_error(np.full(4, 2.5 - 1e-9), UNIT)
+    assert found.rmse_steps == pytest.approx(0.5 - 1e-9, abs=1e-12)
+    assert grid_fit(np.full(4, 2.5 - 1e-9), UNIT).error.rmse_steps == found.rmse_steps

@@ -132,11 +132,8 @@ def test_integers_are_on_the_grid_that_the_range_gives(value, ends, symmetric):
         place = int(np.abs(reals.astype(np.float64) - target).argmin())
         stored = int(bits_of(number), 2)
         stored -= 2**bits * (stored >= 2 ** (bits - 1))  # two's complement
-        nearest = {place - 1, place, place + 1}  # a tie, or one by float32's rounding
-        assert stored - grid.qmin in nearest
         assert number.stored == float(reals[stored - grid.qmin])
-        gap = abs(number.stored - target) - abs(float(reals[place]) - target)
-        assert gap <= 1e-5 * max(abs(ends[0]), abs(ends[1]))
+        assert abs(number.stored - target) == abs(float(reals[place]) - target)
         around = [
             float(reals[stored - grid.qmin + side]) if grid.qmin <= stored + side <= grid.qmax
             else math.nan
@@ -144,6 +141,35 @@ def test_integers_are_on_the_grid_that_the_range_gives(value, ends, symmetric):
         ]  # fmt: skip
         np.testing.assert_equal([number.below, number.above], around)
         assert len(bits_of(number)) == bits
+
+
+@pytest.mark.parametrize(("name", "fraction_bits"), [("float16", 10), ("bfloat16", 7)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_value_is_not_made_float32_first(name, fraction_bits, sign):
+    """Just off the middle of two numbers: in float32 it would be the middle, and go to the even."""
+    step, tiny = 2.0**-fraction_bits, 2.0**-40
+    for even, value, nearest in (
+        (1, 1 + step / 2 + tiny, 1 + step),
+        (1 + 2 * step, 1 + 3 * step / 2 - tiny, 1 + step),
+    ):
+        assert np.float32(value) == (even + 1 + step) / 2
+        assert nearest_numbers(sign * value)[name].stored == sign * nearest
+
+
+@pytest.mark.parametrize("ends", [(-1.0, 1.0), (-0.3, 0.7), (0.0, 1e-4), (-7.0, 900.0)])
+def test_the_integer_shown_is_the_nearest_of_the_value_that_was_typed(ends):
+    rng = np.random.default_rng(0)
+    for name, bits in INTEGERS.items():
+        grid = choose_qparams([0.0], bits=bits, range=ends)
+        for q in rng.integers(grid.qmin, grid.qmax, 60):
+            real = (np.array([q, q + 1]) - grid.zero_point).astype(np.float32) * grid.scale
+            low, high = real.astype(float)
+            for value, nearest in (
+                (np.nextafter((low + high) / 2, low), low),
+                ((low + high) / 2, high),  # halves go up
+                (np.nextafter((low + high) / 2, high), high),
+            ):
+                assert nearest_numbers(value, *ends)[name].stored == nearest
 
 
 def test_the_example_of_the_tutorial():

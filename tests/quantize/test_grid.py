@@ -280,6 +280,34 @@ def test_grids_made_by_hand_have_integers_that_hold_them(qmin, qmax, dtype):
     assert found.dtype == dtype
 
 
+@pytest.mark.parametrize("bits", [2, 4, 8, 16])
+@pytest.mark.parametrize("rule", ["converter", "fake_quant"])
+@pytest.mark.parametrize("granularity", [PerTensor(), PerAxis(0)])
+def test_double_precision_is_rounded_once(bits, rule, granularity):
+    """A billionth of a step off the middle of two integers: float32 cannot tell the sides apart."""
+    found = choose_qparams(
+        np.zeros((1, 1)), bits=bits, range=(-0.3, 0.7), rule=rule, granularity=granularity
+    )
+    scale, zero_point = found.scale.astype(float), found.zero_point
+    q = np.arange(found.qmin, found.qmax)[None]
+    middles = (q - zero_point + 0.5) * scale
+    for sides, nearest in ((-1e-9, q), (1e-9, q + 1)):
+        x = middles + sides * scale
+        np.testing.assert_array_equal(quantize(x, found), nearest)
+        np.testing.assert_array_equal(fake_quantize(x, found), dequantize(nearest, found))
+    single = [
+        quantize((middles + side * scale).astype(np.float32), found) for side in (-1e-9, 1e-9)
+    ]
+    assert (single[0] == single[1]).mean() > 0.9
+
+
+def test_what_no_float32_can_hold_is_clipped_and_what_is_no_number_is_not():
+    found = choose_qparams([-1.0, 3.0])
+    assert quantize([-1e300, 1e300], found).tolist() == [-128, 127]
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        quantize([np.inf, 1e300], found)
+
+
 def test_halves_go_up():
     found = QParams(np.float32([0.5]), np.int32([-3]), -128, 127)
     x = np.float32([-0.75, -0.25, 0.25, 0.75])

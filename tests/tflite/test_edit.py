@@ -53,3 +53,88 @@ def test_loops_and_branches_are_refused(float_file, edited):
     assert qk.inspect(twice).graphs == 2
     with pytest.raises(TfliteError, match="the file has 2 graphs: loops and branches"):
         opened(twice)
+
+
+def test_a_number_that_stands_behind_a_name_already_is_not_given_again(float_file, edited):
+    def rename(model):
+        for index, tensor in enumerate(model.subgraphs[0].tensors):
+            tensor.name = (b"it", b"it #3", b"")[index % 3]
+
+    file = opened(edited(float_file, rename))
+    assert len(file.names) == len(qk.inspect(float_file).tensors)
+    assert file.names["it #3"].index == 1  # which is its own name
+    assert [tensor.index for tensor in file.names.values()] == list(range(len(file.names)))
+
+
+def test_layers_keep_clear_of_the_words_for_the_input_and_for_all(float_file, edited, digits):
+    def rename(model):
+        graph = model.subgraphs[0]
+        weights = [op.inputs[1] for op in graph.operators if len(op.inputs) == 3]
+        for index, name in zip(weights, (b"input", b"all"), strict=True):
+            graph.tensors[index].name = name
+
+    file, plain = opened(edited(float_file, rename)), opened(float_file)
+    assert not {"input", "all"} & {layer.name for layer in file.layers}
+    x = digits.x_train[:5]
+    found, expected = (
+        qk.outputs(qk.simulation.at_bits(f, qk.simulation.calibrated_ranges(f, x)), x)
+        for f in (file, plain)
+    )
+    assert np.array_equal(found, expected)
+    change = qk.simulation.bits(file, {}, activation_bits={"input": 4})
+    assert list(change.activation_bits.values()) == [4, 32, 32]
+
+
+@pytest.fixture
+def twice():
+    """Return a file of two dense layers: one weight tensor, or two tensors with one buffer."""
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
+
+    def make(tensors):
+        weights = np.float32([[1, 2], [3, -5]])
+        buffers = [schema.BufferT(), schema.BufferT(data=weights.view(np.uint8).ravel())]
+        names = [b"x", b"a/MatMul", b"b/MatMul", b"h", b"y"]
+        held = [0, 1, 1, 0, 0]
+        graph = schema.SubGraphT(
+            tensors=[
+                schema.TensorT(shape=[1 + (buffer > 0), 2], buffer=buffer, name=name)
+                for buffer, name in zip(held, names, strict=True)
+            ],
+            inputs=[0],
+            outputs=[4],
+            operators=[
+                schema.OperatorT(
+                    inputs=[read, weights, -1],
+                    outputs=[given],
+                    builtinOptionsType=schema.BuiltinOptions.FullyConnectedOptions,
+                    builtinOptions=schema.FullyConnectedOptionsT(),
+                )
+                for read, weights, given in ((0, 1, 3), (3, tensors, 4))
+            ],
+        )
+        code = schema.BuiltinOperator.FULLY_CONNECTED
+        codes = [schema.OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code)]
+        model = schema.ModelT(3, codes, [graph], b"", buffers)
+        return bytes(convert_object_to_bytearray(model))
+
+    return make
+
+
+@pytest.mark.parametrize("second", [1, 2], ids=["one tensor", "one buffer"])
+def test_weights_that_two_operators_read_are_those_of_one_layer(twice, second):
+    tflite, x = twice(second), np.float32([[1, 1], [2, 0]])
+    weights = np.float32([[1, 2], [3, -5]])
+    np.testing.assert_allclose(qk.outputs(tflite, x), x @ weights.T @ weights.T)
+    assert [layer.name for layer in layers(tflite)] == ["a"]
+    pruned = qk.prune_once(tflite, 0.5)
+    assert (pruned.total, pruned.set_to_0, pruned.pruned_share) == (4, 2, 0.5)
+    assert pruned.size.raw_bytes == 16
+    left = np.float32([[0, 0], [3, -5]])
+    np.testing.assert_allclose(qk.outputs(pruned.applied(tflite), x), x @ left.T @ left.T)
+    ranges = qk.simulation.calibrated_ranges(tflite, x)
+    change = qk.simulation.bits(tflite, ranges, weight_bits=None, activation_bits={"a": 2})
+    assert change.size_bytes == 16
+    # both of what it gives take its bits, and the input does not
+    assert [len(qparams) for qparams in change.grids(tflite).values()] == [1, 1]
+    assert np.unique(qk.outputs(change.applied(tflite), x)).size <= 4

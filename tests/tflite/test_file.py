@@ -114,3 +114,132 @@ def test_values_behind_the_tables_are_found(tflite):
 def test_half_a_file_is_told_as_damaged(toy_tflite):
     with pytest.raises(TfliteError, match="damaged"):
         qk.inspect(toy_tflite[: len(toy_tflite) // 2])
+
+
+def test_names_inputs_and_outputs_may_lack(toy_tflite, edited):
+    from ai_edge_litert import schema_py_generated as schema
+
+    def change(content):
+        graph = content.subgraphs[0]
+        for tensor in graph.tensors:
+            tensor.name = None
+        content.operatorCodes.append(schema.OperatorCodeT(builtinCode=129))  # CALL_ONCE
+        once = schema.OperatorT(opcodeIndex=len(content.operatorCodes) - 1)
+        once.inputs, once.outputs = None, None
+        graph.operators = [once, *graph.operators]
+
+    file = inspect(edited(toy_tflite, change))
+    assert {tensor.name for tensor in file.tensors} == {""}
+    assert (file.operators[0].name, file.operators[0].inputs) == ("CALL_ONCE", ())
+
+
+def first_operator(content):
+    """Return the first that has a place for a bias."""
+    return next(op for op in content.subgraphs[0].operators if len(op.inputs) == 3)
+
+
+def test_an_input_that_is_left_out_keeps_its_place(toy_tflite, edited):
+    def change(content):
+        op = first_operator(content)
+        op.inputs = np.int32([*op.inputs[:2], -1, op.inputs[0]])
+
+    op = next(o for o in inspect(edited(toy_tflite, change)).operators if len(o.inputs) == 3)
+    assert op.slots == (0, 1, 3)
+    assert (op.input(2), op.input(3), op.input(9)) == (None, op.inputs[2], None)
+
+
+def test_what_the_schema_does_not_know_is_told_as_unknown(toy_tflite, edited):
+    def change(content):
+        content.subgraphs[0].tensors[0].type = 99
+        content.operatorCodes[0].builtinCode = 30_000
+
+    file = inspect(edited(toy_tflite, change))
+    assert file.tensors[0].dtype == "unknown"
+    assert "UNKNOWN" in {op.name for op in file.operators}
+
+
+def grid_with(scales, zeros):
+    from ai_edge_litert.schema_py_generated import QuantizationParametersT
+
+    return QuantizationParametersT(scale=np.float32(scales), zeroPoint=np.int64(zeros))
+
+
+def test_zero_points_are_as_many_as_scales(toy_tflite, edited):
+    def give(zeros):
+        def change(content):
+            content.subgraphs[0].tensors[0].quantization = grid_with([1, 2, 3], zeros)
+
+        return inspect(edited(toy_tflite, change)).tensors[0].zero_point.tolist()
+
+    assert (give([]), give([7]), give([7, 8, 9])) == ([0, 0, 0], [7, 7, 7], [7, 8, 9])
+    with pytest.raises(TfliteError, match="damaged"):
+        give([7, 8])
+
+
+def wrong_input(content):
+    first_operator(content).inputs = np.int32([0, -2, 1])
+
+
+def output_beyond(content):
+    first_operator(content).outputs = np.int32([1000])
+
+
+def end_beyond(content):
+    content.subgraphs[0].outputs = np.int32([1000])
+
+
+def buffer_beyond(content):
+    content.subgraphs[0].tensors[0].buffer = 1000
+
+
+def operator_beyond(content):
+    first_operator(content).opcodeIndex = 1000
+
+
+def no_weights(content):
+    first_operator(content).inputs = np.int32([0])
+
+
+def no_graph(content):
+    content.subgraphs = []
+
+
+def unknown_other_file(content):
+    content.subgraphs[0].tensors[0].externalBuffer = 7
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (wrong_input, "there is no tensor -2 among"),
+        (output_beyond, "there is no tensor 1000 among"),
+        (end_beyond, "there is no tensor 1000 among"),
+        (buffer_beyond, ""),
+        (operator_beyond, ""),
+        (no_weights, "a FULLY_CONNECTED has no input, no weights or no output"),
+        (no_graph, ""),
+        (unknown_other_file, ""),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_numbers_that_lead_nowhere_are_damage(change, message, toy_tflite, edited):
+    with pytest.raises(TfliteError, match=f"the .tflite file is damaged: {message}"):
+        inspect(edited(toy_tflite, change))
+
+
+def test_buffers_that_mean_nothing_hold_nothing(toy_tflite, edited):
+    def change(content):
+        content.buffers[0].data = np.arange(4, dtype=np.uint8)  # number 0 stands for none
+        content.subgraphs[0].tensors[0].buffer = len(content.buffers)
+        content.buffers.append(type(content.buffers[0])(offset=1, size=1))  # as converters write
+
+    before, after = inspect(toy_tflite), inspect(edited(toy_tflite, change))
+    assert [t.constant for t in after.tensors] == [t.constant for t in before.tensors]
+
+
+def test_values_in_another_file_are_told(toy_tflite, in_another_file):
+    file = inspect(in_another_file(toy_tflite))
+    (tensor,) = (t for t in file.tensors if t.elsewhere)
+    assert (tensor.elsewhere, tensor.elsewhere_bytes) == ("weights.bin", 320)
+    assert (tensor.size_bytes, tensor.constant) == (0, True)
+    assert tensor in file.weights

@@ -1,5 +1,6 @@
 """Stored numbers are decoded to what the network was, and to what the interpreter sees."""
 
+import tracemalloc
 import warnings
 from types import SimpleNamespace
 
@@ -127,7 +128,7 @@ def handmade(levels, stored, shape=(3, 4), order=(0, 1)):
             format=1,
             denseSize=0,
             arraySegments=vector(values=np.array(level[0], np.uint8)),
-            arrayIndices=vector(values=np.array(level[1], np.uint8)),
+            arrayIndices=vector(values=np.array(level[1], np.int32)),
         )
         for level in levels
     ]
@@ -151,6 +152,8 @@ def test_handmade_layout():
         ([(3,), ([0, 1, 2, 3], [2, 0, 4])], 3),  # a fifth column
         ([(3,), ([0, 1, 1, 3], [2, 0, 3])], 2),  # a value too few
         ([(200,), ([0] * 200 + [1], [2])], 1),  # more rows than the shape has
+        ([(3,), ([0, 1, 1, 3], [2, 0, -1])], 3),  # a column before the first
+        ([(2,), ([0, 1, 2], [2, 0])], 2),  # a row less than the shape has
         ([(2**31,), (2**31,)], 1),  # memory
         ([(3,)], 3),  # a dimension too few
     ],
@@ -174,6 +177,158 @@ def test_four_bits(dense, kernel):
     assert stored_values(tensor).dtype == np.int8
     assert np.ptp(stored_values(tensor)) in (14, 15)
     assert np.max(np.abs(real_values(tensor) - kernel) / tensor.scale.reshape(-1, 1)) < 0.5001
+
+
+@pytest.mark.parametrize("shape", [(3, 2**30), (2**30, 4), (0, 4), (-3, -4)])
+def test_a_shape_without_zeros_asks_for_no_more_memory_than_its_values_are_worth(shape):
+    tracemalloc.start()
+    with pytest.raises(TfliteError, match="stored without its zeros, and the places"):
+        stored_values(handmade([(3,), ([0, 1, 1, 3], [2, 0, 3])], 3, shape))
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
+
+
+def holding(data, dtype, shape, scale=(), zero_point=(), axis=0, **more):
+    """Return a tensor made by hand."""
+    return Tensor(
+        index=0,
+        name="w",
+        dtype=dtype,
+        shape=shape,
+        scale=np.float32(scale),
+        zero_point=np.int64(zero_point),
+        axis=axis,
+        buffer=1,
+        data=np.asarray(data).view(np.uint8),
+        sparsity=None,
+        **more,
+    )
+
+
+def test_two_and_four_bits_come_lowest_first():
+    two = holding(np.uint8([0b11_10_01_00, 0b00_00_00_01]), "int2", (5,))
+    np.testing.assert_array_equal(stored_values(two), np.int8([0, 1, -2, -1, 1]), strict=True)
+    unsigned = holding(np.uint8([0xF0, 0x0A]), "uint4", (3,))
+    np.testing.assert_array_equal(stored_values(unsigned), np.uint8([0, 15, 10]), strict=True)
+    signed = holding(np.uint8([0xF0, 0x0A]), "int4", (3,))
+    np.testing.assert_array_equal(stored_values(signed), np.int8([0, -1, -6]), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size_bytes", "shape"),
+    [
+        ("int4", 2, (5,)),  # a byte too few
+        ("int4", 3, (4,)),  # a byte too many
+        ("int2", 2, (3,)),
+        ("int8", 4, (-2, -2)),
+        ("int8", 1, (1,) * 65),
+        ("int8", 4, (2**31, 2**31)),
+        ("float32", 8, (3,)),
+    ],
+)
+def test_bytes_that_do_not_fit_the_shape(dtype, size_bytes, shape):
+    with pytest.raises(TfliteError, match=r"has the shape .* Is the file damaged"):
+        stored_values(holding(np.zeros(size_bytes, np.uint8), dtype, shape))
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero_point", "axis", "why"),
+    [
+        ([1, 2, 3], [0, 0, 0], 0, "3 scales for axis 0"),
+        ([1, 2], [0, 0], 2, "2 scales for axis 2"),
+        ([1, 2], [0, 0], -2, "2 scales for axis -2"),
+        ([np.nan], [0], 0, "not finite"),
+        ([1, np.inf], [0, 0], 0, "not finite"),
+        ([3e38], [0], 0, "not finite"),
+    ],
+)
+def test_grids_that_mean_nothing(scale, zero_point, axis, why):
+    tensor = holding(np.int8([1, -2, 3, 4]), "int8", (2, 2), scale, zero_point, axis)
+    assert stored_values(tensor).size == 4
+    with pytest.raises(TfliteError, match=f"the grid of the tensor 'w' cannot be read: .*{why}"):
+        real_values(tensor)
+
+
+def test_floats_need_no_grid():
+    tensor = holding(np.float32([1, 2]), "float32", (2,), [0.5], [3])
+    np.testing.assert_array_equal(real_values(tensor), [1, 2])
+
+
+def by_block(values, scales, block, zeros=None, **more):
+    from ai_edge_litert.schema_py_generated import BlockwiseQuantizationT
+
+    x = holding([], "float32", (1, 4))
+    scales = holding(np.float16(scales), "float16", np.shape(scales))
+    held = [x, scales] if zeros is None else [x, scales, holding(np.int8(zeros), "int8", (4,))]
+    details = BlockwiseQuantizationT(1, -1 if zeros is None else 2, block, **more)
+    return holding(np.int8(values), "int8", np.shape(values), details=details, graph=held)
+
+
+VALUES = [[1, 2, 3, 4], [5, 6, 7, -8]]
+
+
+def test_a_grid_by_blocks_by_hand():
+    found = real_values(by_block(VALUES, [[0.5, 2], [4, 8]], 2))
+    np.testing.assert_array_equal(found, [[0.5, 1, 6, 8], [20, 24, 56, -64]])
+    assert found.dtype == np.float32
+    shifted = real_values(by_block(VALUES, [[0.5, 2], [4, 8]], 2, zeros=[1, 3, -100, 0]))
+    np.testing.assert_array_equal(shifted, [[0, 0.5, 0, 2], [420, 424, 56, -64]])
+    tall = real_values(by_block(VALUES, [[0.5, 1, 2, 4]], 0, blockShape=[2, 1]))
+    np.testing.assert_array_equal(tall, [[0.5, 2, 6, 16], [2.5, 6, 14, -32]])
+
+
+@pytest.mark.parametrize(
+    ("tensor", "why"),
+    [
+        (by_block(VALUES, [[0.5, 2], [4, 8]], 3), "blocks of .* do not fill"),
+        (by_block(VALUES, [[0.5, 2], [4, 8]], 0), "blocks of .* do not fill"),
+        (by_block(VALUES, [[0.5, 2], [4, 8]], 2, blockShape=[2]), "blocks of .* do not fill"),
+        (by_block(VALUES, [[0.5, 2]], 2), "cannot reshape"),
+        (by_block(VALUES, [[0.5, 2], [4, np.inf]], 2), "it is not finite"),
+    ],
+)
+def test_blocks_that_do_not_fit(tensor, why):
+    with pytest.raises(TfliteError, match=f"the grid of the tensor 'w' cannot be read: {why}"):
+        real_values(tensor)
+
+
+def test_other_grids_are_refused_by_name():
+    from ai_edge_litert import schema_py_generated as schema
+
+    for kind in ("CustomQuantization", "MultiAxisQuantization"):
+        tensor = holding(np.int8([1]), "int8", (1,), [2], [0])
+        tensor = type(tensor)(**{**vars(tensor), "details": getattr(schema, f"{kind}T")()})
+        with pytest.raises(TfliteError, match=f"qkit does not know {kind}"):
+            real_values(tensor)
+        assert stored_values(tensor) == 1
+
+
+def test_values_in_another_file_are_refused_by_name():
+    with pytest.raises(TfliteError, match=r"'w' are in another file, 'weights\.bin'"):
+        stored_values(holding([], "int8", (4,), elsewhere="weights.bin", elsewhere_bytes=4))
+
+
+def test_blocks_of_a_quantizer(dense):
+    from litert_quantizer import quantizer, recipe
+
+    rng = np.random.default_rng(0)
+    kernel = (rng.normal(size=(8, 64)) * np.repeat([1, 10], 32)).astype(np.float32)
+    with warnings.catch_warnings(), quiet():
+        warnings.simplefilter("ignore")
+        blocks = quantizer.Quantizer(bytearray(qk.convert(dense(kernel), "float32")))
+        blocks.load_quantization_recipe(recipe.dynamic_wi4b32_afp32())
+        tflite = bytes(blocks.quantize().quantized_model)
+    (tensor,) = (t for t in inspect(tflite).weights if t.dtype == "int4")
+    (scales,) = (t for t in inspect(tflite).weights if t.dtype == "float16")
+    step = np.repeat(stored_values(scales).astype(np.float32), 32, axis=1)
+    assert np.max(np.abs(real_values(tensor) - kernel) / step) < 0.51
+    opened = Interpreter(model_content=tflite)
+    opened.allocate_tensors()
+    x = rng.random((1, 64), np.float32)
+    opened.set_tensor(opened.get_input_details()[0]["index"], x)
+    opened.invoke()
+    answer = opened.get_tensor(opened.get_output_details()[0]["index"])
+    np.testing.assert_allclose(answer, x @ real_values(tensor).T + 1, rtol=0, atol=0.3)
 
 
 def test_bfloat16_and_other_sizes(toy_tflite, edited):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.networks import network
 from qkit.quantize.coding import sparsity
 
 
@@ -33,6 +34,46 @@ def test_functional_models_go_through(train, two_paths, toy_data):
     tflite = qk.convert(model, "float32")
     found = qk.accuracy(tflite, x, toy_data.y_test)
     np.testing.assert_array_equal(found.predictions, model.predict(x, verbose=0).argmax(axis=1))
+
+
+@pytest.fixture
+def composite(tf):
+    """Return a function that makes a model of layers that hold others, or several kernels."""
+    layers = tf.keras.layers
+
+    def build(recurrent):
+        inputs = layers.Input((4, 4))
+        x = layers.MultiHeadAttention(2, 4, name="attention")(inputs, inputs)
+        if recurrent:
+            lstm = layers.LSTM(5, return_sequences=True, name="lstm")
+            x = layers.Bidirectional(lstm, name="both")(x)
+        x = layers.SeparableConv1D(6, 3, name="separable")(x)
+        return tf.keras.Model(inputs, layers.Dense(3, name="out")(layers.Flatten()(x)))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("train", "options"),
+    [
+        pytest.param(qk.prune, {"sparsity": 0.25}, id="prune"),
+        pytest.param(qk.cluster, {"clusters": 8}, id="cluster", marks=pytest.mark.slow),
+    ],
+)
+def test_kernels_keep_their_paths_under_a_wrapper_and_their_values_without(
+    train, options, composite, toy_data
+):
+    start = composite(recurrent=train is qk.cluster)  # which pruning does not know
+    before = network(start).kernels
+    options |= {"cache": False, "batch_size": 50, "learning_rate": 1e-9, "epochs": 1}
+    model, history = train(start, toy_data, **options)
+    after = network(model).kernels
+    assert history.sparsity.keys() == before.keys() == after.keys()
+    for path, kernel in before.items():
+        assert after[path].shape == kernel.shape
+        assert history.sparsity[path][-1] == sparsity(after[path])
+        if kernel.any():  # biases of attention start as zeros
+            assert np.corrcoef(after[path].ravel(), kernel.ravel())[0, 1] > 0.8, path
 
 
 def test_without_held_out_images_there_is_no_accuracy(toy_model, toy_data):

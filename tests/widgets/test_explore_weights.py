@@ -65,3 +65,30 @@ def test_what_is_done_otherwise_than_in_training_is_said(
         assert "block2_dw is left as it is" in explorer.readout
     assert explorer.settled
     assert "n = 20" in explorer.readout
+
+
+def test_explorers_of_one_file_side_by_side_and_a_cell_give_what_each_gives_alone(
+    float_file, digits
+):
+    x, y = digits.x_test[:100], digits.y_test[:100]
+    alone = qk.accuracy(float_file, x, y)
+    expected = [
+        qk.effect(float_file, qk.prune_once(float_file, 0.9), x, y),
+        qk.effect(float_file, qk.prune_once(float_file, 0.2), x, y),
+        qk.effect(float_file, qk.cluster_once(float_file, 3, init="linear", steps=0), x, y),
+    ]
+    explorers = [
+        qk.explore_sparsity(float_file, digits, images=100),
+        qk.explore_sparsity(float_file, digits, images=100),
+        qk.explore_clusters(float_file, digits, images=100),
+    ]
+    ends = ("sparsity", 90), ("sparsity", 20), ("clusters", 3)
+    for step in (3, 2, 1, 0):  # a drag of each, in turn, with a cell that runs meanwhile
+        for explorer, (control, end) in zip(explorers, ends, strict=True):
+            explorer.controls[control].value = end + step
+        found = qk.accuracy(float_file, x, y)
+        assert found.predictions.tolist() == alone.predictions.tolist()
+    for explorer, effect in zip(explorers, expected, strict=True):
+        explorer.wait()
+        assert f"Accuracy {effect.paired.b.summary()}" in explorer.readout
+        assert explorer.settled

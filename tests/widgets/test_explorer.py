@@ -1,11 +1,10 @@
 """What all explorers share, on a small one: a line that goes through a slider's value."""
 
 import base64
-import gc
+import html
 import io
 import threading
 import time
-import weakref
 
 import ipywidgets as ipw
 import matplotlib.pyplot as plt
@@ -155,6 +154,27 @@ def test_alternative_text_is_the_picture_and_the_readout_without_markup():
     assert 'alt="A &quot;line&quot; &lt; a curve. The line is at 2."' in picture(explorer)
 
 
+def test_whatever_others_named_is_escaped_in_words_and_picture():
+    control = choice(["<i>one</i>", "<i>two</i>"])
+    explorer = Explorer(
+        {"<em>name</em>": control}, Figure(figsize=(1, 1)),
+        lambda **values: ("<u>quick</u>", control.value), alt="<q>alt</q>", compute=str.upper,
+        draw=lambda result: None, say="<s>{}</s>".format,
+    )  # fmt: skip
+    control.value = "<i>two</i>"
+    explorer.wait()
+    assert explorer.readout == (
+        "<em>name</em>: <i>one</i> → <i>two</i>. <u>quick</u> <s><I>TWO</I></s>"
+    )
+    words, image = (part.value for part in explorer.children[1:])
+    said = html.escape("<u>quick</u> <s><I>TWO</I></s>")
+    changed = html.escape("<em>name</em>: <i>one</i> → <i>two</i>.")
+    assert f"<b>{changed}</b> {said}</div>" in words
+    assert f'alt="{html.escape("<q>alt</q>")} {changed} {said}"' in image
+    explorer.tell("<i>told</i>")
+    assert "<b>&lt;i&gt;told&lt;/i&gt;</b>" in explorer.children[1].value
+
+
 def test_a_reader_without_a_kernel_gets_picture_and_words():
     explorer = line_explorer()
     bundle = explorer._repr_mimebundle_()
@@ -163,11 +183,31 @@ def test_a_reader_without_a_kernel_gets_picture_and_words():
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
 
 
-def test_an_error_in_an_answer_reaches_the_caller():
-    explorer = line_explorer()
-    explorer._answer = lambda **values: 1 / 0
-    with pytest.raises(ZeroDivisionError):
+@pytest.mark.parametrize("error", [ZeroDivisionError("by\nnothing"), KeyboardInterrupt()])
+def test_an_error_in_an_answer_reaches_the_caller_and_is_told(error):
+    explorer, before = line_explorer(), "The line is at 2."
+    answer, failing = explorer._answer, [error]
+
+    def once(**values):
+        if failing:
+            raise failing.pop()
+        return answer(**values)
+
+    explorer._answer = once
+    with pytest.raises(type(error)):
         explorer.controls["height"].value = 3
+    said = str(error).partition("\n")[0] or "KeyboardInterrupt"
+    assert explorer.readout == (
+        "height: 2 → 3. This could not be measured, and the picture is not of it: "
+        f"{type(error).__name__}: {said}"
+    )
+    assert explorer.settled
+    for shown in explorer.children[1:]:
+        assert said in shown.value
+        assert before not in shown.value
+    explorer.controls["height"].value = 4
+    assert explorer.readout == "height: 3 → 4. The line is at 4."
+    explorer.wait()
 
 
 def test_a_long_computation_does_not_block_and_the_last_value_stands_greyed():
@@ -223,20 +263,46 @@ def test_only_what_takes_long_is_computed_beside():
     assert asked == [6]
 
 
-def test_a_failed_computation_is_told_and_the_next_change_goes_on():
-    def compute(height):
-        if height == 5:
-            raise ValueError("no square for 5")
-        return height**2
+@pytest.mark.parametrize("step", ["_compute", "_draw", "_say"])
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_failed_measurement_is_told_and_the_next_change_measures_again(step, kind):
+    explorer = line_explorer(lambda height: height**2)
+    original, failing = getattr(explorer, step), [kind("no <square> for 5\nat all")]
 
-    explorer = line_explorer(compute)
+    def once(given):
+        if failing and given is not None:
+            raise failing.pop()
+        return original(given)
+
+    setattr(explorer, step, once)
     explorer.controls["height"].value = 5
-    with pytest.raises(ValueError, match="no square for 5"):
+    with pytest.raises(kind, match="for 5"):
         explorer.wait()
-    assert "no square for 5" in explorer.readout
-    explorer.controls["height"].value = 6
-    explorer.wait()
-    assert explorer.readout.endswith("Its square is 36.")
+    assert explorer.settled
+    assert explorer.readout == (
+        "height: 2 → 5. The line is at 5. This could not be measured, and the picture is not of "
+        f"it: {kind.__name__}: no <square> for 5"
+    )
+    for shown in explorer.children[1:]:
+        assert "no &lt;square&gt; for 5" in shown.value
+        assert "measured anew" not in shown.value
+        assert "at all" not in shown.value
+    assert "Its square is 4" not in picture(explorer)
+    for height in (6, 5):
+        explorer.controls["height"].value = height
+        explorer.wait()
+        assert explorer.readout.endswith(f"Its square is {height**2}.")
+
+
+def test_a_picture_that_cannot_be_drawn_is_told(monkeypatch):
+    explorer = line_explorer()
+    monkeypatch.setattr(explorer._live, "png", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        explorer.controls["height"].value = 3
+    assert "ZeroDivisionError: division by zero" in explorer.children[1].value
+    monkeypatch.undo()
+    explorer.controls["height"].value = 4
+    assert explorer.readout == "height: 3 → 4. The line is at 4."
 
 
 def test_a_failure_that_comes_late_leaves_the_newer_question_its_answer():
@@ -259,13 +325,32 @@ def test_a_failure_that_comes_late_leaves_the_newer_question_its_answer():
     assert explorer.readout.endswith("Its square is 36.")
 
 
-def test_explorers_leave_no_figures_and_no_memory_behind():
+def test_workers_of_two_explorers_take_turns_and_each_gets_its_own():
+    at_once, most, go_on = [], [], threading.Event()
+
+    def compute(height):
+        if height > 2:
+            at_once.append(height)
+            most.append(len(at_once))
+            go_on.wait(10)
+            at_once.remove(height)
+        return 10 * height
+
+    explorers = [line_explorer(compute) for _ in range(3)]
+    for height, explorer in enumerate(explorers, 3):
+        explorer.controls["height"].value = height
+    assert not any(explorer.settled for explorer in explorers)
+    go_on.set()
+    for height, explorer in enumerate(explorers, 3):
+        explorer.wait()
+        assert explorer.readout.endswith(f"The line is at {height}. Its square is {10 * height}.")
+    assert max(most) == 1
+
+
+def test_explorers_leave_no_figures_open():
     open_before = plt.get_fignums()
-    gone = weakref.ref(line_explorer(lambda height: height)._live)
-    ipw.Widget.close_all()
-    gc.collect()
+    line_explorer(lambda height: height)
     assert plt.get_fignums() == open_before
-    assert gone() is None
 
 
 def test_a_slider_shows_long_options_whole():
