@@ -124,7 +124,7 @@ class Settings:
         check = partial(validate.labels, classes=scores[0]) if classifier else validate.targets
         y = check(data.y_train, count=len(x), what=f"{what}: data.y_train")
         validate.whole(self.epochs, name=f"{what}: epochs")
-        validate.whole(self.batch_size, name=f"{what}: batch_size")
+        validate.whole(self.batch_size, name=f"{what}: batch_size", most=2**20)
         validate.whole(self.seed, name=f"{what}: seed", least=0, most=2**32 - 1)
         validate.number(self.validation_split, "[0, 1)", name=f"{what}: validation_split")
         if not hasattr(self.learning_rate, "get_config"):  # a schedule of Keras has one

@@ -95,7 +95,7 @@ def floating(x, *, what):
 
 def labels(y, *, count, classes, what):
     """Return `y` as int64 class numbers from 0 to classes − 1, one for each of `count` images."""
-    y = np.asarray(y)
+    y = array(y, what=what)
     if y.ndim == 2 and y.shape[1] == classes:
         raise ValueError(f"{what} looks one-hot, shape {y.shape}: pass y.argmax(axis=1).")
     if y.shape != (count,):
@@ -113,7 +113,7 @@ def labels(y, *, count, classes, what):
 
 def targets(y, *, count, what):
     """Return `y` as numbers, an entry for each of `count` inputs; a loss knows what they mean."""
-    y = np.asarray(y)
+    y = array(y, what=what)
     if y.dtype.kind not in "iuf":
         raise TypeError(f"{what} must hold numbers, got {y.dtype}.")
     if y.ndim == 0 or len(y) != count:

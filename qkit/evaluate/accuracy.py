@@ -170,7 +170,8 @@ def accuracy_of(predictions, labels):
     """
     from scipy.stats import binomtest
 
-    predictions, labels = np.asarray(predictions), np.asarray(labels)
+    predictions = validate.array(predictions, what="accuracy_of: predictions")
+    labels = validate.array(labels, what="accuracy_of: labels")
     if predictions.shape != labels.shape or labels.ndim != 1 or not labels.size:
         raise ValueError(
             "accuracy_of: there must be one prediction a label, and one or more, got the shapes "

@@ -121,6 +121,10 @@ def calibration_effect(
     import pandas as pd
 
     validate.choice(observer, OBSERVERS, name="calibration_effect: observer")
+    parts = ("x_train", "y_train", "x_test", "y_test")
+    validate.parts(data, parts, name="calibration_effect: data")
+    validate.whole(bits, name="calibration_effect: bits", least=2, most=16)
+    validate.whole(test_images, name="calibration_effect: test_images")
     file = opened(tflite)
     if sampled is None:
         sample = calibration_sample(data, images=images, one_class=one_class, size=sample_size)

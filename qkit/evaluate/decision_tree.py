@@ -1,5 +1,6 @@
 """The official decision tree, as data; and where measurement disagrees with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -77,7 +78,7 @@ def follow(answers):
     >>> follow({"optimize": True, "smaller": False}).scheme
     'float16'
     """
-    for name, answer in answers.items():
+    for name, answer in validate.instance(answers, Mapping, name="follow: answers").items():
         validate.choice(name, TREE, name="follow: a question")
         if not isinstance(answer, bool):
             raise TypeError(f"follow: the answer to {name!r} must be True or False, got {answer!r}")

@@ -73,9 +73,10 @@ def digit_answers(models, image):
 def open_classifiers(models):
     """Open classifiers once, to ask them about many images: a function like `digit_answers`."""
     if not isinstance(models, Mapping) or not models:
+        empty = " without entries" * isinstance(models, Mapping)
         raise ValueError(
             "the models must be a dict of name → .tflite bytes with at least one entry, such as "
-            f"comparison.models; got {type(models).__name__}{' without entries' * (not models)}."
+            f"comparison.models; got {type(models).__name__}{empty}."
         )
     shapes = {name: classifier_shapes(open_interpreter(file)) for name, file in models.items()}
     values = _common_values(shapes)

@@ -47,6 +47,11 @@ def effect(tflite, change, x, y, *, reference=None):
     >>> round(pruned.change.pruned_share, 2), pruned.change.size.raw_bytes
     (0.8, 81552)
     """
+    if not hasattr(change, "applied"):
+        raise TypeError(
+            "effect: change must be what qk.prune_once, qk.cluster_once or qk.simulation.bits "
+            f"returns, got {type(change).__name__}."
+        )
     file = opened(tflite)
     reference = reference or accuracy(file.tflite, x, y)
     return Effect(change, paired(reference, accuracy(change.applied(file), x, y)), x)

@@ -93,8 +93,8 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
             f"got {'an empty one' if isinstance(models, dict) else type(models).__name__}. "
             "Try {'float32': tflite}."
         )
-    validate.whole(instances, name="latency: instances", least=2)
-    validate.whole(rounds, name="latency: rounds")
+    validate.whole(instances, name="latency: instances", least=2, most=10**6)
+    validate.whole(rounds, name="latency: rounds", most=10**6)
     rng = np.random.default_rng(0)
     invoke, overhead = np.empty((2, len(models), instances, rounds))
     for i in range(instances):

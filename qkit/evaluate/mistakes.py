@@ -137,6 +137,7 @@ def examine(model, data, recipe, *, images=1000):
     >>> examine(model, digits, PATIENTS["C"], images=50).input_dtype
     'float32'
     """
+    images = validate.whole(images, name="examine: images")
     x, y = data.x_test[:images], data.y_test[:images]
     tflite = _made(model, data, recipe)
     in_float = scores(convert(model, "float32"), x)

@@ -12,7 +12,7 @@ from qkit.quantize.errors import sqnr_db
 from qkit.quantize.grid import PerAxis, choose_qparams, dequantize, quantize
 from qkit.quantize.magnitude import magnitude_mask
 from qkit.result import Result
-from qkit.tflite.edit import layers, with_weights
+from qkit.tflite.edit import Layer, layers, with_weights
 
 STORAGES = ("float32", "int8")
 
@@ -203,9 +203,12 @@ def cluster_once(tflite, clusters, *, init="kmeans++", steps=0, seed=0):
 
 def _taken(given, pattern=None):
     """Return the layers of a file or as they are, and by name why some are left whole."""
+    if not (pattern is None or isinstance(pattern, (str, tuple, list))):
+        raise ValueError(f'prune_once: pattern must be None, "2:4" or a block, got {pattern!r}.')
     found = tuple(given) if isinstance(given, (tuple, list)) else layers(given)
     whole = {}
     for layer in found:
+        validate.instance(layer, Layer, name="prune_once, cluster_once: each of the layers")
         if layer.kind == "DEPTHWISE_CONV_2D":
             whole[layer.name] = "depthwise, which tensorflow-model-optimization leaves whole"
         elif pattern == "2:4" and layer.weights.shape[-1] <= 2:

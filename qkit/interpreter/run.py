@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -123,7 +124,7 @@ def intermediate(tflite, x, names):
     }
     interpreter = open_interpreter(tflite, **how)
     x, size = fed(interpreter, x, "intermediate")
-    names, details, wanted = list(names), interpreter.get_tensor_details(), []
+    names, details, wanted = _named(names), interpreter.get_tensor_details(), []
     for name in names:
         places = [d["index"] for d in details if name in (d["name"], d["index"])]
         if len(places) != 1:
@@ -133,6 +134,15 @@ def intermediate(tflite, x, names):
     each = (filled(x[i : i + 1], size) for i in range(len(x)))
     for found in _runs(interpreter, tflite, each, wanted, **how):
         yield dict(zip(names, found, strict=True))
+
+
+def _named(names):
+    if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
+        raise TypeError(f"intermediate: names must be a list of names or numbers, got {names!r}.")
+    names = list(names)
+    for name in names:
+        validate.instance(name, (str, int, np.integer), name="intermediate: each of the names")
+    return names
 
 
 def histograms(file, x):
@@ -146,7 +156,7 @@ def histograms(file, x):
 
 def fed(interpreter, x, what):
     """Return `x` on the grid of the one input, and how many items a run takes; 0: one as it is."""
-    inputs = interpreter.get_input_details()
+    inputs, x = interpreter.get_input_details(), validate.array(x, what=f"{what}: x")
     shape, size = _item(interpreter, x) if len(inputs) == 1 else single_shapes(interpreter)
     grid = _grid(inputs[0])
     dtype = np.float32 if grid else inputs[0]["dtype"]
@@ -171,7 +181,9 @@ def from_grid(values, detail):
 
 def _computed(shapes, tflite, x, batched, threads, what):
     """Run a file whose shapes pass the check `shapes`."""
-    how, x = {"threads": threads or os.cpu_count() or 1}, validate.array(x, what=f"{what}: x")
+    validate.instance(batched, (bool, np.bool_), name=f"{what}: batched")
+    threads = (os.cpu_count() or 1) if threads is None else threads
+    how, x = {"threads": threads}, validate.array(x, what=f"{what}: x")
     interpreter = open_interpreter(tflite, **how)
     shapes(interpreter, x)
     (x, size), trial = fed(interpreter, x, what), probe(tflite, **how)

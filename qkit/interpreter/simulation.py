@@ -5,11 +5,13 @@ one likes: the weights are put on it beforehand, and behind each activation stan
 format's own FAKE_QUANT operator. The arithmetic between the grids stays in floating point.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
+from qkit import validate
 from qkit.interpreter.run import histograms
 from qkit.quantize.calibration import min_max
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
@@ -121,7 +123,7 @@ def bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxi
     file = opened(tflite)
     found = layers(file)
     names = [layer.name for layer in found]
-    for name in ranges:
+    for name in validate.instance(ranges, Mapping, name="bits: ranges"):
         if name not in file.own_grids:
             raise ValueError(
                 f"bits: ranges names {name!r}, which is no activation with a range in this file. "
@@ -207,7 +209,9 @@ def simulate(tflite, *, weights=None, activations=None):
     >>> len(np.unique(layers(on_grid)[0].weights)) <= 108
     True
     """
-    file, weights, activations = opened(tflite), weights or {}, activations or {}
+    file, by_name = opened(tflite), (Mapping, type(None))
+    weights = validate.instance(weights, by_name, name="simulate: weights") or {}
+    activations = validate.instance(activations, by_name, name="simulate: activations") or {}
     constants = [name for name, tensor in file.names.items() if is_float_constant(tensor)]
     both = ("weights", weights, constants), ("activations", activations, file.names)
     for what, given, known in both:

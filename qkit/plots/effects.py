@@ -31,7 +31,8 @@ def plot_effect(effect, *, layer=None, figure=None):
     """
     change = effect.change
     sizes = {found.name: found.weights.size for found in change.layers}
-    layer = validate.choice(layer or max(sizes, key=sizes.get), sizes, name="plot_effect: layer")
+    layer = max(sizes, key=sizes.get) if layer is None else layer
+    validate.choice(layer, sizes, name="plot_effect: layer")
     figure = figure or plt.figure(figsize=_PICTURES[type(change)][1], layout="constrained")
     _, update_change, update_effect = live_effect(change, effect.paired.a, effect.x, figure)
     update_change(change, layer)

@@ -25,7 +25,8 @@ def plot_flips(paired, x, *, names=("a", "b"), limit=16):
     matplotlib Figure
     """
     require(paired, "Paired", what="plot_flips")
-    limit, x = validate.whole(limit, name="plot_flips: limit"), np.atleast_1d(x)
+    limit = validate.whole(limit, name="plot_flips: limit")
+    x = np.atleast_1d(validate.array(x, what="plot_flips: x"))
     if len(x) != paired.a.n:
         raise ValueError(
             f"plot_flips: the models were measured on {paired.a.n:,} images, got {len(x):,}. Pass "

@@ -7,13 +7,15 @@ import numpy as np
 
 from qkit import validate
 
+_MOST = 2**16  # clusters: as many as 16 bits number
 _NODES = 30  # as in tensorflow-model-optimization
 
 
 def initial_centroids(weights, clusters, init="kmeans++", *, seed=0):
     """Return where the centroids start: ascending, float32; some may be equal."""
     weights = np.ravel(validate.values(weights, what="initial_centroids"))
-    clusters = validate.whole(clusters, name="initial_centroids: clusters")
+    clusters = validate.whole(clusters, name="initial_centroids: clusters", most=_MOST)
+    seed = validate.whole(seed, name="initial_centroids: seed", least=0)
     start = INITS[validate.choice(init, INITS, name="initial_centroids: init")]
     return np.sort(np.float32(start(weights, clusters, np.random.default_rng(seed))))
 

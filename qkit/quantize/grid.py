@@ -141,6 +141,7 @@ def choose_qparams(
     if not (isinstance(bits, (int, np.integer)) and 2 <= bits <= 16):
         raise ValueError(f"choose_qparams: bits must be an integer from 2 to 16, got {bits!r}.")
     validate.choice(rule, ("converter", "fake_quant"), name="choose_qparams: rule")
+    validate.instance(symmetric, (bool, np.bool_), name="choose_qparams: symmetric")
     if not isinstance(granularity, (PerTensor, PerAxis, PerGroup)):
         raise TypeError(
             "choose_qparams: granularity must be PerTensor(), PerAxis(axis) or PerGroup(size), got "
@@ -284,7 +285,7 @@ def _ends(x, blocks, range):
         raise ValueError(f"choose_qparams: no values to choose a range from, shape {x.shape}.")
     if range is None:
         return x.min(axis=(0, 2)), x.max(axis=(0, 2))
-    return np.array([range([channel]) for channel in x.swapaxes(0, 1)]).T
+    return np.array([_given(range([channel]), 1) for channel in x.swapaxes(0, 1)]).T
 
 
 def _given(range, channels):

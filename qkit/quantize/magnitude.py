@@ -34,11 +34,7 @@ def magnitude_mask(weights, sparsity, pattern=None):
     magnitudes = np.abs(validate.values(weights, what="magnitude_mask"))
     if magnitudes.size == 0:
         raise ValueError(f"magnitude_mask: there are no weights, shape {magnitudes.shape}.")
-    if isinstance(sparsity, (bool, str)) or not np.isscalar(sparsity) or not 0 <= sparsity < 1:
-        hint = " Give 0.8 for 80 %." if np.isscalar(sparsity) and sparsity in range(2, 100) else ""
-        raise ValueError(
-            f"magnitude_mask: sparsity must be a number from 0 to below 1, got {sparsity!r}.{hint}"
-        )
+    validate.number(sparsity, "[0, 1)", name="magnitude_mask: sparsity, as 0.8 for 80 %,")
     if pattern is None:
         return magnitudes >= _threshold(magnitudes, sparsity)
     if isinstance(pattern, str) and pattern == "2:4":

@@ -177,7 +177,7 @@ def range_history(model, data, *, steps, every=20, batch_size=32, seed=0):
             "qk.quantization_aware first."
         )
     validate.whole(steps, name="range_history: steps")
-    validate.whole(every, name="range_history: every")
+    validate.whole(every, name="range_history: every", most=2**20)
     x, y = Settings(1, batch_size, seed, 0, 1e-3).checked(opened, data, what="range_history")
     draw = np.random.default_rng(seed).integers(len(x), size=steps * batch_size)
     records = {0: _ranges(model)}

@@ -4,8 +4,6 @@ import difflib
 import threading
 from pathlib import Path
 
-import numpy as np
-
 from qkit import validate
 from qkit._tensorflow import quiet, tensorflow
 from qkit.networks import network
@@ -54,8 +52,9 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
         )
     if scheme.calibrated:
         calibration = checked_calibration(calibration, scheme)
+    _require_names(left_in_float)
     if left_in_float:
-        _require_full_integer(left_in_float, scheme)
+        _require_full_integer(scheme)
     source = checked_source(model, scheme, calibration)
     if left_in_float:
         _require_known(left_in_float, convert(model, "float32"))
@@ -125,8 +124,9 @@ def checked_calibration(calibration, scheme):
             f"{what} is missing: integer activations need ranges, and those are chosen from a "
             "sample of unlabelled images. Pass calibration=data.x_train[:300]."
         )
-    if len(np.shape(calibration)) == 0:
-        raise TypeError(f"{what} must be an array of images, got {type(calibration).__name__}.")
+    calibration = validate.array(calibration, what=what)
+    if calibration.ndim == 0:
+        raise TypeError(f"{what} must be an array of images, got {calibration.dtype.name}.")
     calibration = validate.images(calibration, None, what=what)
     if calibration.min() == calibration.max():
         raise ValueError(
@@ -198,13 +198,16 @@ def _refuse_combinations(opened, scheme):
     )
 
 
-def _require_full_integer(names, scheme):
-    """Refuse names that are none, and schemes for which the converter has no denylist."""
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+def _require_names(names):
+    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
         raise TypeError(
             "convert: left_in_float must be a tuple of names of tensors in the float file, got "
             f"{names!r}. A single name is written (name,)."
         )
+
+
+def _require_full_integer(scheme):
+    """Refuse schemes for which the converter has no denylist."""
     if not scheme.calibrated or scheme.activations != "int8" or scheme.io != "float32":
         raise ValueError(
             f"convert: left_in_float goes with 'full_integer' alone, got {scheme.name!r}. The "

@@ -43,7 +43,7 @@ def explore_grid(tensors, *, axis=None):
     >>> explorer.readout.startswith("bits: 8 → 4. 4 bits, integers -7 to 7")
     True
     """
-    tensors = _with_axes(tensors, axis or 0)
+    tensors = _with_axes(tensors, 0 if axis is None else axis)
     granularities = {"per tensor": lambda axis: PerTensor(), "per channel": PerAxis}
     fitting = math.gcd(64, *(x.shape[-1] for x, _ in tensors.values()))
     if fitting >= 4:

@@ -287,7 +287,7 @@ def test_a_name_that_two_tensors_have_names_neither(built):
     np.testing.assert_array_equal([found[1], found[2]], [x, -x])
 
 
-@pytest.mark.parametrize("names", [["none"], [99], [[0]]])
+@pytest.mark.parametrize("names", [["none"], [99]])
 def test_intermediate_names_what_is_not_there(names, toy_tflite):
     with pytest.raises(ValueError, match="intermediate: the file has no tensor"):
         next(qk.intermediate(toy_tflite, np.zeros((1, 4, 4), np.float32), names))

@@ -138,7 +138,7 @@ def test_a_centroid_without_weights_stays():
     [
         (
             lambda: initial_centroids([1.0], 0),
-            "clusters must be a whole number of 1 or more, got 0",
+            "clusters must be a whole number from 1 to 65536, got 0",
         ),
         (lambda: initial_centroids([1.0], 2.5), "got 2.5"),
         (lambda: initial_centroids([1.0], 2, "kmeans"), "one of 'linear', 'random', 'density'"),
