@@ -53,7 +53,7 @@ ODD = {
 # Trained for as many epochs as asked, that is what they are for.
 LONG = {("epochs", "huge"), ("steps", "huge")}
 # A function of the user's own, which raises what it likes.
-OWN = {("range", "class")}
+OWN = {("range", "class"), ("loss", "class"), ("loss", "function")}
 
 
 class World:
