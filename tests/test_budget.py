@@ -19,14 +19,14 @@ PACKAGE = Path(qk.__file__).parent
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
     ".": (1735, 947, 12),
-    "evaluate": (2476, 1193, 14),
-    "interpreter": (722, 328, 3),
+    "evaluate": (2489, 1203, 14),
+    "interpreter": (741, 345, 3),
     "models": (222, 95, 2),
-    "plots": (1744, 1119, 13),
+    "plots": (1746, 1121, 13),
     "published": (993, 436, 6),
-    "quantize": (1314, 650, 8),
-    "tflite": (1056, 628, 5),
-    "toolchain": (1317, 560, 8),
+    "quantize": (1313, 651, 8),
+    "tflite": (1058, 628, 5),
+    "toolchain": (1320, 562, 8),
     "widgets": (1227, 689, 10),
 }
 PUBLIC_NAMES = 80

@@ -23,8 +23,10 @@ import numpy as np
 
 _TIME_LIMIT_S = 60  # unless QKIT_TRIAL_S says otherwise
 _SLOW_S = 0.1  # a model this slow gains nothing from batches
-# glibc then gives memory back at once: reading beyond one's own ends the helper, not the kernel
-_STRICT = {"MALLOC_MMAP_THRESHOLD_": "4096", "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0"}
+# glibc then gives memory back at once, and fills what it hands out: reading beyond one's own, or
+# what nobody wrote, ends the helper, not the kernel
+_STRICT = {"MALLOC_MMAP_THRESHOLD_": "4096", "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0",
+           "MALLOC_PERTURB_": "165"}  # fmt: skip
 _KEEPERS = ("ASSIGN_VARIABLE", "MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM")
 
 _helpers = {}  # the one that waits for a file, by process: a fork takes along its parent's
