@@ -124,9 +124,8 @@ def checked_calibration(calibration, scheme):
             f"{what} is missing: integer activations need ranges, and those are chosen from a "
             "sample of unlabelled images. Pass calibration=data.x_train[:300]."
         )
-    calibration = validate.array(calibration, what=what)
-    if calibration.ndim == 0:
-        raise TypeError(f"{what} must be an array of images, got {calibration.dtype.name}.")
+    if validate.array(calibration, what=what).ndim == 0:
+        raise TypeError(f"{what} must be an array of images, got {type(calibration).__name__}.")
     calibration = validate.images(calibration, None, what=what)
     if calibration.min() == calibration.max():
         raise ValueError(

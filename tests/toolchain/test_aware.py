@@ -215,7 +215,7 @@ def test_range_history_refuses(toy_model, toy_data, changed):
     with pytest.raises(ValueError, match=r"'toy' has no ranges.*qk\.quantization_aware"):
         qk.range_history(toy_model(), toy_data, steps=1)
     for options in ({"steps": 0}, {"steps": 1, "every": 0}):
-        with pytest.raises(ValueError, match=r"(steps|every) must be a whole number of 1"):
+        with pytest.raises(ValueError, match=r"(steps|every) must be a whole number"):
             qk.range_history(aware, toy_data, **options)
     with pytest.raises(ValueError, match=r"y_train holds the label 3.*0 to 2"):
         qk.range_history(aware, changed(toy_data, "y_train", 7, 3), steps=1)
