@@ -106,7 +106,7 @@ def _constants(file, tflite):
         start = tensor.data.ctypes.data - content.ctypes.data  # they are views of the file
         own = rest[start : start + tensor.size_bytes]
         if own.any():
-            found[tensor] = np.count_nonzero(own)
+            found[tensor] = int(own.sum())
             own[:] = False
     return found, rest
 
