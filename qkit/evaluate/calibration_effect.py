@@ -13,7 +13,8 @@ from qkit.interpreter.simulation import Ranges
 from qkit.interpreter.simulation import bits as on_grids
 from qkit.quantize import calibration
 from qkit.result import Result
-from qkit.tflite.edit import apart, opened
+from qkit.tflite.edit import opened
+from qkit.tflite.file import apart
 
 # What a calibration sample may hold: its name, and what is said of it.
 IMAGES = {

@@ -1,6 +1,5 @@
 """What became of the weights: zeros, 2:4, distinct values and entropy, kernel by kernel."""
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ import numpy as np
 from qkit.networks import network
 from qkit.quantize.coding import distinct_values, entropy_bits, sparsity, two_of_four_share
 from qkit.result import Result
-from qkit.tflite.file import TfliteError, inspect, layer_name
+from qkit.tflite.file import TfliteError, apart, inspect, layer_name
 from qkit.tflite.values import real_values, stored_values
 
 # The places of an operator's inputs that are kernels, or tables of which it takes rows.
@@ -113,9 +112,9 @@ def weight_census(model_or_tflite):
     {'conv': 108, 'logits': 255}
     """
     if hasattr(model_or_tflite, "layers"):
-        kernels, *left_out = _of_model(network(model_or_tflite, what="weight_census"))
+        kernels, left_out, others = _of_model(network(model_or_tflite, what="weight_census"))
     else:
-        kernels, *left_out = _of_file(inspect(model_or_tflite))
+        kernels, left_out, others = _of_file(inspect(model_or_tflite))
     if not kernels:
         raise ValueError(
             "weight_census: there is no kernel: no stored weights of two axes or more. Is it built?"
@@ -123,7 +122,7 @@ def weight_census(model_or_tflite):
     count = sum(kernel.count for kernel in kernels)
     zeros = sum(kernel.count * kernel.sparsity for kernel in kernels) / count
     bits = sum(kernel.count * kernel.entropy_bits for kernel in kernels) / count
-    return WeightCensus(tuple(kernels), left_out[0], count, zeros, bits, *left_out[1:])
+    return WeightCensus(tuple(kernels), left_out, count, zeros, bits, others)
 
 
 def _of_model(opened):
@@ -145,11 +144,11 @@ def _of_model(opened):
         for weight in getattr(layer, "layer", layer).weights
         if len(weight.shape) < 2
     )
-    return kernels, left_out
+    return kernels, left_out, 0
 
 
 def _of_file(file):
-    kernels, seen, names = [], set(), set()
+    kernels, seen, names = [], set(), {""}
     makers = {id(op.outputs[0]): op for op in file.operators if op.name in _BETWEEN and op.outputs}
     for op in file.operators:
         for slot in _KERNELS.get(op.name, ()):
@@ -160,14 +159,15 @@ def _of_file(file):
             if stored.ndim < 2:
                 continue
             seen.add(tensor.buffer)
-            names.add(name := _free_name(tensor, names))
+            name = apart((layer_name(tensor.name), tensor.name), names, tensor.index)
+            names.add(name)
             head = name, stored.shape, tensor.dtype, tensor.size_bytes, tensor.sparsity is not None
             real = np.moveaxis(real, _channel_axis(op, slot), 0)
             kernels.append(_counted(head, stored, real, op.name == "DEPTHWISE_CONV_2D"))
     read = {tensor.buffer: tensor for op in file.operators for tensor in op.inputs}
     rest = [t for t in read.values() if t.size_bytes and t.buffer not in seen and _holds_weights(t)]
-    flat, others = ([t for t in rest if (len(t.shape) > 1) == more] for more in (False, True))
-    return kernels, *(sum(stored_values(t).size for t in part) for part in (flat, others))
+    flat = sum(stored_values(t).size for t in rest if len(t.shape) < 2)
+    return kernels, flat, sum(stored_values(t).size for t in rest if len(t.shape) > 1)
 
 
 def _holds_weights(tensor):
@@ -201,12 +201,6 @@ def _channel_axis(op, slot):
         return _CHANNEL_AXIS.get(op.name, 0)
     turned = getattr(op.options, "adjY" if slot else "adjX", False)
     return -2 if turned == bool(slot) else -1
-
-
-def _free_name(tensor, taken):
-    numbered = (f"{tensor.name} #{number}".strip() for number in itertools.count(tensor.index))
-    names = itertools.chain((layer_name(tensor.name), tensor.name), numbered)
-    return next(name for name in names if name and name not in taken)
 
 
 def _counted(head, stored, real, depthwise):

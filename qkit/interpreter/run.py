@@ -182,11 +182,10 @@ def from_grid(values, detail):
 def _computed(shapes, tflite, x, batched, threads, what):
     """Run a file whose shapes pass the check `shapes`."""
     validate.instance(batched, (bool, np.bool_), name=f"{what}: batched")
-    threads = (os.cpu_count() or 1) if threads is None else threads
-    how, x = {"threads": threads}, validate.array(x, what=f"{what}: x")
-    interpreter = open_interpreter(tflite, **how)
+    how = {"threads": (os.cpu_count() or 1) if threads is None else threads}
+    interpreter, trial = open_interpreter(tflite, **how), probe(tflite, **how)
+    x, size = fed(interpreter, x, what)
     shapes(interpreter, x)
-    (x, size), trial = fed(interpreter, x, what), probe(tflite, **how)
     if size > 1 and not (trial.batchable or trial.failed or trial.slow):
         raise TfliteError(
             f"{what}: the model takes {size} items at once, and what it gives for one hangs on the "
@@ -201,7 +200,8 @@ def _computed(shapes, tflite, x, batched, threads, what):
     each = (filled(x[i : i + step], size) for i in range(0, len(x), step))
     result = None
     for i, (given,) in enumerate(_runs(interpreter, tflite, each, [target["index"]], **how)):
-        given = from_grid(given if given.shape[:1] == (step,) else given[None], target)
+        given = from_grid(given, target)
+        given = given if given.shape[:1] == (step,) else given[None]
         if result is None:
             result = np.empty((len(x), *given.shape[1:]), given.dtype)
         if given.shape != (step, *result.shape[1:]):

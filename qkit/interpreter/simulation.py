@@ -59,6 +59,7 @@ class Bits(Result):
         """Return the file that results."""
         file, weights = opened(tflite), {}
         for layer in self.layers:
+            file.constant(layer.weights_name, layer.weights.shape)  # else it is another file
             if (bits := self.weight_bits[layer.name]) != 32:
                 by = self.granularity(layer.axis)
                 weights[layer.weights_name] = choose_qparams(
@@ -72,7 +73,7 @@ class Bits(Result):
     def grids(self, tflite):
         """Return the grids of the activations, some QParams each, by place as in `with_weights`."""
         file, found = opened(tflite), {}
-        bits = {index: self.activation_bits[owner] for index, owner in file.owners.items()}
+        bits = {index: self.activation_bits.get(owner, 32) for index, owner in file.owners.items()}
         own = {file.names[name].index: self.ranges.get(name) for name in file.own_grids}
         seen = {index: ends for index, ends in own.items() if ends}
 
@@ -82,12 +83,15 @@ class Bits(Result):
             ends = np.float32(_ends(source, bits, seen))
             return choose_qparams(ends, bits=bits, symmetric=bits == 16)
 
+        def known(source):
+            return isinstance(source, tuple) or source in seen
+
         for ties in (file.in_8_bits, file.in_16_bits) if seen else ():
             for place, index, sources in ties.places(file.operators):
                 of, named = bits[index], index in seen or index not in own
-                sources = [s if s in seen or isinstance(s, tuple) else index for s in sources]
-                known = all(s in seen or isinstance(s, tuple) for s in sources)
-                if named and known and of != 32 and ties is file.ties(of):
+                asked = of != 32 and (of == 16) == (ties is file.in_16_bits)
+                sources = [source if known(source) else index for source in sources]
+                if asked and named and all(map(known, sources)):
                     found[place] = tuple(grid(source, of) for source in sources)
         return found
 

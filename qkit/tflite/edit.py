@@ -3,11 +3,10 @@
 import functools
 from copy import copy
 from dataclasses import dataclass
-from itertools import chain, count
 
 import numpy as np
 
-from qkit.tflite.file import TfliteError, inspect, layer_name, parsed
+from qkit.tflite.file import TfliteError, apart, inspect, layer_name, parsed
 from qkit.tflite.grids import Grids, in_8_bits, in_16_bits, overwritten, own_ranges
 from qkit.tflite.values import stored_values
 
@@ -41,9 +40,14 @@ class FloatFile:
     in_16_bits: Grids
     overwritten: dict  # by name of an activation, that of the one that takes its memory
 
-    def ties(self, bits):
-        """Return the `Grids` of some bits."""
-        return self.in_16_bits if bits == 16 else self.in_8_bits
+    def constant(self, name, shape):
+        """Return the tensor with the weights of a name, which a change is to be made for."""
+        if name not in self.names or self.names[name].shape != shape:
+            raise ValueError(
+                f"the file has no weights {name!r} of shape {shape}: the change is of another "
+                "file. Make it from the one that it is applied to."
+            )
+        return self.names[name]
 
 
 def opened(tflite):
@@ -114,21 +118,11 @@ def with_weights(tflite, weights, grids=None):
     file = opened(tflite)
     model = parsed(file.tflite)
     for name, values in weights.items():
-        if name not in file.names or file.names[name].shape != values.shape:
-            raise ValueError(
-                f"the file has no weights {name!r} of shape {values.shape}: the change is of "
-                "another file. Make it from the one that it is applied to."
-            )
-        model.buffers[file.names[name].buffer].data = np.frombuffer(values.tobytes(), np.uint8)
+        buffer = model.buffers[file.constant(name, values.shape).buffer]
+        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
     if grids:
         _put_on_grids(model, grids)
     return bytes(convert_object_to_bytearray(model))
-
-
-def apart(wanted, taken, number):
-    """Return the first of some names that is not taken, or the first one with a number behind."""
-    numbered = (f"{wanted[0]} #{number}" for number in count(number))
-    return next(name for name in chain(wanted, numbered) if name not in taken)
 
 
 def is_float_constant(tensor):

@@ -1,8 +1,8 @@
 """What stands in a .tflite file: its tensors with their grids, and its operators."""
 
-import contextlib
 import struct
 from dataclasses import dataclass
+from itertools import chain, count
 
 import numpy as np
 
@@ -10,7 +10,10 @@ from qkit.result import Result
 
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+# How many inputs are read in any case: by this package, or by XNNPACK, which reads beyond the end
+# of fewer (seen with Valgrind, LiteRT 2.3, for each operator with none to three inputs).
+_READ = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "BATCH_MATMUL": 2, "SLICE": 3,
+         "STRIDED_SLICE": 4, "SPLIT": 2, "ASSIGN_VARIABLE": 2, "READ_VARIABLE": 1}  # fmt: skip
 # What is raised where a number of the file leads out of it, or to what is no table.
 _ASTRAY = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
 
@@ -30,13 +33,14 @@ class Tensor:
     scale: np.ndarray  # steps of the grid, one a channel or a single one; empty without a grid
     zero_point: np.ndarray  # as long as `scale`
     axis: int  # the one that keeps its own scales; 0 where there is one scale
-    buffer: int  # number of the buffer, here or elsewhere, with the values; tensors may share one
+    buffer: int  # number of the one with the values, below 0 elsewhere; tensors may share one
     data: np.ndarray  # the stored values as bytes, for `tflite.values`; empty for activations
     sparsity: object  # the schema's, if the zeros among the values are not stored; else None
     details: object = None  # the schema's, of a grid by blocks or of another kind
     graph: tuple = ()  # all tensors of its graph, of which the details name some
     elsewhere: str = ""  # name of the other file that holds the values
     elsewhere_bytes: int = 0  # that they take there
+    variable: bool = False  # whether it keeps its values from run to run
 
     @property
     def size_bytes(self):
@@ -142,20 +146,14 @@ def inspect(tflite):
     ('FULLY_CONNECTED', 20280)
     """
     require_tflite(tflite)
-    return _content(parsed(tflite))
-
-
-@contextlib.contextmanager
-def _damage_told():
     try:
-        yield
+        return _content(parsed(tflite))
     except _ASTRAY as error:
         raise TfliteError(
             f"the .tflite file is damaged: {error}. Is it cut off, or was it not copied whole?"
         ) from error
 
 
-@_damage_told()
 def parsed(tflite):
     """Return the schema's own object of a file, which can be changed and packed again."""
     from ai_edge_litert.tools.flatbuffer_utils import convert_bytearray_to_object
@@ -190,7 +188,12 @@ def layer_name(tensor_name):
     return next((name[len(w) :] for w in _WRAPPERS if name.startswith(w)), name)
 
 
-@_damage_told()
+def apart(wanted, taken, number):
+    """Return the first of some names that is not taken, or the last one with a number behind."""
+    numbered = (f"{wanted[-1]} #{number}".strip() for number in count(number))
+    return next(name for name in chain(wanted, numbered) if name not in taken)
+
+
 def _content(model):
     from ai_edge_litert.schema_py_generated import TensorType
     from ai_edge_litert.tools.flatbuffer_utils import opcode_to_name
@@ -225,9 +228,12 @@ def _numbered(own, numbers):
 def _operator(name, table, own):
     reads, writes = _listed(table.inputs), _listed(table.outputs)
     slots = tuple(slot for slot, number in enumerate(reads) if number != -1)
-    if name in _WEIGHTED and (slots[:2] != (0, 1) or not writes):
-        raise ValueError(f"a {name} has no input, no weights or no output")
+    least, gives = _READ.get(name, 0), name in _READ and name != "ASSIGN_VARIABLE"
+    if slots[:least] != (*range(least),) or (gives and not writes):
+        raise ValueError(f"a {name} has no output, or lacks one of its first {least} inputs")
     ends = _numbered(own, reads), _numbered(own, writes)
+    if name == "BATCH_MATMUL" and any(len(tensor.shape) < 2 for tensor in ends[0]):
+        raise ValueError("a BATCH_MATMUL has an input of fewer than two axes")
     return Operator(name, *ends, slots, table.builtinOptions)
 
 
@@ -248,7 +254,7 @@ def _tensor(table, dtype, own, model):
         scale=scale,
         zero_point=np.broadcast_to(zeros, scale.shape),
         axis=grid.quantizedDimension if has_grid else 0,
-        buffer=table.externalBuffer or table.buffer,
+        buffer=-table.externalBuffer or table.buffer,
         # number 0 stands for none, whatever it holds
         data=np.asarray([] if data is None or not table.buffer else data, np.uint8),
         sparsity=table.sparsity,
@@ -256,4 +262,5 @@ def _tensor(table, dtype, own, model):
         graph=own,
         elsewhere=elsewhere,
         elsewhere_bytes=size,
+        variable=table.isVariable,
     )

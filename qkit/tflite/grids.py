@@ -46,9 +46,9 @@ def in_8_bits(operators, inputs):
     """Return the `Grids` of the quantizer for 8 bits, in which fewer are taken too."""
     maker, readers = {}, defaultdict(list)
     for number, op in enumerate(operators):
-        maker.update((t.index, number) for t in floats(op.outputs))
-        for t in floats(op.inputs):
-            readers[t.index].insert(0, number)
+        maker.update(dict.fromkeys(_floats(op.outputs), number))
+        for index in _floats(op.inputs):
+            readers[index].insert(0, number)
     kept = _kept(operators, maker, inputs)
     grids, waiting, done = Grids({i: (i,) for i in kept}), [*range(len(operators))], set()
     while waiting:  # from the last operator on; what a range has reached comes next
@@ -57,22 +57,22 @@ def in_8_bits(operators, inputs):
         if number in done or source is None:
             continue
         done.add(number)
-        for t in floats(op.inputs) if op.name in _TIED_IN_8 else ():
-            waiting += [maker[t.index]] if t.index in maker and t.index not in grids.of else []
-            if grids.of.setdefault(t.index, (source,))[-1] != source:
-                grids.anew[number, t.index] = source
-        for t in floats(op.outputs):
-            waiting += readers[t.index] if t.index not in grids.of else []
-            if (now := grids.of.setdefault(t.index, (source,))[-1]) != source:
-                grids.of[t.index] = source, now
+        for index in _floats(op.inputs) if op.name in _TIED_IN_8 else ():
+            waiting += [maker[index]] if index in maker and index not in grids.of else []
+            if grids.of.setdefault(index, (source,))[-1] != source:
+                grids.anew[number, index] = source
+        for index in _floats(op.outputs):
+            waiting += readers[index] if index not in grids.of else []
+            if (now := grids.of.setdefault(index, (source,))[-1]) != source:
+                grids.of[index] = source, now
     return grids
 
 
 def in_16_bits(operators, inputs):
     """Return the `Grids` of the older quantizer, which is still that of 16 bits."""
-    grids = Grids({t.index: (t.index,) for t in floats(inputs)})
+    grids = Grids({index: (index,) for index in _floats(inputs)})
     for number, op in enumerate(operators):
-        read, given = ([t.index for t in floats(ends)] for ends in (op.inputs, op.outputs))
+        read, given = _floats(op.inputs), _floats(op.outputs)
         for index in given:
             own = (_FIXED_IN_16.get(op.name, index),)
             tied = op.name in _TIED_IN_16 and read
@@ -86,8 +86,7 @@ def in_16_bits(operators, inputs):
 def own_ranges(operators, *grids):
     """Return in order the numbers of the activations whose range some grid takes, or is fixed."""
     found = {source for each in grids for sources in each.of.values() for source in sources}
-    for op in operators:
-        found.update(t.index for t in floats(op.outputs) if op.name in _FIXED_IN_8)
+    found.update(*(_floats(op.outputs) for op in operators if op.name in _FIXED_IN_8))
     return [i for i in grids[-1].of if i in found and all(i in each.of for each in grids)]
 
 
@@ -99,10 +98,12 @@ def overwritten(operators, inputs, outputs):
     """
     found, uses = {}, Counter(t.index for op in operators for t in op.inputs)
     ends = {t.index for t in (*inputs, *outputs)}
-    for given, op in ((op.outputs[0], op) for op in operators if op.name in _IN_PLACE):
-        fitting = (t for t in floats(op.inputs) if 1 < math.prod(t.shape) == math.prod(given.shape))
-        free = [t.index for t in fitting if uses[t.index] == 1 and t.index not in ends]
-        found |= dict.fromkeys(free[:1] if given.index not in ends else (), given.index)
+    once = {index for index, times in uses.items() if times == 1} - ends
+    for op in (op for op in operators if op.name in _IN_PLACE and op.outputs):
+        given, size = op.outputs[0].index, math.prod(op.outputs[0].shape)
+        fitting = {t.index for t in op.inputs if math.prod(t.shape) == size > 1} & once
+        free = [index for index in _floats(op.inputs) if index in fitting and given not in ends]
+        found.update(dict.fromkeys(free[:1], given))
     return found
 
 
@@ -119,22 +120,22 @@ def rounds(op):
     return constants or op.name not in _MOVING | _JOINING | _CHOOSING
 
 
-def floats(tensors):
-    """Return the activations in float among tensors."""
-    return [t for t in tensors if t.dtype == "float32" and not t.constant]
+def _floats(tensors):
+    """Return the numbers of the activations in float among tensors."""
+    return [t.index for t in tensors if t.dtype == "float32" and not t.constant]
 
 
 def _kept(operators, maker, inputs):
     """Return the numbers of the activations whose own range counts in 8 bits, in their order."""
-    known, dropped = dict.fromkeys([*(t.index for t in floats(inputs)), *maker]), set()
+    known, dropped = dict.fromkeys([*_floats(inputs), *maker]), set()
     for op in operators:
         read = [t.constant for t in op.inputs if t.dtype == "float32"]
         if op.name in _FIXED_IN_8 or (op.name in _TIED_IN_8 and read == [False]):
-            dropped.update(t.index for t in floats(op.outputs))
+            dropped.update(_floats(op.outputs))
     waiting, joined = [index for index in known if index not in dropped], set()
     while waiting:  # what is joined goes by what it is joined to
         op = operators[maker[index]] if (index := waiting.pop()) in maker else None
-        above = {t.index for t in floats(op.inputs)} if op and op.name in _TIED_IN_8 else set()
+        above = set(_floats(op.inputs)) if op and op.name in _TIED_IN_8 else set()
         waiting += above - joined
         joined |= above
     return [index for index in known if index not in dropped | joined]
@@ -144,7 +145,7 @@ def _source(op, of, kept):
     """Return the range that an operator spreads to what it reads and gives, if there is one."""
     if op.name not in _TIED_IN_8:
         return _FIXED_IN_8.get(op.name)
-    known = [[t.index for t in floats(ends) if t.index in of] for ends in (op.inputs, op.outputs)]
+    known = [[i for i in _floats(ends) if i in of] for ends in (op.inputs, op.outputs)]
     for read, given in ([[i for i in side if i in kept] for side in known], known):
         first = read if len(op.inputs) == 1 else given if len(op.outputs) == 1 else ()
         if found := [*first, *read, *given]:

@@ -2,8 +2,8 @@
 
 The interpreter trusts a file's content: a damaged one can end a notebook's kernel. So what is to
 run here has run there before: the same file, in a batch of the same size, with the same threads
-and options. One helper serves all files, and is replaced when one killed it. It is this module
-alone, run as a script.
+and options. One helper serves all files, and is replaced when one killed it. It is this module,
+run as a script.
 """
 
 import atexit
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -157,8 +158,11 @@ def _serve():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what interrupts a cell reaches the helper too
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what is printed must not mix with the answers
-    sys.path += [p for p in pickle.load(sys.stdin.buffer) if p not in sys.path]
-    from ai_edge_litert import interpreter  # noqa: F401 - what fails here is no file's fault
+    sys.path += [str(Path(__file__).parents[2]), *pickle.load(sys.stdin.buffer)]
+    # what fails here is no file's fault
+    from ai_edge_litert import interpreter  # noqa: F401
+
+    from qkit.tflite import values  # noqa: F401
 
     with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limits
         import resource
@@ -178,54 +182,72 @@ def _serve():
 
 def _trial(tflite, how):
     try:
-        _decode_sparse(tflite)
-        return _alone(tflite, how) if how["batch_size"] is None else _batch(tflite, **how)
+        stateful = _keeps_state(tflite)
+        if how["batch_size"] is None:
+            return _alone(tflite, how, stateful)
+        if stateful:
+            raise ValueError("it keeps a state from run to run, of its own batch size")
+        return _batch(tflite, **how)
     except Exception as error:  # whatever may come of damaged tables
         return Probe(str(error).strip() or type(error).__name__)
 
 
-def _alone(tflite, how):
+def _keeps_state(tflite):
+    """Whether a run may change what the next one gives: by variables, or random numbers."""
+    from qkit.tflite.file import inspect
+    from qkit.tflite.values import stored_values
+
+    file = inspect(tflite)
+    for tensor in file.tensors:
+        if tensor.sparsity is not None:  # beyond the end of one that does not fit it is read
+            stored_values(tensor)
+    keeping = any(tensor.variable for tensor in file.tensors)
+    return keeping or any(op.name in _KEEPERS for op in file.operators)
+
+
+def _alone(tflite, how, stateful):
     for integers in (0, 1), (0, 0), (1, 1):  # indices may want zeros, and divisors ones
-        interpreter, took_s, failed = allocated(tflite, **how), 0, ""
-        ends = interpreter.get_input_details(), interpreter.get_output_details()
-        inputs = [_noise(detail, detail["shape"], *integers) for detail in ends[0]]
+        interpreter = allocated(tflite, **how)
+        interpreter.get_output_details()  # fails where a name is no text
+        inputs = [_noise(d, d["shape"], *integers) for d in interpreter.get_input_details()]
         try:
             started = time.perf_counter()
             given = _run(interpreter, inputs)
-            took_s = time.perf_counter() - started
-            if took_s < _SLOW_S:
+            slow = time.perf_counter() - started > _SLOW_S
+            if not slow:
                 _run(interpreter, inputs)  # what the first run left behind may end it
             break
         except (RuntimeError, ValueError) as error:
             failed = str(error).strip() or type(error).__name__
-    slow = took_s > _SLOW_S
-    batchable = not (failed or slow) and _fixed_batch(tflite, how, inputs, given)
-    return Probe("", failed, _keeps_state(tflite), slow, batchable)
+    else:
+        return Probe(failed=failed, stateful=stateful)
+    batchable = not slow and _fixed_batch(tflite, how, inputs, given)
+    return Probe(stateful=stateful, slow=slow, batchable=batchable)
 
 
 def _fixed_batch(tflite, how, inputs, given):
     """Whether an item gives the same in any place of a batch, and whatever the others are."""
-    items, count = inputs[0], inputs[0].shape[:1]
-    if len(inputs) > 1 or count <= (1,) or any(values.shape[:1] != count for values in given):
+    counts = {values.shape[:1] for values in (*inputs, *given)}
+    if len(inputs) != 1 or len(counts) != 1 or counts <= {(), (1,)}:
         return False
-    repeated = _run(allocated(tflite, **how), [np.resize(items[:1], items.shape)])
+    repeated = _run(allocated(tflite, **how), [np.resize(inputs[0][:1], inputs[0].shape)])
     pairs = [(a[:1].astype(float), b) for a, b in zip(given, repeated, strict=True)]
     return not any(np.any(np.abs(a - b) > 1e-3 * np.abs(a).max(initial=0)) for a, b in pairs)
 
 
 def _batch(tflite, batch_size, **how):
     """Run a batch, and some of its items alone, which should give the same."""
-    if _keeps_state(tflite):
-        raise ValueError("it keeps a state from run to run, of its own batch size")
     together, alone = allocated(tflite, batch_size, **how), allocated(tflite, **how)
     (detail,) = alone.get_input_details()
     items = _noise(detail, (batch_size, *detail["shape"][1:]), 0, 1)
-    given, same = _run(together, [items]), True
+    given = _run(together, [items])
     for i in {0, batch_size // 2, batch_size - 1}:
         for batch, row in zip(given, _run(alone, [items[i : i + 1]]), strict=True):
-            same = same and batch.shape == (batch_size, *row.shape[1:]) and len(row) == 1
-            same = same and np.allclose(batch[i], row[0], rtol=1e-4, atol=1e-5)
-    return Probe(batchable=bool(same))
+            fits = batch.shape == (batch_size, *row.shape[1:]) and len(row) == 1
+            same = fits and np.allclose(batch[i], row[0], rtol=1e-4, atol=1e-5)
+            if not same:
+                return Probe()
+    return Probe(batchable=True)
 
 
 def _run(interpreter, inputs):
@@ -242,37 +264,6 @@ def _noise(detail, shape, low, high):
     if detail["dtype"] in (np.int8, np.uint8, np.int16) and low < high:
         high = 126
     return np.resize(rng.integers(low, high, few, endpoint=True).astype(detail["dtype"]), shape)
-
-
-def _decode_sparse(tflite):
-    """Refuse a sparse layout that does not fit its tensor: the interpreter reads beyond its end."""
-    if any(tensor.Sparsity() for tensor in _tables(tflite)[1]):
-        from qkit.tflite.file import inspect
-        from qkit.tflite.values import stored_values
-
-        for tensor in inspect(tflite).tensors:
-            if tensor.sparsity is not None:
-                stored_values(tensor)
-
-
-def _keeps_state(tflite):
-    """Whether a run may change what the next one gives: by variables, or random numbers."""
-    from ai_edge_litert.schema_py_generated import BuiltinOperator
-
-    codes, tensors = _tables(tflite)
-    kinds = {max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in codes}
-    keepers = {getattr(BuiltinOperator, name) for name in _KEEPERS}
-    return not kinds.isdisjoint(keepers) or any(tensor.IsVariable() for tensor in tensors)
-
-
-def _tables(tflite):
-    """Return the schema's tables of a file: of its kinds of operators, and of its tensors."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(tflite)
-    graphs = map(model.Subgraphs, range(model.SubgraphsLength()))
-    tensors = [graph.Tensors(i) for graph in graphs for i in range(graph.TensorsLength())]
-    return [*map(model.OperatorCodes, range(model.OperatorCodesLength()))], tensors
 
 
 if __name__ == "__main__":

@@ -143,10 +143,10 @@ def _with_zeros(values, tensor):
             parent = np.repeat(np.arange(nodes), children)
             along = {axis: of_nodes[parent] for axis, of_nodes in along.items()} | {axis: index}
             nodes = index.size
-        for block, axis in enumerate(() if layout.blockMap is None else layout.blockMap):
-            along[int(axis)] = along[int(axis)] * sizes[rank + block] + along[rank + block]
+        for block, axis in enumerate(() if layout.blockMap is None else layout.blockMap, rank):
+            along[axis] = along[axis] * sizes[block] + along[block]
             if axis in sizes:
-                sizes[int(axis)] *= sizes[rank + block]
+                sizes[axis] *= sizes[block]
         if any(sizes.get(axis, n) != n for axis, n in enumerate(tensor.shape)):
             raise ValueError(f"the layout is of another shape than {tensor.shape}")
         dense = np.zeros(tensor.shape, values.dtype)

@@ -277,6 +277,7 @@ def test_what_a_layer_multiplies_with_is_a_kernel(reader, place, with_parts):
     def add(parts, x):
         inputs = [x, *[-1] * place]  # the places before it may be left out
         inputs[place] = parts.tensor("w", FOUR)
+        inputs += [x] * (not place)  # what takes weights first takes two
         inputs[0] = x if place else inputs[0]
         if reader in ("CONV_2D", "FULLY_CONNECTED"):
             inputs[1] = inputs[place]

@@ -131,6 +131,13 @@ def test_wrong_names_and_files_are_refused(float_file, tflite, calibration):
         simulation.layers(tflite("full_integer"))
 
 
+def test_grids_of_another_file_are_refused(float_file, depthwise_tflite, ranges):
+    for options in ({}, {"weight_bits": None}):
+        change = simulation.bits(float_file, ranges, **options)
+        with pytest.raises(ValueError, match=r"no weights .* the change is of another file"):
+            change.applied(depthwise_tflite("float32"))
+
+
 def test_given_weights_take_the_place_of_those_in_the_file(float_file, digits):
     conv, logits = simulation.layers(float_file)
     changed = with_weights(float_file, {logits.weights_name: 2 * logits.weights})

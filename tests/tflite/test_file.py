@@ -5,7 +5,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import qkit as qk
-from qkit.tflite.file import TfliteError, inspect
+from qkit.tflite.file import _READ, TfliteError, inspect
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def unknown_other_file(content):
         (end_beyond, "there is no tensor 1000 among"),
         (buffer_beyond, ""),
         (operator_beyond, ""),
-        (no_weights, "a FULLY_CONNECTED has no input, no weights or no output"),
+        (no_weights, "a FULLY_CONNECTED has no output, or lacks one of its first 2 inputs"),
         (no_graph, ""),
         (unknown_other_file, ""),
     ],
@@ -225,6 +225,19 @@ def unknown_other_file(content):
 def test_numbers_that_lead_nowhere_are_damage(change, message, toy_tflite, edited):
     with pytest.raises(TfliteError, match=f"the .tflite file is damaged: {message}"):
         inspect(edited(toy_tflite, change))
+
+
+@pytest.mark.parametrize(("name", "read"), _READ.items())
+def test_what_would_be_read_beyond_an_operators_inputs_is_damage(name, read, built):
+    tensors = {"x": ((2, 2), "float32"), "y": ((2, 2), "float32")}
+    with pytest.raises(TfliteError, match=f"{name} .* lacks one of its first {read} inputs"):
+        inspect(built((tensors, [(name, "x" * (read - 1), "y", "AbsOptions")], "x", "y")))
+
+
+def test_axes_that_would_be_read_beyond_a_shape_are_damage(built):
+    tensors = {"x": ((2, 2), "float32"), "b": np.float32([1, 2]), "y": ((2,), "float32")}
+    with pytest.raises(TfliteError, match="BATCH_MATMUL has an input of fewer than two axes"):
+        inspect(built((tensors, [("BATCH_MATMUL", "xb", "y", "AbsOptions")], "x", "y")))
 
 
 def test_buffers_that_mean_nothing_hold_nothing(toy_tflite, edited):
@@ -243,3 +256,15 @@ def test_values_in_another_file_are_told(toy_tflite, in_another_file):
     assert (tensor.elsewhere, tensor.elsewhere_bytes) == ("weights.bin", 320)
     assert (tensor.size_bytes, tensor.constant) == (0, True)
     assert tensor in file.weights
+
+
+def test_a_number_of_another_file_is_none_of_this_one(toy_tflite, in_another_file, edited):
+    def number_alike(content):
+        (tensor,) = (t for t in content.subgraphs[0].tensors if t.externalBuffer)
+        here = [t.buffer for t in content.subgraphs[0].tensors if t is not tensor]
+        tensor.externalBuffer = content.externalBuffers[0].id = max(here)
+
+    moved = in_another_file(toy_tflite)
+    alike = edited(moved, number_alike)
+    assert qk.inspect(alike).summary() == qk.inspect(moved).summary()
+    assert qk.size(alike).elsewhere_bytes == 320

@@ -356,6 +356,14 @@ def test_random_numbers_are_a_state_too(built):
     np.testing.assert_array_equal(found, found[[0, 0, 0]])
 
 
+def test_a_file_without_inputs_runs_and_says_what_it_has(built):
+    tensors = {"c": np.float32([[1, -2]]), "y": ((1, 2), "float32")}
+    tflite = built((tensors, [("ABS", "c", "y", "AbsOptions")], "", "y"))
+    assert probe.probe(tflite) == probe.Probe()
+    with pytest.raises(TfliteError, match="this one has 0 and 1"):
+        outputs(tflite, np.ones((1, 2), np.float32))
+
+
 def test_outputs_without_an_axis_for_items_are_not_batchable(built):
     axes = {"mean": np.int32([0, 1]), "sum": np.int32([0])}
     for name, shape in (("mean", ()), ("sum", (8,))):
