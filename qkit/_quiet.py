@@ -78,7 +78,7 @@ class _Sink:
                 for descriptor, name in ((1, "stdout"), (2, "stderr")):
                     self._turn(descriptor, name)
             self.quiet_threads += 1
-            return os.lseek(self.file.fileno(), 0, os.SEEK_END)
+            return self.file.seek(0, os.SEEK_END)
 
     def __exit__(self, *error):
         with self.lock:
@@ -89,10 +89,8 @@ class _Sink:
     def text_from(self, start):
         """Return what the C side wrote since then, that of other quiet threads too."""
         with self.lock:
-            number = self.file.fileno()
-            size = os.lseek(number, 0, os.SEEK_END) - start
-            os.lseek(number, start, os.SEEK_SET)
-            return os.read(number, size).decode(errors="replace")
+            self.file.seek(start)
+            return self.file.read().decode(errors="replace")
 
     def _turn(self, descriptor, name):
         stream = getattr(sys, name)
@@ -116,10 +114,11 @@ class _Sink:
 
 
 def _temporary_file():
+    # without a buffer: the C side has the same place in it
     try:
-        return tempfile.TemporaryFile()
+        return tempfile.TemporaryFile(buffering=0)
     except OSError:  # no folder that can be written to
-        return open(os.devnull, "r+b")
+        return open(os.devnull, "r+b", buffering=0)
 
 
 def _duplicate(descriptor, stream):

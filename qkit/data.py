@@ -31,7 +31,7 @@ _FASHION_MD5 = {
     "y_test": ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
 }
 _MOST_VALUES = 60_000 * 28 * 28  # of one of their arrays
-_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".tif", ".tiff"))
+_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 # What they may hold, whatever the suffix: for others, Pillow may start a program.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
@@ -174,21 +174,20 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
         raise DataNotFoundError(f"load_image_folder: there is no folder {path}.")
     folders = sorted(name for name in next(_walk(path))[1] if not name.startswith("."))
     names = _checked_names(path, folders, class_names)
-    paths = tuple(
-        file
+    number = {name: i for i, name in enumerate(names)}
+    found = sorted(
+        (Path(at, file), number[folder])
         for folder in folders
-        for file in sorted(
-            Path(at, file) for at, _, files in _walk(path / folder) for file in files
-        )
-        if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
+        for at, _, files in _walk(path / folder)
+        for file in files
+        if file.lower().endswith(_SUFFIXES) and not file.startswith(".")
     )
-    if not paths:
+    if not found:
         raise DataNotFoundError(
             f"load_image_folder: the {len(folders)} sub-folders of {path} hold no images "
-            f"({', '.join(sorted(_SUFFIXES))}); it needs one for each class, with the images in it."
+            f"({', '.join(_SUFFIXES)}); it needs one for each class, with the images in it."
         )
-    number = {name: i for i, name in enumerate(names)}
-    labels = [number[file.parts[len(path.parts)]] for file in paths]
+    paths, labels = zip(*found, strict=True)
     return ImageFolder(paths, np.array(labels, np.int64), names, size, preprocess)
 
 

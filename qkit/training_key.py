@@ -24,7 +24,7 @@ from qkit.machine import environment
 _PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
 _LOOP = ("fit", "evaluate", "compile", "make_train_function", "make_test_function", "reset_metrics")
 # What a graph asks of Python, of the disk, of the clock, or keeps in tables.
-_OUTSIDE = re.compile(r"Py[Ff]unc|File|Restore|Timestamp|NonDet|HandleOp|Table|Iterator|Reader")
+_OUTSIDE = re.compile(r"Py[Ff]unc|File|Dataset|Restore|Timestamp|NonDet|HandleOp|Table|Reader")
 # Attributes that count what was built before, or say how a function runs and not what it does.
 _UNTOLD = {
     *("_class", "_gradient_op_type", "_user_specified_name", "api_implements", "config_proto"),
@@ -72,10 +72,8 @@ def code(function):
 
 def _tree(node):
     if isinstance(node, list):
-        told = (
-            n for n in node if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))
-        )
-        return [*map(_tree, told)]
+        texts = [isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) for n in node]
+        return [_tree(n) for n, text in zip(node, texts, strict=True) if not text]
     if isinstance(node, ast.AST):  # what is not there is not told: versions of Python differ
         parts = [(name, _tree(n)) for name, n in ast.iter_fields(node) if n not in (None, [])]
         return [type(node).__name__, *parts]
@@ -106,9 +104,7 @@ def _graph_text(graph):
     graph_def = graph.as_graph_def()
     library = {each.signature.name: each for each in graph_def.library.function}
     nodes = [*graph_def.node, *(node for each in library.values() for node in each.node_def)]
-    given = {"Placeholder", "Placeholder_1", *(inner.op.name for _, inner in graph.captures)}
-    untold = (node.op == "Placeholder" and node.name not in given for node in nodes)
-    if any(untold) or any(_OUTSIDE.search(node.op) for node in nodes):
+    if any(_OUTSIDE.search(node.op) for node in nodes):
         return None
 
     @cache
@@ -149,17 +145,17 @@ def _held(graph, model):
     Nor may it move variables that are no weights, as generators are: they would be left behind.
     """
     tf, found = tensorflow(), []
-    places = {id(weight.handle): place for place, weight in enumerate(model.weights)}
     passing = (*model.optimizer.variables, *(v for each in model.metrics for v in each.variables))
-    passing = {id(variable.handle) for variable in passing}
+    places = {id(variable.handle): "beside" for variable in passing}
+    places |= {id(weight.handle): place for place, weight in enumerate(model.weights)}
     for outer, inner in graph.captures:
         place = places.get(id(outer), "beside")
         if outer.dtype == tf.resource:
-            kinds = outer._handle_data.shape_and_type if outer._handle_data else ()
             moved = {consumer.type for consumer in inner.consumers()} != {"ReadVariableOp"}
-            if len(kinds) != 1 or (moved and place == "beside" and id(outer) not in passing):
+            if moved and id(outer) not in places:
                 return None
-            outer = tf.raw_ops.ReadVariableOp(resource=outer, dtype=kinds[0].dtype)
+            (kind,) = outer._handle_data.shape_and_type
+            outer = tf.raw_ops.ReadVariableOp(resource=outer, dtype=kind.dtype)
         if outer.dtype in (tf.variant, tf.string):
             return None
         found.append((place, outer.numpy()))

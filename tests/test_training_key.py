@@ -288,6 +288,21 @@ def unseen():
 
         return net(tf.keras.layers.Lambda(scaled))
 
+    def lines_of_a_file_in_the_graph(tf, net):
+        def scaled(x):
+            lines = tf.data.TextLineDataset("gain.txt")
+            return x * lines.reduce(0.0, lambda gain, line: gain + tf.strings.to_number(line))
+
+        return net(tf.keras.layers.Lambda(scaled))
+
+    def texts_in_a_closure(tf, net):
+        texts = tf.fill((200,), "2.0")
+
+        def scaled(x):
+            return x * tf.reduce_mean(tf.strings.to_number(texts))
+
+        return net(tf.keras.layers.Lambda(scaled))
+
     def table_in_the_graph(tf, net):
         pairs = tf.lookup.KeyValueTensorInitializer([1], [2.0])
         table, one = tf.lookup.StaticHashTable(pairs, 0.0), tf.constant(1)

@@ -228,25 +228,22 @@ def _chosen(schemes, trained):
 def _named_apart(schemes, trained, extra):
     """Return the extra files by names of their own; refuse rows whose names read alike."""
     controls = report.CONTROLS.values() if CONTROL in trained else ()  # else files may stand in
-    taken, named = {}, {}
-
-    def take(name):
+    made = [*(scheme.name for scheme in schemes), *controls]
+    plain = [*map(_plain, made)]
+    named = [f"{name} (file)" if _plain(name) in plain else name for name in extra]
+    taken = {}
+    for name in (*made, *named):
         if (plain := _plain(name)) in taken:
             raise ValueError(
                 f"compare: the rows {taken[plain]!r} and {name!r} would be taken for one another. "
                 "Name one anew: extra={'mine': …}, or dataclasses.replace(scheme, name='mine')."
             )
         taken[plain] = name
-        return name
-
-    made = [_plain(take(name)) for name in (*(scheme.name for scheme in schemes), *controls)]
-    for name, tflite in extra.items():
-        named[take(f"{name} (file)" if _plain(name) in made else name)] = tflite
-    return named
+    return dict(zip(named, extra.values(), strict=True))
 
 
 def _plain(name):
-    """Return a name as one reads it, whatever its case, blanks and accents."""
+    """Return a name as one reads it, whatever its case and blanks, however accents are written."""
     plain = " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
     if not isinstance(name, str) or not plain:
         raise TypeError(f"compare: {name!r} is no name for a row: one or more words are.")

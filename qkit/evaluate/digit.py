@@ -71,7 +71,7 @@ def digit_answers(models, image):
 
 
 def open_classifiers(models):
-    """Open classifiers once, to ask them about many images: a function like `digit_answers`."""
+    """Check classifiers once, to ask them about many images: a function like `digit_answers`."""
     if not isinstance(models, Mapping) or not models:
         empty = " without entries" * isinstance(models, Mapping)
         raise ValueError(

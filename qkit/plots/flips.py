@@ -99,6 +99,6 @@ def _verdict(paired, i):
 def _rgb(pixels):
     """Return an image in colour as it is, one in grey as dark strokes on white; 0 to 255."""
     pixels = 255 * np.clip(pixels, 0, 1)
-    in_colour = pixels.ndim == 3 and pixels.shape[2] == 3
-    grey = pixels.reshape(*pixels.shape[:2], -1).mean(axis=2, keepdims=True)
-    return pixels if in_colour else 255 - grey
+    if pixels.shape[2:] == (3,):
+        return pixels
+    return 255 - pixels.reshape(*pixels.shape[:2], -1).mean(axis=2, keepdims=True)

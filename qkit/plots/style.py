@@ -148,18 +148,20 @@ def veiling(draw, *axes):
 
 
 def require(given, *kinds, named=(), what):
-    """Refuse what is of none of these classes, by name, nor a dict of one of those in `named`."""
-    several = named and isinstance(given, Mapping)
-    parts = given.values() if several else ()
-    of, *of_parts = ({kind.__name__ for kind in type(v).__mro__} for v in (given, *parts))
-    # who makes a namespace by hand knows what is drawn of it
-    if of & {*kinds} or (parts and {*named, "SimpleNamespace"}.intersection(*of_parts)):
+    """Refuse what is of none of these classes, nor a dict of one of those in `named`.
+
+    They go by their names: else each picture would import all that makes what it draws.
+    """
+    several = bool(named) and isinstance(given, Mapping)
+    parts = [*given.values()] if several else [given]
+    classes = ({kind.__name__ for kind in type(part).__mro__} for part in parts)
+    if parts and {*(named if several else kinds)}.intersection(*classes):
         return
     makers = [_MADE_BY.get(kind, _SNAKE.sub("_", kind).lower()) for kind in (*kinds, *named)]
     remedy = f"Pass what qk.{' or qk.'.join(dict.fromkeys(makers))} returns"
-    if several and not parts:
+    if not parts:
         raise ValueError(f"{what}: there are no {what[5:]} to draw: the dict is empty. {remedy}.")
-    got = "a dict of " * bool(parts) + ", ".join({type(v).__name__ for v in parts or [given]})
+    got = "a dict of " * several + ", ".join(sorted({type(part).__name__ for part in parts}))
     wanted = [*kinds, *(f"dict of {kind} by name" for kind in named)]
     raise TypeError(f"{what}: expected a {' or a '.join(wanted)}, got {got}. {remedy}.")
 

@@ -8,12 +8,12 @@ import ipywidgets as ipw
 import numpy as np
 
 from qkit.cache import write_atomically
-from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.decision_tree import TREE, disagreements, follow
 from qkit.evaluate.report import sentence
 from qkit.evaluate.significance import paired
 from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
 from qkit.plots.decision_tree import plot_decision_tree
+from qkit.plots.style import require
 from qkit.plots.tradeoffs import plot_tradeoff
 from qkit.widgets.explorer import Explorer, choice
 
@@ -33,7 +33,8 @@ def explore_schemes(comparison, *, x=None):
     -------
     Explorer
     """
-    _require_accuracies(comparison, what="explore_schemes")
+    require(comparison, "Comparison", what="explore_schemes")
+    comparison.require_accuracies("explore_schemes")
     names = list(comparison.accuracies)
     n, shape = comparison.accuracies[names[0]].n, np.shape(x)
     if x is not None and (len(shape) not in (3, 4) or shape[0] != n):
@@ -93,7 +94,8 @@ def explore_decision_tree(comparison=None):
     Explorer
     """
     if comparison is not None:
-        _require_accuracies(comparison, what="explore_decision_tree")
+        require(comparison, "Comparison", what="explore_decision_tree")
+        comparison.require_accuracies("explore_decision_tree")
     options = [("no", False), ("yes", True)]
     style = {"description_width": "15em", "button_width": "4em"}
     controls = {
@@ -113,15 +115,6 @@ def explore_decision_tree(comparison=None):
 
     alt = "The official decision tree, with one path through it lit."
     return Explorer(controls, figure, answer, alt=alt)
-
-
-def _require_accuracies(comparison, *, what):
-    if not isinstance(comparison, Comparison):
-        raise TypeError(
-            f"{what}: expected a Comparison, got {type(comparison).__name__}. Pass what "
-            "qk.compare(model, data) returns."
-        )
-    comparison.require_accuracies(what)
 
 
 def _front(found):

@@ -15,7 +15,8 @@ from qkit.widgets.live import LiveFigure
 
 _COMPUTING = threading.Lock()  # one long computation at a time, of all explorers
 _DRAWING = threading.RLock()  # workers draw too, and Matplotlib is not made for two at once
-_SHOWN, _SHOWN_NOW = {}, []  # explorers by the cell below which they are, and of the one that runs
+# explorers by the cell below which they are, and of the one that runs
+_SHOWN, _SHOWN_NOW = {}, set()
 
 
 class Explorer(ipw.VBox):
@@ -124,15 +125,13 @@ class Explorer(ipw.VBox):
             self._fast, self._asked = self._answer(**values)
             if last or self._asked is None:
                 self._slow = ""
-            if self._asked in self._kept:
-                self._settle(self._asked)
-            elif self._asked is not None:
+            if self._asked is not None and self._asked not in self._kept:
                 self._draw(None)
                 if self._worker is None:
                     worker = threading.Thread(target=self._catch_up, daemon=True)
                     worker.start()
                     self._worker = worker
-            self._show()
+            self._settle(self._asked)
 
     def _catch_up(self):
         """Compute what is asked, and what is asked meanwhile; `wait` raises what fails."""
@@ -145,15 +144,17 @@ class Explorer(ipw.VBox):
                         return
                 with self._telling(asked):
                     self._kept[asked] = self._compute(asked)
-                    with _DRAWING:
-                        if asked == self._asked:  # else a newer question waits for its own answer
-                            self._settle(asked)
-                            self._show()
+                    self._settle(asked)
 
     def _settle(self, asked):
-        """Draw and say what the long computation gave."""
-        self._draw(self._kept[asked])
-        self._slow, self._asked = self._say(self._kept[asked]), None
+        """Show what is asked, with what the long computation gave where that is there by now."""
+        with _DRAWING:
+            if asked != self._asked:
+                return  # a newer question waits for its own answer
+            if asked in self._kept:
+                self._draw(self._kept[asked])
+                self._slow, self._asked = self._say(self._kept[asked]), None
+            self._show()
 
     @contextlib.contextmanager
     def _telling(self, asked=None):
@@ -164,7 +165,8 @@ class Explorer(ipw.VBox):
             with _DRAWING:
                 if asked in (None, self._asked):
                     self._failure, self._asked = error, None
-                    self._fast = "" if asked is None else self._fast
+                    if asked is None:
+                        self._fast = ""
                     self._slow = (
                         "This could not be measured, and the picture is not of it: "
                         f"{type(error).__name__}: {first_line(error)}"
@@ -192,13 +194,13 @@ class Explorer(ipw.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         if shell := get_ipython():
-            _SHOWN_NOW.append(self)
+            _SHOWN_NOW.add(self)
             shell.events.register("pre_run_cell", _before_cell)
             shell.events.register("post_run_cell", _after_cell)
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         return {
             "text/plain": self.readout,
-            "image/png": base64.b64encode(self.png()).decode(),
+            "image/png": self._image,
             "application/vnd.jupyter.widget-view+json": view,
         }
 
@@ -218,17 +220,20 @@ def _before_cell(info):
 def _after_cell(result):
     """Let go of what a cell showed when it ran before, unless an output shows it now."""
     cell = getattr(result.info, "cell_id", None) or result.info.raw_cell
-    before = {*_SHOWN.pop(cell, ())}
+    before = _SHOWN.pop(cell, set())
     if _SHOWN_NOW:
-        _SHOWN[cell] = [*_SHOWN_NOW]
+        _SHOWN[cell] = {*_SHOWN_NOW}
     _SHOWN_NOW.clear()
-    gone = before.difference(*_SHOWN.values())
-    for explorer in gone:
+    for explorer in before.difference(*_SHOWN.values()):
         explorer.close()
-    shell = get_ipython()
+        _forget(explorer, get_ipython())
+
+
+def _forget(explorer, shell):
+    """Take an explorer out of what IPython keeps of its own accord: Out, _12 and __."""
     for names in (shell.user_ns["_oh"], *shell.all_ns_refs, vars(shell.displayhook)):
-        for name, value in names.items():  # IPython's Out, _12 and __ hold on to it, too
-            if isinstance(value, Explorer) and value in gone and not f"{name}".strip("_0123456789"):
+        for name, value in names.items():
+            if value is explorer and not f"{name}".strip("_0123456789"):
                 names[name] = None
 
 

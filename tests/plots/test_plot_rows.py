@@ -1,6 +1,6 @@
 """Each picture of rows shows the numbers of its result, on the axes it is given."""
 
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 from matplotlib.axes import Axes
 
 import qkit as qk
+from qkit.evaluate.accuracy import Metric, Score
 from qkit.evaluate.size import Size
 
 
@@ -149,8 +150,8 @@ def test_stages_of_a_comparison_are_those_of_its_files(hand_made):
 
 def test_scores_stand_in_the_unit_of_their_metric():
     for unit, value, low, high in (("dB", 17, 16, 18), ("", 0.93, 0.9, 0.95)):
-        metric = SimpleNamespace(name="SNR", unit=unit)
-        found = SimpleNamespace(metric=metric, value=value, interval=(low, high), n=200)
+        metric = Metric("SNR", unit, True, None, None)
+        found = Score(metric, None, n=200, value=value, interval=(low, high))
         ax = qk.plot_accuracies({"int8": found})
         np.testing.assert_allclose(lines_of(ax)[0], np.multiply([low, high], 1 if unit else 100))
         assert ax.get_xlabel() == f"SNR on 200 test items, {unit or '%'}, with 95 % interval"
