@@ -18,16 +18,16 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (1735, 947, 12),
-    "evaluate": (2489, 1203, 14),
-    "interpreter": (741, 345, 3),
+    ".": (1729, 943, 12),
+    "evaluate": (2481, 1199, 14),
+    "interpreter": (745, 348, 3),
     "models": (222, 95, 2),
-    "plots": (1746, 1121, 13),
+    "plots": (1748, 1121, 13),
     "published": (993, 436, 6),
     "quantize": (1313, 651, 8),
-    "tflite": (1058, 628, 5),
-    "toolchain": (1320, 562, 8),
-    "widgets": (1227, 689, 10),
+    "tflite": (1052, 627, 5),
+    "toolchain": (1319, 561, 8),
+    "widgets": (1225, 688, 10),
 }
 PUBLIC_NAMES = 80
 MEDIAN_FUNCTION = 8  # lines of code

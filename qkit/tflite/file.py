@@ -10,10 +10,11 @@ from qkit.result import Result
 
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
-# How many inputs are read in any case: by this package, or by XNNPACK, which reads beyond the end
-# of fewer (seen with Valgrind, LiteRT 2.3, for each operator with none to three inputs).
+# How many inputs are read in any case, and an output: by this package, or by XNNPACK, which reads
+# beyond the end of fewer (seen with Valgrind, LiteRT 2.3, in each operator with none to three).
 _READ = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "BATCH_MATMUL": 2, "SLICE": 3,
-         "STRIDED_SLICE": 4, "SPLIT": 2, "ASSIGN_VARIABLE": 2, "READ_VARIABLE": 1}  # fmt: skip
+         "STRIDED_SLICE": 4, "SPLIT": 2, "ASSIGN_VARIABLE": 2, "READ_VARIABLE": 1,
+         "VAR_HANDLE": 0}  # fmt: skip
 # What is raised where a number of the file leads out of it, or to what is no table.
 _ASTRAY = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
 

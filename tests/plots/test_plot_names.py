@@ -20,8 +20,8 @@ from qkit.toolchain.aware import RangeHistory
 from qkit.toolchain.history import WeightHistory
 
 NAMES = [
-    "price in $ and $", r"$\frac$", r"a\$b", "_hidden", "__", "100 % {x} {}", r"back\slash",
-    "<b>bold & ‘quoted’", "ÄÖ→µ²", "two\nlines", "$5 each",
+    r"price in $ and $\frac$", r"a\$b", "__hidden", "<b>‘100 %’ & {} {x}",
+    r"ÄÖ→µ² back\slash", "two\nlines",
 ]  # fmt: skip
 LONG = "encoder." + 12 * "block_$1$.attention." + "kernel"
 FILES = Path(__file__).parents[1] / "files"

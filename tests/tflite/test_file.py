@@ -230,8 +230,11 @@ def test_numbers_that_lead_nowhere_are_damage(change, message, toy_tflite, edite
 @pytest.mark.parametrize(("name", "read"), _READ.items())
 def test_what_would_be_read_beyond_an_operators_inputs_is_damage(name, read, built):
     tensors = {"x": ((2, 2), "float32"), "y": ((2, 2), "float32")}
-    with pytest.raises(TfliteError, match=f"{name} .* lacks one of its first {read} inputs"):
-        inspect(built((tensors, [(name, "x" * (read - 1), "y", "AbsOptions")], "x", "y")))
+    ends = [("x" * (read - 1), "y")] * (read > 0) + [("x" * read, "")] * (name != "ASSIGN_VARIABLE")
+    for reads, writes in ends:
+        tflite = built((tensors, [(name, reads, writes, "AbsOptions")], "x", "y"))
+        with pytest.raises(TfliteError, match=f"{name} .* lacks one of its first {read} inputs"):
+            inspect(tflite)
 
 
 def test_axes_that_would_be_read_beyond_a_shape_are_damage(built):
