@@ -5,7 +5,7 @@ __version__: str
 
 # 00 Start here
 from qkit.notebook import check as check
-from qkit.evaluate.comparison import compare as compare
+from qkit.evaluate.compare import compare as compare
 from qkit.machine import environment as environment
 from qkit.training import fit as fit
 from qkit.data import load_data as load_data
@@ -100,5 +100,5 @@ from qkit.plots.rows import plot_int16_effects as plot_int16_effects
 
 # Beside the course
 from qkit.data import Dataset as Dataset
-from qkit.evaluate.accuracy import Metric as Metric
+from qkit.evaluate.tasks import Metric as Metric
 from qkit.toolchain.schemes import Scheme as Scheme

@@ -46,6 +46,13 @@ def tensorflow():
     return tf
 
 
+def keras_3():
+    """Return the package ``keras``, for what it wrote."""
+    import keras
+
+    return keras
+
+
 @contextlib.contextmanager
 def impatient():
     """Give up a download that stands still: Keras would wait for ever."""

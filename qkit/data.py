@@ -14,6 +14,7 @@ import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import first_line, impatient, quiet, tensorflow
+from qkit.samples import count, rows
 
 _REMEDY = "Delete it, so that it is downloaded again, or replace it."
 # Published MD5 sums. MNIST's are of the unpacked idx files, so that the same pixels are recognised
@@ -191,9 +192,9 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
     return ImageFolder(paths, np.array(labels, np.int64), names, size, preprocess)
 
 
-def drawn(x, count):
-    """Return at most `count` items at random, always the same ones, for the choice of ranges."""
-    return x[np.random.default_rng(0).permutation(len(x))[:count]]
+def drawn(x, most):
+    """Return at most `most` items at random, always the same ones, for the choice of ranges."""
+    return rows(x, np.random.default_rng(0).permutation(count(x))[:most])
 
 
 def _mnist():

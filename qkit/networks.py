@@ -10,6 +10,8 @@ from qkit._tensorflow import KerasVersionError, tensorflow
 
 MOST_CLUSTERS = 256  # more distinct values than 8 bits can number are none to speak of
 
+_SCALING = ("Rescaling", "Normalization", "Embedding")  # which whole numbers are for
+
 # Classes that tensorflow-model-optimization puts around a layer or before it, and what for.
 _WRAPPERS = {
     "PruneLowMagnitude": "pruning",
@@ -28,6 +30,7 @@ class Network:
     model: object
     inputs: Mapping  # shape of one item by name; empty where the model does not show them
     outputs: Mapping
+    dtypes: Mapping  # of the inputs, by name
     layers: Mapping  # by whole path through models and wrappers, as in "outer/inner/conv"
     wrapped: Mapping  # by path, what a layer is wrapped for: one of `_WRAPPERS`
 
@@ -68,6 +71,18 @@ class Network:
         above = path.rpartition("/")[0]
         part = above and not isinstance(self.layers[above], tensorflow().keras.Model)
         return above if part else path
+
+    @property
+    def takes(self):
+        """Shape of an item and dtype of each input, by name; None if whole numbers are scaled."""
+        scaled = any(type(layer).__name__ in _SCALING for layer in self.layers.values())
+        kinds = {n: None if scaled and d.kind == "f" else d for n, d in self.dtypes.items()}
+        return {name: (shape, kinds[name]) for name, shape in self.inputs.items()}
+
+    @property
+    def gives(self):
+        """Shape of an item of each output, by name."""
+        return self.outputs
 
     @property
     def aware(self):
@@ -127,21 +142,74 @@ def network(model, *, what="network"):
     wrapped = {path: why for path, layer in layers.items() if (why := _wrapped_for(layer))}
     inputs = _shapes(model.input_names, model.inputs)
     outputs = _shapes(model.output_names, model.outputs)
-    return Network(model.name, model, inputs, outputs, layers, wrapped)
+    kinds = zip(inputs, model.inputs or (), strict=True)
+    dtypes = {name: np.dtype(tensor.dtype.as_numpy_dtype) for name, tensor in kinds}
+    return Network(model.name, model, inputs, outputs, dtypes, layers, wrapped)
+
+
+def is_keras_3(model):
+    """Whether it is a model of Keras 3."""
+    return "keras" in _homes(model) and hasattr(model, "layers")
+
+
+def speaks_keras_2(model):
+    """Whether it is a model of Keras 2."""
+    return "tf_keras" in _homes(model) and hasattr(model, "layers")
+
+
+def _homes(model):
+    return {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
+
+
+def in_float32(model):
+    """Return a copy of a model of mixed precision that computes in float32, with its weights."""
+    policies, names = ("Policy", "PolicyV1"), ("mixed_float16", "mixed_bfloat16", "float16")
+
+    def plain(part):
+        named = isinstance(part, dict) and part.get("class_name") in policies
+        return "float32" if named or (isinstance(part, str) and part in names) else part
+
+    return _rebuilt(model, plain)
+
+
+def unrolled(model):
+    """Return a copy of a model whose recurrent layers are written out step by step."""
+
+    def without_loop(part):
+        return {**part, "unroll": True} if isinstance(part, dict) and "unroll" in part else part
+
+    return _rebuilt(model, without_loop)
+
+
+def _rebuilt(model, change):
+    """Return a copy with the same weights, each part of its layers' configurations changed."""
+
+    def changed(part):
+        if isinstance(part, dict):
+            return change({name: changed(inner) for name, inner in part.items()})
+        return change(part)
+
+    def clone(layer):
+        return type(layer).from_config(changed(layer.get_config()))
+
+    copy = tensorflow().keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _require_keras_2(model, what):
-    homes = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
-    if "tf_keras" in homes and hasattr(model, "layers"):
+    if speaks_keras_2(model):
         if not model.built:
             raise ValueError(
                 f"{what}: the model {model.name!r} has not been built, so its weights do not "
                 "exist yet. Give its first layer an input_shape, or call it once on data."
             )
-    elif "keras" in homes:
+    elif "keras" in _homes(model):
         raise KerasVersionError(
-            f"{what}: {type(model).__name__} is a Keras 3 model (made with `import keras`). "
-            "Build it with `tf.keras` after `import qkit`, or with `import tf_keras`."
+            f"{what}: {type(model).__name__} is a Keras 3 model (made with `import keras`), and "
+            "tensorflow-model-optimization, which trains through the grid, prunes and clusters, "
+            "knows Keras 2 alone. Build it with `tf.keras` after `import qkit`, or with `import "
+            "tf_keras`, and carry the weights over: twin.set_weights(model.get_weights())."
         )
     else:
         raise TypeError(

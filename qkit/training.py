@@ -60,7 +60,8 @@ def fit(
 
     Parameters
     ----------
-    model : tf.keras.Model, of one input and one output: logits, unless there is a `loss`
+    model : tf.keras.Model, of one input and one output
+        Logits of two or more classes; or one output, logit or sigmoid, for labels 0 and 1.
     data : Dataset, or anything with `x_train` and `y_train`
     epochs, batch_size : int
     seed : int, of the shuffling and of random layers
@@ -72,8 +73,10 @@ def fit(
         in the graph, layers that draw from a seed or generator of their own.
     validation_split : float in [0, 1), share of the training images, from the end, held out
     learning_rate : float
-    loss : callable, optional
-        From targets and outputs to a tensor of one loss an item; without it, `y_train` are labels.
+    loss : callable or str, optional
+        From targets and outputs to a tensor of one loss an item, or the name of one of Keras's.
+        Without it, class numbers take the cross-entropy, as do 0 and 1 of one output or several
+        labels, and real targets the mean squared error.
 
     Returns
     -------
@@ -88,8 +91,7 @@ def fit(
     """
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
     opened = network(model, what="fit")
-    if not (loss is None or callable(loss)):
-        raise TypeError(f"fit: loss must be a function of targets and outputs, got {loss!r}.")
+    loss = checked_loss(loss, opened, data, what="fit")
     x, y = settings.checked(opened, data, what="fit", classifier=loss is None)
     model = opened.model
     own = () if loss is None else (getattr(loss, "__name__", type(loss).__name__),)
@@ -104,6 +106,35 @@ def fit(
     curves = {name: tuple(record[name]) for name in _CURVES}
     shipped = record.get("shipped", False)
     return History(**curves, seconds=record["seconds"], from_cache=from_cache, shipped=shipped)
+
+
+def checked_loss(loss, opened, data, *, what):
+    """Return a loss by name or as it is; without one, None for class numbers, or by the targets."""
+    losses = tensorflow().keras.losses
+    if isinstance(loss, str):
+        try:
+            return losses.get(loss)
+        except ValueError:
+            raise ValueError(
+                f"{what}: Keras has no loss {loss!r}. It has 'mse', 'mae', 'binary_crossentropy', "
+                "'huber' and others, see tf.keras.losses; or pass a function."
+            ) from None
+    y = validate.array(getattr(data, "y_train", ()), what=f"{what}: data.y_train")
+    gives = next(iter(opened.gives.values()), ())
+    if loss is None and (gives == (1,) or (y.shape[1:] == gives and not _one_hot(y))):
+        if not np.isin(y, (0, 1)).all():
+            return losses.MeanSquaredError()
+        ends = getattr(opened.model.layers[-1], "activation", None)
+        return losses.BinaryCrossentropy(from_logits=getattr(ends, "__name__", "") != "sigmoid")
+    if not (loss is None or callable(loss)):
+        raise TypeError(
+            f"{what}: loss must be a function of targets and outputs, or its name, got {loss!r}."
+        )
+    return loss
+
+
+def _one_hot(y):
+    return y.ndim == 2 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,30 @@ import numpy as np
 
 
 def images(x, shape, *, what, dtype=np.float32):
-    """Return `x` as images of a shape, None where it is not known yet, in a dtype the model takes.
+    """Return `x` as items of a shape, None where it is not known yet, in a dtype the model takes.
 
-    By an integer dtype it takes whole numbers that stand for themselves, and no others.
+    By an integer dtype it takes whole numbers that stand for themselves, and no others; by None
+    these and real ones.
     """
     x = array(x, what=what)
-    if np.dtype(dtype).kind != "f":
+    if dtype is not None and np.dtype(dtype).kind != "f":
         _require_whole(x, np.dtype(dtype), what)
-    elif x.dtype.kind != "f":
-        hint = " Divide unscaled pixels by 255." if x.dtype.kind in "iu" else ""
-        raise TypeError(
-            f"{what} must hold floating-point values on the scale the model was trained on, "
-            f"got {x.dtype}.{hint}"
-        )
-    if shape is not None and x.shape[1:] != tuple(shape):
+    elif x.dtype.kind not in ("f" if dtype is not None else "fiu"):
+        _require_numbers(x, what)
+    if shape is not None and not fits(x.shape[1:], shape):
         raise ValueError(
             f"{what} must have the shape ({', '.join(map(str, ('n', *shape)))}), got {x.shape}."
             f"{_shape_hint(x.shape, tuple(shape))}"
         )
     if x.ndim < (1 if shape is not None else 2) or len(x) == 0:
         raise ValueError(f"{what} is empty or no stack of images: its shape is {x.shape}.")
-    return _finite(np.ascontiguousarray(x, dtype), what)
+    return _finite(np.ascontiguousarray(x, dtype or np.float32), what)
+
+
+def fits(got, shape):
+    """Whether an item has a shape, in which None stands for any length."""
+    same = (wanted in (None, length) for length, wanted in zip(got, shape, strict=False))
+    return len(got) == len(shape) and all(same)
 
 
 def array(x, *, what):
@@ -33,6 +36,22 @@ def array(x, *, what):
         return np.asarray(x)
     except ValueError as error:
         raise ValueError(f"{what} must be an array, and its parts do not fit: {error}") from None
+
+
+def _require_numbers(x, what):
+    """Refuse whole numbers that may be unscaled pixels, and what is no number."""
+    if x.dtype.kind in "iu" and x.ndim == 2 and x.dtype != np.uint8:
+        return  # a table's columns
+    hint = ""
+    if x.dtype.kind in "iu":
+        hint = (
+            " Where the model scales pixels itself, pass x.astype('float32'); where it was trained "
+            "on values from 0 to 1, divide by 255: x / 255."
+        )
+    raise TypeError(
+        f"{what} must hold floating-point values on the scale the model was trained on, "
+        f"got {x.dtype}.{hint}"
+    )
 
 
 def _require_whole(x, dtype, what):
@@ -96,11 +115,11 @@ def floating(x, *, what):
 def labels(y, *, count, classes, what):
     """Return `y` as int64 class numbers from 0 to classes − 1, one for each of `count` images."""
     y = array(y, what=what)
-    if y.ndim == 2 and y.shape[1] == classes:
+    if y.ndim == 2 and y.shape[1] == classes > 1:
         raise ValueError(f"{what} looks one-hot, shape {y.shape}: pass y.argmax(axis=1).")
     if y.shape != (count,):
         raise ValueError(f"{what} must hold one label for each of {count:,} images, got {y.shape}.")
-    if y.dtype.kind not in "iu":
+    if y.dtype.kind not in "biuf" or (y != np.round(y)).any():
         raise TypeError(f"{what} must hold integer class numbers, got {y.dtype}.")
     if y.min() < 0 or y.max() >= classes:
         wrong = y[(y < 0) | (y >= classes)][0]
@@ -114,7 +133,7 @@ def labels(y, *, count, classes, what):
 def targets(y, *, count, what):
     """Return `y` as numbers, an entry for each of `count` inputs; a loss knows what they mean."""
     y = array(y, what=what)
-    if y.dtype.kind not in "iuf":
+    if y.dtype.kind not in "biuf":
         raise TypeError(f"{what} must hold numbers, got {y.dtype}.")
     if y.ndim == 0 or len(y) != count:
         raise ValueError(f"{what} must hold one entry for each of {count:,} inputs, got {y.shape}.")

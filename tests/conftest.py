@@ -175,7 +175,7 @@ def saved(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def converted_once(tflite, aware):
     """Let `qk.compare` take the files of `tflite`, in place of converting each time anew."""
-    from qkit.evaluate import comparison
+    from qkit.evaluate import compare as comparison
 
     def convert(model, scheme, calibration):
         scheme = find_scheme(scheme)

@@ -129,7 +129,7 @@ MUTATIONS = (
     Mutation("batches that mix their items", r"np\.allclose\(batch\[i\], row\[0\]",
              "np.isfinite(batch[i]).all() or np.allclose(batch[i], row[0]",
              "tests/tflite/test_probe.py -k feel_their_batch"),
-    Mutation("fixed batch filled up with zeros", r"np\.resize\(items, ",
+    Mutation("fixed batch filled up with zeros", r"np\.resize\(a, ",
              "np.zeros(", "tests/interpreter/test_run.py -k fixed_batch"),
     Mutation("simulated 16 bits asymmetric", r"symmetric=bits == 16", "symmetric=False"),
     Mutation("simulated weights asymmetric",

@@ -18,16 +18,16 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (1729, 943, 12),
-    "evaluate": (2481, 1199, 14),
-    "interpreter": (745, 348, 3),
+    ".": (2001, 1086, 13),
+    "evaluate": (2782, 1368, 16),
+    "interpreter": (787, 373, 3),
     "models": (222, 95, 2),
-    "plots": (1748, 1121, 13),
-    "published": (993, 436, 6),
+    "plots": (1751, 1122, 13),
+    "published": (994, 437, 6),
     "quantize": (1313, 651, 8),
-    "tflite": (1052, 627, 5),
-    "toolchain": (1319, 561, 8),
-    "widgets": (1225, 688, 10),
+    "tflite": (1057, 629, 5),
+    "toolchain": (1591, 714, 9),
+    "widgets": (1226, 689, 10),
 }
 PUBLIC_NAMES = 80
 MEDIAN_FUNCTION = 8  # lines of code

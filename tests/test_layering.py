@@ -18,7 +18,17 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up, no two on one floor; whoever adds a module at the root gives it a floor.
 ORDER = (
-    *("_quiet", "_tensorflow", "validate", "result", "progress", "machine", "notebook", "cache"),
+    *(
+        "_quiet",
+        "_tensorflow",
+        "validate",
+        "samples",
+        "result",
+        "progress",
+        "machine",
+        "notebook",
+        "cache",
+    ),
     *("data", "networks", "models", "training_key", "training"),
     *("tflite", "quantize", "interpreter", "toolchain", "evaluate", "published"),
     *("plots", "widgets"),

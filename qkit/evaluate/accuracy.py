@@ -1,15 +1,17 @@
 """How well a model does on labelled data, by accuracy or a metric of one's own, and how surely."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from qkit import validate
-from qkit.interpreter.run import outputs, scores
-from qkit.networks import network
+from qkit.evaluate.tasks import Metric, answers, find_metric, task_of, threshold
+from qkit.interpreter.run import outputs
+from qkit.networks import is_keras_3, network
 from qkit.result import Result
+from qkit.samples import samples
 
 _BATCH_IMAGES = 100  # of a folder, in memory at once
 
@@ -22,6 +24,7 @@ class Accuracy(Result):
     labels: np.ndarray
     accuracy: float  # in [0, 1]
     interval: tuple  # its 95 % Wilson score interval
+    name: str = "accuracy"  # what is counted: of a single output, with the threshold
 
     @property
     def n(self):
@@ -46,36 +49,8 @@ class Accuracy(Result):
     def summary(self):
         """Say in one line how often it is right, with the interval."""
         low, high = self.interval
-        return f"{self.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}, n = {self.n:,})"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A measure of success, for models that do something else than tell classes apart.
-
-    Attributes
-    ----------
-    name : str, as in a table's head
-    unit : str, "" for a share in [0, 1], or "dB"
-    higher_is_better : bool
-    tallies : callable
-        From outputs (n, *output), float32, and targets to a row an item, or what `score` takes.
-    score : callable
-        From tallies and item weights of shape (n,) to the figure; weight 2 is the item twice.
-    """
-
-    name: str
-    unit: str
-    higher_is_better: bool
-    tallies: Callable
-    score: Callable
-
-    def said(self, value, *, signed=False):
-        """Return a score, or with its sign a difference of two, with its unit."""
-        sign = "+" if signed else ""
-        if self.unit:
-            return f"{value:{sign}.2f} {self.unit}"
-        return f"{100 * value:{sign}.2f} {'points' if signed else '%'}"
+        what = "" if self.name == "accuracy" else f"{self.name} "
+        return f"{what}{self.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}, n = {self.n:,})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -104,21 +79,27 @@ class Score(Result):
 def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follow=None):
     """Measure how well a .tflite file does, or the Keras model it came from.
 
+    What is counted is told from `y` and the outputs: right classes, of one output too, at the
+    threshold 0.5 where all outputs lie in [0, 1], else at 0; for several labels of an item F1, for
+    classes of pixels mean IoU, for real numbers RMSE.
+
     Parameters
     ----------
-    model : bytes or tf.keras.Model
-        With one input, and class scores of shape (n, classes) or, with a `metric`, any output.
+    model : bytes or tf.keras.Model, of one output
     x : ndarray of shape (n, *input), as for `qk.outputs`; or ImageFolder, never all in memory
         On the scale the model was trained on; a file that takes integers gets them on its own grid.
-    y : ndarray of shape (n,), integer class numbers, or targets as the metric takes them
+        Of several inputs a list, or a dict by name.
+    y : ndarray of class numbers (n,), (n, 1) or one-hot, or of targets of the outputs' shape
         A folder has its own.
-    metric : Metric, optional, to count instead of right classes
+    metric : Metric, str or callable, optional, to count something else
+        One of "RMSE", "MAE", "R²", "mean IoU", "pixel accuracy", "F1 of labels", "SQNR"; or any
+        function of (y, outputs), where the larger is better but for a name in "error" or "loss".
     batched, threads : as for `qk.outputs`; the predictions are the same
     follow : callable, optional, of the number of images done after each batch
 
     Returns
     -------
-    Accuracy; or with a metric Score, its interval from 2,000 bootstrap samples of the items
+    Accuracy; or Score of a metric, its interval from 2,000 bootstrap samples of the items
 
     References
     ----------
@@ -132,24 +113,33 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
     >>> accuracy(model, digits.x_test, digits.y_test).n
     500
     """
-    run = partial(_computed, model, batched, threads, metric is None)
-    folder = hasattr(x, "batches")
+    metric = find_metric(metric, what="accuracy")
+    run = partial(model_outputs, model, batched=batched, threads=threads)
+    if not hasattr(x, "batches"):
+        return judged(run(x), y, metric)
     if metric is not None:
-        if folder:
-            raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
-        y = validate.targets(y, count=len(x), what="accuracy: y")
-        return _scored(metric, metric.tallies(run(x), y), len(x))
+        raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
     predictions, labels = [], []
-    for images, numbers in x.batches(_BATCH_IMAGES) if folder else [(x, y)]:
+    for images, numbers in x.batches(_BATCH_IMAGES):
         given = run(images)
-        n, classes = given.shape
-        if folder:
-            require_same_classes(x, classes)
-        labels.append(validate.labels(numbers, count=n, classes=classes, what="accuracy: y"))
-        predictions.append(given.argmax(axis=1))
+        require_same_classes(x, given.shape[-1])
+        predictions.append(answers(given))
+        labels.append(numbers)
         if follow is not None:
             follow(sum(map(len, labels)))
     return accuracy_of(np.concatenate(predictions), np.concatenate(labels))
+
+
+def judged(given, y, metric=None, *, name=""):
+    """Hold outputs against targets, by a metric or what these ask for."""
+    if metric is None:
+        metric, y = task_of(y, given.shape[1:], count=len(given), what="accuracy: y")
+    else:
+        y = validate.targets(y, count=len(given), what="accuracy: y")
+    if metric is not None:
+        return _scored(metric, metric.tallies(given, y), len(given))
+    single = f"accuracy at {threshold(given):g}" if given.size == len(given) else "accuracy"
+    return replace(accuracy_of(answers(given), y), name=name or single)
 
 
 def accuracy_of(predictions, labels):
@@ -182,10 +172,14 @@ def accuracy_of(predictions, labels):
     return Accuracy(predictions, labels, right / len(labels), tuple(interval))
 
 
-def ratio(tallies, weights):
-    """Return the weighted sum of the first column over that of the second: right ones over all."""
-    over, under = weights @ tallies
-    return float(over / under)
+def require_classes(found, *, what):
+    """Refuse what shows right and wrong answers where something else is counted."""
+    if not isinstance(found, Accuracy):
+        raise ValueError(
+            f"{what} shows which answers are right, and of these outputs and targets "
+            f"{found.metric.name} is counted. Measure them by qk.compare(model, (x, y)), or pass "
+            "class numbers."
+        )
 
 
 def require_same_classes(images, classes):
@@ -201,17 +195,30 @@ def require_same_classes(images, classes):
 
 def percentile_interval(draws):
     """Return the 95 % interval of bootstrap draws."""
+    if np.isinf(draws).all():  # between two of which nothing can be interpolated
+        return float(draws[0]), float(draws[0])
     return tuple(np.percentile(draws, [2.5, 97.5]).tolist())
 
 
-def _computed(model, batched, threads, classes, x):
-    """Return the class scores, or what else there is, of a file or a Keras model."""
+def model_outputs(model, x, *, batched=True, threads=None):
+    """Return what a file or a Keras model gives, of shape (n, *output); refuse what is NaN."""
     if not hasattr(model, "predict"):
-        run = scores if classes else outputs
-        return _numbers(run(model, x, batched=batched, threads=threads, what="accuracy"))
-    shape, _ = network(model, what="accuracy").shapes(what="accuracy", classifier=classes)
-    x = validate.images(x, shape, what="accuracy: x")
-    return _numbers(model.predict(x, batch_size=500, verbose=0))
+        return _numbers(outputs(model, x, batched=batched, threads=threads, what="accuracy"))
+    if is_keras_3(model):
+        takes = {t.name: (tuple(t.shape[1:]), t.dtype) for t in model.inputs}
+    else:
+        takes = network(model, what="accuracy").takes
+    x = samples(x, takes, what="accuracy: x") if takes else validate.array(x, what="accuracy: x")
+    given = model.predict([*x.values()] if isinstance(x, Mapping) else x, batch_size=500, verbose=0)
+    parts = given.values() if isinstance(given, Mapping) else given
+    if not isinstance(given, np.ndarray):
+        if len(parts) != 1:
+            raise ValueError(
+                f"accuracy: {model.name!r} has {len(parts)} outputs, and one is judged. Build a "
+                "model of the one that counts: tf.keras.Model(model.input, model.output[…])."
+            )
+        (given,) = parts
+    return _numbers(given)
 
 
 def _numbers(given):

@@ -7,9 +7,10 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit import validate
-from qkit.interpreter.run import fed, filled, open_interpreter, single_shapes, telling
+from qkit.interpreter.run import fed, filled, open_interpreter, require_run, telling
 from qkit.machine import environment
 from qkit.result import Result
+from qkit.samples import first
 
 _BLOCK_US = 500  # that a timed block lasts about: the clock itself costs nothing
 _FEW = 9  # instances: of fewer, no two ranks hold the median in about 95 %
@@ -68,7 +69,7 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
     Parameters
     ----------
     models : dict of str to bytes, .tflite files by name; ratios are to the first
-    x : ndarray of shape (n, *image), as for `qk.outputs`, of which the first is run again and again
+    x : ndarray of shape (n, *input), as for `qk.outputs`, of which the first is run again and again
         A fixed batch is filled with it; its time is that of the whole batch, shared out.
     threads : int
     instances : int, 2 or more
@@ -95,7 +96,7 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
         )
     validate.whole(instances, name="latency: instances", least=2, most=10**6)
     validate.whole(rounds, name="latency: rounds", most=10**6)
-    rng = np.random.default_rng(0)
+    rng, x = np.random.default_rng(0), first(x)
     invoke, overhead = np.empty((2, len(models), instances, rounds))
     for i in range(instances):
         runners = [_Runner(tflite, x, threads) for tflite in models.values()]
@@ -131,13 +132,14 @@ class _Runner:
 
     def __init__(self, tflite, x, threads):
         self._interpreter = open_interpreter(tflite, threads=threads)
-        single_shapes(self._interpreter)
-        self._source = self._interpreter.get_input_details()[0]
-        self._target = self._interpreter.get_output_details()[0]
-        first = np.atleast_1d(validate.array(x, what="latency: x"))[:1]
-        image, size = fed(self._interpreter, first, "latency")
-        self._image, self._items = filled(image, size), size or 1
-        self._interpreter.set_tensor(self._source["index"], self._image)
+        self._targets = [d["index"] for d in self._interpreter.get_output_details()]
+        sources = [d["index"] for d in self._interpreter.get_input_details()]
+        arrays, size = fed(self._interpreter, x, "latency")
+        inputs = filled(arrays, slice(1), size)
+        require_run(tflite, inputs, threads=threads)
+        self._inputs = [*zip(sources, inputs, strict=True)]
+        self._items = size or 1
+        self._hand_over()
         with telling():
             self._repeats = max(1, int(_BLOCK_US / self._warm_up_us()))
             names = {op["op_name"] for op in self._interpreter._get_ops_details()}
@@ -148,9 +150,14 @@ class _Runner:
         invoke_us = _time_us(self._interpreter.invoke, self._repeats) / self._items
         return invoke_us, _time_us(self._hand_over_and_fetch, min(self._repeats, 20))
 
+    def _hand_over(self):
+        for source, values in self._inputs:
+            self._interpreter.set_tensor(source, values)
+
     def _hand_over_and_fetch(self):
-        self._interpreter.set_tensor(self._source["index"], self._image)
-        self._interpreter.get_tensor(self._target["index"])
+        self._hand_over()
+        for target in self._targets:
+            self._interpreter.get_tensor(target)
 
     def _warm_up_us(self):
         """Run until a block's time has passed, which fills the caches; return the fastest."""

@@ -55,35 +55,40 @@ def _judged(comparison, name):
     """Return the cells on accuracy, or on the metric in its place; none without labels."""
     if name not in comparison.accuracies:
         return {}
-    found, against = comparison.accuracies[name], comparison.paired[name]
+    found, against = comparison.accuracies[name], comparison.paired.get(name)
     to = f"against {comparison.reference}"
     if isinstance(found, Score):
         said, change = found.metric.said, partial(found.metric.said, signed=True)
-        cells = {
-            f"{found.metric.name} (95 %)": _between(said, found.value, *found.interval),
-            f"{to} (95 %)": _between(change, against.difference, *against.interval),
-        }
+        cells = {f"{found.metric.name} (95 %)": _between(said, found.value, *found.interval)}
+        if against:
+            differences = against.difference, *against.interval
+            cells[f"{to} (95 %)"] = _between(change, *differences)
     else:
-        difference = _between("{:+.2f}".format, against.difference_pp, *against.interval_pp)
-        cells = {
-            "accuracy, % (95 %)": _between("{:.2f}".format, *found.percent),
-            f"{to}, points (95 %)": difference,
-            "p": _p_value(against.p_value),
-        }
+        cells = {f"{found.name}, % (95 %)": _between("{:.2f}".format, *found.percent)}
+        if against:
+            difference = _between("{:+.2f}".format, against.difference_pp, *against.interval_pp)
+            cells |= {f"{to}, points (95 %)": difference, "p": _p_value(against.p_value)}
     if name == comparison.reference:  # against itself
-        cells |= dict.fromkeys(list(cells)[1:], "–")
+        cells |= dict.fromkeys(list(cells)[1 if against else 0 :], "–")
     return cells
 
 
 def notes(comparison):
     """Return what a comparison was measured with and what it does not show, a sentence each."""
     reference, times, missing = comparison.reference, comparison.latency, comparison.not_measured
-    if comparison.accuracies:
+    if comparison.accuracies and not comparison.labels:
+        found = comparison.accuracies[reference]
+        first = (
+            f"{found.n:,} {comparison.items} of {comparison.data_name}, without labels: what is "
+            f"counted is how true each file is to {reference}, not how right."
+        )
+    elif comparison.accuracies:
         found = comparison.accuracies[reference]
         how = "p from McNemar's exact test against {}, not corrected for the number of rows"
         if isinstance(found, Score):
             how = "intervals from a bootstrap over them, of differences from {} on the same samples"
-        first = f"{found.n:,} test images of {comparison.data_name}; {how.format(reference)}."
+        told = f"{found.n:,} test {comparison.items} of {comparison.data_name}"
+        first = f"{told}; {how.format(reference)}."
     else:
         first = f"Accuracy {missing[reference]}."
         missing = {name: said for name, said in missing.items() if name not in comparison.models}
@@ -97,9 +102,16 @@ def notes(comparison):
 
 def summary(comparison):
     """Say in a few sentences what the schemes save, at what price, and what QAT adds."""
-    text = _qualities(comparison) if comparison.accuracies else _savings(comparison)
+    judged = comparison.accuracies and comparison.labels
+    text = _qualities(comparison) if judged else _truth(comparison) + _savings(comparison)
     refused = [k for k, why in comparison.not_measured.items() if why.startswith("not possible")]
     return f"{text} Not possible: {', '.join(refused)}." if refused else text
+
+
+def _truth(comparison):
+    """Say how true each file is to the first, where that was measured in place of what is right."""
+    others = {k: v for k, v in comparison.accuracies.items() if k != comparison.reference}
+    return "".join(f"{name}: {found.summary()}. " for name, found in others.items())
 
 
 def _savings(comparison):
@@ -124,7 +136,7 @@ def _qualities(comparison):
     lose = f"nothing in {first.metric.name}" if isinstance(first, Score) else "no accuracy"
     text = (
         f"{len(kept)} of {len(others)} schemes lose {lose} against {reference} that {first.n:,} "
-        "images could show"
+        f"{comparison.items} could show"
     )
     if worse:
         text += f" ({', '.join(worse)} do)"

@@ -64,7 +64,8 @@ class Paired(Result):
 
     def against(self, name):
         """Say the accuracy of b, and its difference from a, which is called by a name."""
-        return f"Accuracy {self.b.summary()}; against {name} {self.summary()}"
+        figures = self.b.summary() if self.b.name != "accuracy" else f"accuracy {self.b.summary()}"
+        return f"{figures[0].upper()}{figures[1:]}; against {name} {self.summary()}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,7 +1,8 @@
-"""Running a .tflite file with one input and one output, whatever numbers it takes and gives."""
+"""Running a .tflite file with one output, whatever numbers it takes and gives."""
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,12 +11,14 @@ from qkit import validate
 from qkit._tensorflow import quiet
 from qkit.quantize.grid import PerAxis, PerTensor, QParams, dequantize, quantize
 from qkit.quantize.histogram import Histogram
+from qkit.samples import samples
 from qkit.tflite.file import TfliteError, require_tflite
 from qkit.tflite.probe import allocated, probe
 
 # Input values that run at once: 167 MNIST images. More of them no longer fit the processor's
 # caches: 10,000 images take 0.03 s in batches of 100 to 250, 0.06 s of 500, 0.09 s of 1,000.
 _BATCH_VALUES = 2**17
+_EXPORTED = re.compile(r"^serving_default_|:\d+$")  # what a SavedModel adds to an input's name
 
 
 def open_interpreter(tflite, *, threads=1, **how):
@@ -34,15 +37,21 @@ def single_shapes(interpreter, x=None):
     An input without an axis for items takes one at a time, as it is. Where the first axis may be
     either, `x`, an array of items, decides.
     """
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if not len(inputs) == len(outputs) == 1:
-        names = ", ".join(d["name"] for d in (inputs if len(inputs) != 1 else outputs))
-        raise TfliteError(
-            f"a model with one input and one output is wanted; this one has {len(inputs)} and "
-            f"{len(outputs)} ({names}). Convert the part that counts."
-        )
-    (shape, size), end = _item(interpreter, x), tuple(map(int, outputs[0]["shape"]))
+    one_output(interpreter, one_input=True)
+    (shape,), size = _items(interpreter, x)
+    end = tuple(map(int, interpreter.get_output_details()[0]["shape"]))
     return shape, end[1:] if end[:1] == (size or 1,) else end
+
+
+def one_output(interpreter, x=None, *, one_input=False):
+    """Refuse a file that gives several tensors, or where it matters, takes several."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(outputs) != 1 or not inputs or (one_input and len(inputs) != 1):
+        names = ", ".join(d["name"] for d in (outputs if len(outputs) != 1 else inputs))
+        raise TfliteError(
+            f"a model with {'one input' if one_input else 'inputs'} and one output is wanted; this "
+            f"one has {len(inputs)} and {len(outputs)} ({names}). Convert the part that counts."
+        )
 
 
 def classifier_shapes(interpreter, x=None):
@@ -62,12 +71,12 @@ def scores(tflite, x, *, batched=True, threads=None, what="scores"):
 
 
 def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
-    """Return what a .tflite file with one input and one output computes.
+    """Return what a .tflite file with one output computes.
 
     Parameters
     ----------
     tflite : bytes
-    x : ndarray of shape (n, *input), float
+    x : ndarray of shape (n, *input), float; of several inputs a list, or a dict by name
         On the scale the model was trained on, whatever numbers the file itself takes; integers
         where it takes integers that are on no grid, such as token ids. An input without an axis
         for items, such as a waveform of shape (15600,), is given one after the other.
@@ -88,7 +97,7 @@ def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
     >>> outputs(tflite, qk.load_data("digits").x_test[:3]).shape
     (3, 10)
     """
-    return _computed(single_shapes, tflite, x, batched, threads, what)
+    return _computed(one_output, tflite, x, batched, threads, what)
 
 
 def intermediate(tflite, x, names):
@@ -131,7 +140,8 @@ def intermediate(tflite, x, names):
             many = f"{len(places)} tensors, {places}, of the name" if places else "no tensor"
             raise ValueError(f"intermediate: the file has {many} {name!r}.")
         wanted += places
-    each = (filled(x[i : i + 1], size) for i in range(len(x)))
+    require_run(tflite, filled(x, slice(1), size), **how)
+    each = (filled(x, slice(i, i + 1), size) for i in range(len(x[0])))
     for found in _runs(interpreter, tflite, each, wanted, **how):
         yield dict(zip(names, found, strict=True))
 
@@ -155,20 +165,27 @@ def histograms(file, x):
 
 
 def fed(interpreter, x, what):
-    """Return `x` on the grid of the one input, and how many items a run takes; 0: one as it is."""
-    inputs, x = interpreter.get_input_details(), validate.array(x, what=f"{what}: x")
-    shape, size = _item(interpreter, x) if len(inputs) == 1 else single_shapes(interpreter)
-    grid = _grid(inputs[0])
-    dtype = np.float32 if grid else inputs[0]["dtype"]
-    x = validate.images(x, shape, what=f"{what}: x", dtype=dtype)
-    return (quantize(x, grid) if grid else x), size
+    """Return the inputs on their grids in the file's order, and how many items a run takes.
+
+    That is 0 where the one input has no axis for items, and is given as it is.
+    """
+    details = interpreter.get_input_details()
+    shapes, size = _items(interpreter, x)
+    grids = [_grid(detail) for detail in details]
+    dtypes = [np.float32 if g else d["dtype"] for g, d in zip(grids, details, strict=True)]
+    names = [_EXPORTED.sub("", detail["name"]) for detail in details]
+    wanted = dict(zip(names, zip(shapes, dtypes, strict=True), strict=True))
+    x = samples(x, wanted, what=f"{what}: x")
+    arrays = [x[name] for name in names] if len(names) > 1 else [x]
+    return [quantize(a, g) if g else a for a, g in zip(arrays, grids, strict=True)], size
 
 
-def filled(items, size):
-    """Return a few items as a run takes them: as a batch, repeated until it is full."""
-    if len(items) < size:
-        return np.resize(items, (size, *items.shape[1:]))
-    return items if size else items[0]
+def filled(arrays, chosen, size):
+    """Return a few items of each input as a run takes them: as a batch, repeated until full."""
+    items = [array[chosen] for array in arrays]
+    if not size:
+        return [array[0] for array in items]
+    return [a if len(a) == size else np.resize(a, (size, *a.shape[1:])) for a in items]
 
 
 def from_grid(values, detail):
@@ -179,66 +196,87 @@ def from_grid(values, detail):
     return values.astype(np.float32, copy=False) if floating else values
 
 
-def _computed(shapes, tflite, x, batched, threads, what):
-    """Run a file whose shapes pass the check `shapes`."""
+def _computed(check, tflite, x, batched, threads, what):
+    """Run a file that passes a check of what goes in and comes out."""
     validate.instance(batched, (bool, np.bool_), name=f"{what}: batched")
     how = {"threads": (os.cpu_count() or 1) if threads is None else threads}
     interpreter, trial = open_interpreter(tflite, **how), probe(tflite, **how)
+    check(interpreter, x)
     x, size = fed(interpreter, x, what)
-    shapes(interpreter, x)
     if size > 1 and not (trial.batchable or trial.failed or trial.slow):
         raise TfliteError(
             f"{what}: the model takes {size} items at once, and what it gives for one hangs on the "
             f"others. Pass whole batches: x of shape (n, {size}, …)."
         )
-    most = min(_BATCH_VALUES // x[0].size, len(x))
+    require_run(tflite, filled(x, slice(size or 1), size), **how)
+    count = len(x[0])
+    most = min(_BATCH_VALUES // sum(array[0].size for array in x), count)
     if batched and size == 1 and most > 1 and not trial.slow:
         batch = {"batch_size": most, **how}
         if probe(tflite, **batch).batchable:
             interpreter, size, how = open_interpreter(tflite, **batch), most, batch
     step, target = size or 1, interpreter.get_output_details()[0]
-    each = (filled(x[i : i + step], size) for i in range(0, len(x), step))
+    each = (filled(x, slice(i, i + step), size) for i in range(0, count, step))
     result = None
     for i, (given,) in enumerate(_runs(interpreter, tflite, each, [target["index"]], **how)):
         given = from_grid(given, target)
         given = given if given.shape[:1] == (step,) else given[None]
         if result is None:
-            result = np.empty((len(x), *given.shape[1:]), given.dtype)
+            result = np.empty((count, *given.shape[1:]), given.dtype)
         if given.shape != (step, *result.shape[1:]):
             raise TfliteError(
                 f"{what}: the output's shape changes from item to item: {given.shape} for item "
                 f"{i * step}, and {(step, *result.shape[1:])} before. One for all is wanted."
             )
-        result[i * step : (i + 1) * step] = given[: len(x) - i * step]
+        result[i * step : (i + 1) * step] = given[: count - i * step]
     return result
 
 
-def _item(interpreter, x=None):
-    """Return the shape of an item, and how many a run takes: 0 where no axis is for them."""
-    shape, *ends = (
-        tuple(map(int, detail["shape"]))
-        for detail in (*interpreter.get_input_details(), *interpreter.get_output_details())
+def _items(interpreter, x=None):
+    """Return the shapes of an item of each input, and how many a run takes, 0 for one as it is."""
+    shapes, ends = (
+        [tuple(map(int, detail["shape"])) for detail in details]
+        for details in (interpreter.get_input_details(), interpreter.get_output_details())
     )
-    if 0 in shape:
-        raise TfliteError(f"the model's input has the shape {shape}, which holds no values.")
-    same = len(shape) > 1 and all(end[:1] == shape[:1] for end in ends)
-    found = [(shape[1:], *shape[:1])] if shape[:1] == (1,) or same else []
-    found += [(shape, 0)] if len(shape) < 2 or shape[0] > 1 else []
-    return next((f for f in found if x is not None and f[0] == np.shape(x)[1:]), found[0])
+    for shape in shapes:
+        if 0 in shape:
+            raise TfliteError(f"the model's input has the shape {shape}, which holds no values.")
+    same = all(len(s) > 1 for s in shapes) and len({s[:1] for s in (*shapes, *ends)}) == 1
+    found = [([s[1:] for s in shapes], shapes[0][0])] if shapes[0][:1] == (1,) or same else []
+    if len(shapes) > 1:
+        if not same:
+            raise TfliteError(
+                f"the model's inputs of shape {' and '.join(map(str, shapes))} and its output have "
+                "no axis for items in common."
+            )
+        return found[0]
+    found += [(shapes, 0)] if len(shapes[0]) < 2 or shapes[0][0] > 1 else []
+    like = tuple(x.shape[1:]) if hasattr(x, "shape") else None
+    return next((f for f in found if f[0] == [like]), found[0])
 
 
 def _runs(interpreter, tflite, each, indices, **how):
     """Yield tensors by their numbers after each run, which starts from the file's first state."""
-    source = interpreter.get_input_details()[0]["index"]
+    sources = [detail["index"] for detail in interpreter.get_input_details()]
     stateful = probe(tflite, **how).stateful
-    for values in each:
+    for arrays in each:
         if stateful:  # no reset reaches all that an interpreter may keep
             interpreter = allocated(tflite, **how)
         with telling():
-            interpreter.set_tensor(source, values)
+            for source, values in zip(sources, arrays, strict=True):
+                interpreter.set_tensor(source, values)
             interpreter.invoke()
             found = [interpreter.get_tensor(index) for index in indices]
         yield found
+
+
+def require_run(tflite, arrays, **how):
+    """Refuse what fails on the first inputs too, where its trial on invented ones did.
+
+    They are tried elsewhere as well: a damaged file may fail there for want of memory alone.
+    """
+    if probe(tflite, **how).failed and (reason := probe(tflite, inputs=arrays, **how).failed):
+        raise _failing(reason)
 
 
 @contextlib.contextmanager
@@ -247,10 +285,14 @@ def telling():
     try:
         yield
     except (RuntimeError, ValueError, MemoryError) as error:
-        raise TfliteError(
-            f"the .tflite file fails while it runs: {str(error).strip() or type(error).__name__}. "
-            "Where it runs on other inputs, look at the values of this one."
-        ) from error
+        raise _failing(str(error).strip() or type(error).__name__) from error
+
+
+def _failing(reason):
+    return TfliteError(
+        f"the .tflite file fails while it runs: {reason}. Where it runs on other inputs, look at "
+        "the values of this one."
+    )
 
 
 def _grid(detail):

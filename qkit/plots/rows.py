@@ -29,12 +29,15 @@ def plot_accuracies(accuracies, *, ax=None):
     ax = ax or new_axes(len(accuracies))
     first = next(iter(accuracies.values()))
     metric = getattr(first, "metric", None)  # which a Score has
-    name, unit, item = (metric.name, metric.unit, "item") if metric else ("accuracy", "", "image")
+    name, unit, factor = (
+        (metric.name, metric.unit, metric.factor) if metric else (first.name, "", 100)
+    )
     for row, found in enumerate(accuracies.values()):
         value = found.value if metric else found.accuracy
-        _point(ax, row, mark(row), *np.multiply([value, *found.interval], 1 if unit else 100))
+        _point(ax, row, mark(row), *np.multiply([value, *found.interval], factor))
     counts = " and ".join(dict.fromkeys(f"{found.n:,}" for found in accuracies.values()))
-    label = f"{name} on {counts} test {item}s, {unit or '%'}, with 95 % interval"
+    unit = "" if unit is None else f", {unit or '%'}"
+    label = f"{name} on {counts} test {'item' if metric else 'image'}s{unit}, with 95 % interval"
     return _finish(ax, accuracies, label)
 
 

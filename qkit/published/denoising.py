@@ -6,7 +6,7 @@ import numpy as np
 
 from qkit._tensorflow import tensorflow
 from qkit.data import Dataset
-from qkit.evaluate.accuracy import Metric
+from qkit.evaluate.tasks import Metric
 
 _SAMPLES = 784  # an image of 28×28
 

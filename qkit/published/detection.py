@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from qkit._tensorflow import tensorflow
 from qkit.data import Dataset
-from qkit.evaluate.accuracy import Metric
+from qkit.evaluate.tasks import Metric
 
 CANVAS = 56  # pixels, height and width
 MOST_DIGITS = 5

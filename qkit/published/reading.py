@@ -6,7 +6,7 @@ import numpy as np
 
 from qkit._tensorflow import tensorflow
 from qkit.data import Dataset
-from qkit.evaluate.accuracy import Metric, ratio
+from qkit.evaluate.tasks import Metric, ratio
 
 COLUMNS = 96
 SYMBOLS = "0123456789 "

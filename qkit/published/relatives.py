@@ -8,8 +8,9 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit.data import drawn
-from qkit.evaluate.accuracy import Metric, accuracy, ratio
+from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import paired
+from qkit.evaluate.tasks import Metric, ratio
 from qkit.models import masked_transformer
 from qkit.published import denoising, detection, reading
 from qkit.published.architectures import narrow_mobilenet

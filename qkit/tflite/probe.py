@@ -45,12 +45,16 @@ class Probe:
     batchable: bool = False  # whether what an item of the batch gives hangs on no other
 
 
-def probe(tflite, *, batch_size=None, threads=1, **options):
-    """Load and run a .tflite file elsewhere as `allocated` would here; each content only once."""
+def probe(tflite, *, batch_size=None, threads=1, inputs=None, **options):
+    """Load and run a .tflite file elsewhere as `allocated` would here; each content only once.
+
+    Where `inputs` are given, arrays in the file's order, it runs on these, and not on noise.
+    """
     how = {"batch_size": batch_size, "threads": threads, **options}
-    key = f"{hashlib.sha256(tflite).hexdigest()} {sorted(how.items())}"
+    given = pickle.dumps(inputs)
+    key = f"{hashlib.sha256(tflite + given).hexdigest()} {sorted(how.items())}"
     if key not in _known:
-        _known[key] = _asked(key, pickle.dumps((key, tflite, how)))
+        _known[key] = _asked(key, pickle.dumps((key, tflite, inputs, how)))
     return _known[key]
 
 
@@ -60,8 +64,8 @@ def allocated(tflite, batch_size=None, threads=1, **options):
 
     interpreter = Interpreter(model_content=bytes(tflite), num_threads=threads, **options)
     if batch_size is not None:
-        detail = interpreter.get_input_details()[0]
-        interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
+        for detail in interpreter.get_input_details():
+            interpreter.resize_tensor_input(detail["index"], (batch_size, *detail["shape"][1:]))
     interpreter.allocate_tensors()
     return interpreter
 
@@ -175,16 +179,16 @@ def _serve():
     answers.write(b'ready\t"yes"\n')
     with contextlib.suppress(EOFError):
         while True:
-            key, tflite, how = pickle.load(sys.stdin.buffer)
-            found = json.dumps(dataclasses.asdict(_trial(tflite, how)))
+            key, *asked = pickle.load(sys.stdin.buffer)
+            found = json.dumps(dataclasses.asdict(_trial(*asked)))
             answers.write(f"{key}\t{found}\n".encode())
 
 
-def _trial(tflite, how):
+def _trial(tflite, inputs, how):
     try:
         stateful = _keeps_state(tflite)
         if how["batch_size"] is None:
-            return _alone(tflite, how, stateful)
+            return _alone(tflite, inputs, how, stateful)
         if stateful:
             raise ValueError("it keeps a state from run to run, of its own batch size")
         return _batch(tflite, **how)
@@ -205,11 +209,12 @@ def _keeps_state(tflite):
     return keeping or any(op.name in _KEEPERS for op in file.operators)
 
 
-def _alone(tflite, how, stateful):
+def _alone(tflite, given_inputs, how, stateful):
     for integers in (0, 1), (0, 0), (1, 1):  # indices may want zeros, and divisors ones
         interpreter = allocated(tflite, **how)
         interpreter.get_output_details()  # fails where a name is no text
-        inputs = [_noise(d, d["shape"], *integers) for d in interpreter.get_input_details()]
+        noise = [_noise(d, d["shape"], *integers) for d in interpreter.get_input_details()]
+        inputs = noise if given_inputs is None else given_inputs
         try:
             started = time.perf_counter()
             given = _run(interpreter, inputs)
@@ -238,11 +243,11 @@ def _fixed_batch(tflite, how, inputs, given):
 def _batch(tflite, batch_size, **how):
     """Run a batch, and some of its items alone, which should give the same."""
     together, alone = allocated(tflite, batch_size, **how), allocated(tflite, **how)
-    (detail,) = alone.get_input_details()
-    items = _noise(detail, (batch_size, *detail["shape"][1:]), 0, 1)
-    given = _run(together, [items])
+    details = alone.get_input_details()
+    inputs = [_noise(d, (batch_size, *d["shape"][1:]), 0, 1) for d in details]
+    given = _run(together, inputs)
     for i in {0, batch_size // 2, batch_size - 1}:
-        for batch, row in zip(given, _run(alone, [items[i : i + 1]]), strict=True):
+        for batch, row in zip(given, _run(alone, [a[i : i + 1] for a in inputs]), strict=True):
             fits = batch.shape == (batch_size, *row.shape[1:]) and len(row) == 1
             same = fits and np.allclose(batch[i], row[0], rtol=1e-4, atol=1e-5)
             if not same:

@@ -63,7 +63,7 @@ def quantization_aware(model, *, calibration=None, preserve=None):
     try:
         with quiet():
             aware = _wrapped(copy_of(model), *_SCHEMES[preserve])
-    except (RuntimeError, ValueError) as error:
+    except (AttributeError, RuntimeError, ValueError) as error:
         raise ValueError(_explain(model, error)) from error
     if calibration is not None:
         _set_ranges(aware, calibration)
@@ -256,6 +256,17 @@ def _adopting(given):
 def _explain(model, error):
     """Return a message that names the layer for which the library has no QuantizeConfig."""
     said = str(error)
+    written = [
+        layer for layer in model.layers if type(layer).__name__ in ("TFOpLambda", "SlicingOpLambda")
+    ]
+    if written:
+        names = ", ".join(repr(layer.name) for layer in written)
+        return (
+            f"quantization_aware: {names} of {model.name!r} is written as an operation, and the "
+            "library wraps layers alone. Write it as a layer: tf.keras.layers.Add()([a, b]) for "
+            "a + b, Multiply, Concatenate, ReLU or Reshape for theirs, and put the weights into "
+            "the new model: new.set_weights(model.get_weights())."
+        )
     named = (
         f"the layer {layer.name!r} ({type(layer).__name__})"
         for layer in model.layers  # one of one's own is named by its type alone

@@ -9,7 +9,7 @@ from qkit._tensorflow import quiet
 from qkit.networks import MOST_CLUSTERS, network
 from qkit.toolchain.history import record_training
 from qkit.toolchain.wrapping import copy_of, require_compressed, require_plain
-from qkit.training import Settings
+from qkit.training import Settings, checked_loss
 
 _MOST_STEPS_BETWEEN_MASKS = 100  # as the library has it; fewer where there are few steps
 _MASKS = 30
@@ -25,7 +25,7 @@ _INITIALISATIONS = {
 
 def prune(
     model, data, *, sparsity=0.8, schedule="polynomial", pattern=None, epochs=2, batch_size=32,
-    seed=0, learning_rate=1e-3, cache=True, validation_split=0.1,
+    seed=0, learning_rate=1e-3, cache=True, validation_split=0.1, loss=None,
 ):  # fmt: skip
     """Train a copy of a model on while its smallest weights are set to zero.
 
@@ -43,7 +43,7 @@ def prune(
     pattern : None, "2:4" or (int, int)
         Which weights go together: each for itself; two of every four neighbours along the input
         channels, as sparse tensor cores want it; or blocks of rows × columns of dense kernels.
-    epochs, batch_size, seed, learning_rate, cache, validation_split : as for `fit`
+    epochs, batch_size, seed, learning_rate, cache, validation_split, loss : as for `fit`
 
     Returns
     -------
@@ -64,13 +64,14 @@ def prune(
     _check_pruning(sparsity, schedule, pattern)
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
     opened = network(model, what="prune")
-    x, y = settings.checked(opened, data, what="prune")
+    loss = checked_loss(loss, opened, data, what="prune")
+    x, y = settings.checked(opened, data, what="prune", classifier=loss is None)
     steps = settings.steps_per_epoch(len(x)) * epochs
     with quiet():
         from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
         from tensorflow_model_optimization.sparsity import keras as tfmot
     return _compressed(
-        opened, x, y, settings, cache, what="prune",
+        opened, x, y, settings, cache, loss, what="prune",
         kind=("pruning", sparsity, schedule, pattern),
         known=partial(_known, prune_registry.PruneRegistry, "prunable"),
         remedy="give its class a method get_prunable_weights() that returns them",
@@ -89,6 +90,7 @@ def prune(
 def cluster(
     model, data, *, clusters=16, init="kmeans++", per_channel=False, preserve_sparsity=False,
     epochs=1, batch_size=32, seed=0, learning_rate=1e-4, cache=True, validation_split=0.1,
+    loss=None,
 ):  # fmt: skip
     """Train a copy of a model on while each kernel holds only a few distinct values.
 
@@ -105,7 +107,7 @@ def cluster(
         smallest and largest weight; drawn evenly between them; or evenly in the weights' ranks.
     per_channel : bool, whether each output channel of a convolution has centroids of its own
     preserve_sparsity : bool, whether zeros stay zero, or go to the nearest centroid
-    epochs, batch_size, seed, learning_rate, cache, validation_split : as for `fit`
+    epochs, batch_size, seed, learning_rate, cache, validation_split, loss : as for `fit`
 
     Returns
     -------
@@ -126,7 +128,8 @@ def cluster(
     _check_clustering(clusters, init, preserve_sparsity)
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
     opened = network(model, what="cluster")
-    x, y = settings.checked(opened, data, what="cluster")
+    loss = checked_loss(loss, opened, data, what="cluster")
+    x, y = settings.checked(opened, data, what="cluster", classifier=loss is None)
     require_compressed(opened, zeros=preserve_sparsity, why="cluster: preserve_sparsity=True")
     with quiet():
         from tensorflow_model_optimization.clustering import keras as tfmot
@@ -135,7 +138,7 @@ def cluster(
             cluster as experimental,
         )
     return _compressed(
-        opened, x, y, settings, cache, what="cluster",
+        opened, x, y, settings, cache, loss, what="cluster",
         kind=("clustering", int(clusters), init, per_channel, preserve_sparsity),
         known=partial(_known, clustering_registry.ClusteringRegistry, "clusterable"),
         remedy="derive its class from tfmot.clustering.keras.ClusterableLayer",
@@ -152,8 +155,9 @@ def cluster(
 
 
 def _compressed(
-    opened, x, y, settings, cache, *, what, kind, known, remedy, misfit, wrap, unwrap, callbacks=()
-):
+    opened, x, y, settings, cache, loss, *, what, kind, known, remedy, misfit, wrap, unwrap,
+    callbacks=(),
+):  # fmt: skip
     """Train a copy with wrappers around the layers that fit; return it, stripped, and a record."""
     require_plain(opened, what=what)
     copy = copy_of(opened.model)
@@ -165,7 +169,7 @@ def _compressed(
 
     history = record_training(
         copy, x, y, settings, kind=kind, what=kind[0], cache=cache, left_alone=left_alone,
-        wrap=wrapped, unwrap=unwrap, callbacks=callbacks,
+        wrap=wrapped, unwrap=unwrap, callbacks=callbacks, loss=loss,
     )  # fmt: skip
     return copy, history
 

@@ -1,21 +1,26 @@
-"""From a Keras 2 model or a SavedModel to the bytes of a .tflite file that keeps its promise."""
+"""From a model of any kind to the bytes of a .tflite file that keeps its promise."""
 
 import difflib
 import threading
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import quiet, tensorflow
-from qkit.networks import network
+from qkit.networks import Network
+from qkit.samples import count, rows, samples
 from qkit.tflite.file import inspect
 from qkit.toolchain.promise import check_promise, room_for_biases
 from qkit.toolchain.schemes import find_scheme
+from qkit.toolchain.sources import converter_of, require_finite_weights, source, without_loops
 from qkit.toolchain.wrapping import require_compressed, require_stripped
 
 _one_at_a_time = threading.Lock()  # a model is not as it was while it is converted
 
 
-def convert(model, scheme, calibration=None, *, left_in_float=()):
+def convert(model, scheme, calibration=None, *, left_in_float=(), signature=None):
     """Convert a model to a .tflite file under a quantization scheme, and check that it worked.
 
     The converter ignores some requests in silence, such as integer activations without a
@@ -24,14 +29,17 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
 
     Parameters
     ----------
-    model : tf.keras.Model or Network of Keras 2; or str or Path, the folder of a SavedModel
+    model : tf.keras.Model of Keras 2 or 3, or concrete function; or str or Path
+        The folder of a SavedModel, or a .keras file.
     scheme : str or Scheme, a name in `qk.SCHEMES`, or one of your own
-    calibration : ndarray of shape (n, *image), float, optional
-        Unlabelled images, scaled as in training, from which the ranges of the activations are
-        chosen; a hundred or more. Only schemes that need "unlabelled sample" read them.
+    calibration : ndarray of shape (n, *input), optional; of several inputs a list, or a dict
+        Unlabelled items, scaled as in training, from which the ranges of the activations are
+        chosen; a hundred or more. Only schemes that need "unlabelled sample" read them, and models
+        with a free height, width or length, of which they are to have the one that counts.
     left_in_float : sequence of str
         Operations to leave in float, for "full_integer": names of the tensors that they give in the
         file of the scheme "float32".
+    signature : str, optional, of a SavedModel; by default "serving_default", or the only one
 
     Returns
     -------
@@ -51,17 +59,30 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
             "keep the weights in float."
         )
     if scheme.calibrated:
-        calibration = checked_calibration(calibration, scheme)
+        calibration = require_calibration(calibration, scheme)
     _require_names(left_in_float)
     if left_in_float:
         _require_full_integer(scheme)
-    source = checked_source(model, scheme, calibration)
+    opened = checked_source(model, scheme, signature)
+    if scheme.calibrated:
+        calibration = checked_calibration(calibration, opened, scheme)
+    in_float = partial(convert, opened, "float32", calibration)
     if left_in_float:
-        _require_known(left_in_float, convert(model, "float32"))
-    with _one_at_a_time, quiet(), room_for_biases(getattr(source, "model", None)):
-        converter = _converter(source, scheme, calibration)
+        _require_known(left_in_float, in_float())
+    if scheme.calibrated:
+        opened = without_loops(opened, in_float)
+    layers = opened.layers.values() if isinstance(opened, Network) else ()
+    alone = any(_one_at_a_time_only(layer, scheme) for layer in layers)
+    with _one_at_a_time, quiet(), room_for_biases(getattr(opened, "model", None)):
         try:
-            tflite = _written(converter, left_in_float)
+            try:
+                converter = _converter(opened, scheme, calibration, alone)
+                tflite = _written(converter, left_in_float)
+            except Exception as error:
+                if alone or "to be static" not in str(error):
+                    raise
+                # a loop of unseen layers, which needs shapes that are known
+                tflite = _written(_converter(opened, scheme, calibration, True), left_in_float)
         except Exception as error:  # RuntimeError or ConverterError, by the stage that refuses
             said = f"convert: {scheme.name!r} makes the converter stop: {error}"
             raise ValueError(said) from error
@@ -69,38 +90,37 @@ def convert(model, scheme, calibration=None, *, left_in_float=()):
     return tflite
 
 
-def _converter(source, scheme, calibration):
-    """Return TensorFlow's converter of a Network or a SavedModel's folder, set up for a scheme."""
+def _converter(opened, scheme, calibration, one_by_one=False):
+    """Return TensorFlow's converter of a Network or a SavedModel, set up for a scheme."""
     tf = tensorflow()
-    lite = tf.lite.TFLiteConverter
-    if isinstance(source, Path):
-        converter = lite.from_saved_model(str(source))
-    elif scheme.activations == "int16" and any(
-        getattr(layer, "unroll", False) for layer in source.layers.values()
-    ):
-        converter = lite.from_concrete_functions([_of_one_input(source.model)], source.model)
-    else:
-        converter = lite.from_keras_model(source.model)
+    converter = converter_of(opened, calibration, one_by_one=one_by_one)
     converter.optimizations = [getattr(tf.lite.Optimize, name) for name in scheme.optimizations]
     converter.target_spec.supported_types = [getattr(tf, name) for name in scheme.supported_types]
     if scheme.supported_ops:
         ops = [getattr(tf.lite.OpsSet, name) for name in scheme.supported_ops]
         converter.target_spec.supported_ops = ops
     if scheme.calibrated:
-        converter.representative_dataset = lambda: ([image[None]] for image in calibration)
+        converter.representative_dataset = lambda: (
+            rows(calibration, slice(i, i + 1))
+            if isinstance(calibration, Mapping)
+            else [calibration[i : i + 1]]
+            for i in range(count(calibration))
+        )
     converter._experimental_disable_per_channel = not scheme.per_channel
-    converter.inference_input_type = converter.inference_output_type = getattr(tf, scheme.io)
+    if scheme.io != "float32":
+        converter.inference_input_type = getattr(tf, scheme.io)
+        converter.inference_output_type = getattr(tf, scheme.io)
     return converter
 
 
-def _of_one_input(model):
-    """Return a model as a function of one input, so that the zeros a GRU starts from are constant.
+def _one_at_a_time_only(layer, scheme):
+    """Whether a recurrent layer is to be converted for a batch of one.
 
-    As an activation they have the int16 scale 0, and the weights of all steps get inf from it.
+    As a loop it needs shapes that are known. Unrolled, the zeros it starts from must be constant:
+    as an activation they have the int16 scale 0, and the weights of all steps get inf from it.
     """
-    tf = tensorflow()
-    shape = tf.TensorSpec((1, *model.input_shape[1:]), model.inputs[0].dtype)
-    return tf.function(lambda x: model(x)).get_concrete_function(shape)
+    recurrent = isinstance(layer, tensorflow().keras.layers.RNN)
+    return recurrent and (not layer.unroll or scheme.activations == "int16")
 
 
 def _written(converter, left_in_float):
@@ -116,57 +136,43 @@ def _written(converter, left_in_float):
     return debugger.get_nondebug_quantized_model()
 
 
-def checked_calibration(calibration, scheme):
-    """Return the images that a scheme chooses ranges from, or say why they will not do."""
+def require_calibration(calibration, scheme):
+    """Return a sample that is there, and varies; its shape is for the model to tell."""
     what = f"convert: calibration for {scheme.name!r}"
     if calibration is None:
         raise ValueError(
             f"{what} is missing: integer activations need ranges, and those are chosen from a "
             "sample of unlabelled images. Pass calibration=data.x_train[:300]."
         )
+    if hasattr(calibration, "__iter__") and not isinstance(calibration, (str, np.ndarray)):
+        return calibration  # several inputs, a pipeline: what that holds depends on the model
     if validate.array(calibration, what=what).ndim == 0:
         raise TypeError(f"{what} must be an array of images, got {type(calibration).__name__}.")
-    calibration = validate.images(calibration, None, what=what)
-    if calibration.min() == calibration.max():
+    found = validate.images(calibration, None, what=what, dtype=None)
+    if found.min() == found.max():
         raise ValueError(
-            f"{what} is constant: every value is {calibration.flat[0]:g}. The ranges chosen from "
+            f"{what} is constant: every value is {found.flat[0]:g}. The ranges chosen from "
             "it would fit no real image. Pass images as the model will see them."
         )
     return calibration
 
 
-def checked_source(model, scheme, calibration):
-    """Return a Network, or the folder of a SavedModel; refuse what does not go with the scheme."""
-    if isinstance(model, (str, Path)):
-        source = Path(model)
-        if not (source / "saved_model.pb").is_file():
-            raise ValueError(
-                f"convert: {source} is not the folder of a SavedModel: it holds no saved_model.pb. "
-                "Make one with model.save(folder, save_format='tf'), or pass the model itself."
-            )
-    else:
-        source = network(model, what="convert")
-        _refuse_combinations(source, scheme)
-    if scheme.calibrated:
-        validate.images(calibration, _input_shape(source), what="convert: calibration")
-    return source
+def checked_calibration(calibration, opened, scheme):
+    """Return the items that a scheme chooses ranges from, or say why they will not do."""
+    what = f"convert: calibration for {scheme.name!r}"
+    calibration = require_calibration(calibration, scheme)
+    if not opened.takes:
+        raise ValueError(f"{what}: {opened.name!r} shows no inputs. Save it, and pass the folder.")
+    return samples(calibration, opened.takes, what=what)
 
 
-def _input_shape(source):
-    """Return the shape of the one input; None where the signature of a SavedModel is not plain."""
-    if isinstance(source, Path):
-        with quiet():
-            signature = tensorflow().saved_model.load(str(source)).signatures.get("serving_default")
-        inputs = signature.structured_input_signature[1].values() if signature else ()
-        shapes = [spec.shape[1:] for spec in inputs]
-        plain = len(shapes) == 1 and shapes[0].is_fully_defined()
-        return tuple(shapes[0]) if plain else None
-    if len(source.inputs) != 1:
-        raise ValueError(
-            f"convert: {source.name!r} shows {len(source.inputs)} inputs, and calibration "
-            "images feed a single one. Use a scheme that needs no sample, or one input."
-        )
-    return next(iter(source.inputs.values()))
+def checked_source(model, scheme, signature=None):
+    """Return a Network, or a SavedModel; refuse what does not go with the scheme."""
+    opened = source(model, what="convert", signature=signature)
+    if isinstance(opened, Network):
+        require_finite_weights({k: w.numpy() for k, w in opened.weights.items()})
+        _refuse_combinations(opened, scheme)
+    return opened
 
 
 def _refuse_combinations(opened, scheme):

@@ -9,7 +9,14 @@ from qkit.networks import network
 from qkit.quantize.coding import distinct_values, sparsity
 from qkit.result import Result
 from qkit.toolchain.wrapping import copy_of
-from qkit.training import MOST_STEPS_PER_CALL, Settings, once, run_epochs, seeded
+from qkit.training import (
+    MOST_STEPS_PER_CALL,
+    Settings,
+    checked_loss,
+    once,
+    run_epochs,
+    seeded,
+)
 
 _HELD_OUT_IMAGES = 2_000  # at each record: enough to see the accuracy dip, quick enough for thirty
 _RECORDS_PER_EPOCH = 10
@@ -45,7 +52,7 @@ class WeightHistory(Result):
 
 def weight_history(
     model, data, *, epochs=1, batch_size=32, seed=0, learning_rate=1e-3, cache=True,
-    validation_split=0.1,
+    validation_split=0.1, loss=None,
 ):  # fmt: skip
     """Train a model as `fit` does, and record its kernels on the way.
 
@@ -53,7 +60,7 @@ def weight_history(
     ----------
     model : tf.keras.Model, trained in place, to the same weights as by `fit`
     data : Dataset
-    epochs, batch_size, seed, learning_rate, cache, validation_split : as for `fit`
+    epochs, batch_size, seed, learning_rate, cache, validation_split, loss : as for `fit`
 
     Returns
     -------
@@ -69,22 +76,26 @@ def weight_history(
     """
     settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
     opened = network(model, what="weight_history")
-    x, y = settings.checked(opened, data, what="weight_history")
+    loss = checked_loss(loss, opened, data, what="weight_history")
+    x, y = settings.checked(opened, data, what="weight_history", classifier=loss is None)
     return record_training(
-        opened.model, x, y, settings, kind=("weights",), what="training", cache=cache, left_alone={}
-    )
+        opened.model, x, y, settings, kind=("weights",), what="training", cache=cache,
+        left_alone={}, loss=loss,
+    )  # fmt: skip
 
 
 def record_training(
-    target, x, y, settings, *, kind, what, cache, left_alone, wrap=None, unwrap=None, callbacks=()
-):
+    target, x, y, settings, *, kind, what, cache, left_alone, wrap=None, unwrap=None, callbacks=(),
+    loss=None,
+):  # fmt: skip
     """Train a model in place and record it; once, under `kind` and all else, if it may be cached.
 
     With `wrap` a copy of wrapped layers is trained, whose weights come back through `unwrap`.
     """
     per_epoch, trained_on = settings.steps_per_epoch(len(x)), settings.trained_on(len(x))
     at_once = int(np.clip(per_epoch // _RECORDS_PER_EPOCH, 1, MOST_STEPS_PER_CALL))
-    held_out = slice(trained_on, trained_on + _HELD_OUT_IMAGES)
+    # of what is told by a loss of one's own, there is no accuracy
+    held_out = slice(trained_on, trained_on + (0 if loss else _HELD_OUT_IMAGES))
     trained = _wrapped(target, wrap, settings.seed) if wrap else target
 
     def train(show):
@@ -98,7 +109,7 @@ def record_training(
             show(f"{target.name}, {what}: {steps}, {_line(_by_quantity(notes))}")
 
         callback = tensorflow().keras.callbacks.LambdaCallback(on_train_batch_end=follow)
-        run_epochs(trained, x, y, settings, [*callbacks, callback], at_once)
+        run_epochs(trained, x, y, settings, [*callbacks, callback], at_once, loss=loss)
         if unwrap:
             # masking leaves −0.0 where the weight was negative, which a compressor takes for
             # another value: 13 % more bytes in a pruned float32 file
@@ -111,7 +122,7 @@ def record_training(
 
     record, from_cache = once(
         target, x, y, settings, (kind, astuple(settings)), train, cache=cache, trained=trained,
-        functions=(record_training, _noted, sparsity, distinct_values), fields=_FIELDS,
+        loss=loss, functions=(record_training, _noted, sparsity, distinct_values), fields=_FIELDS,
         last=lambda record: f"{target.name}, {what}: {_line(record)}{_left_alone(left_alone)}",
     )  # fmt: skip
     return WeightHistory(

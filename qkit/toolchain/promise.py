@@ -11,6 +11,9 @@ from qkit.tflite.values import stored_values
 
 # An int16 step of 1,000 spans ±3e7: such a range comes from a mask like −1e9, and buries the rest.
 _LARGEST_INT16_STEP = 1_000
+_LARGEST_EXPONENT = 88  # of e in float32: a softmax cannot tell values further apart
+_TAKING = ("GATHER", "EMBEDDING_LOOKUP")  # rows of a table, on whose grid they stay at first
+_PASSING = ("CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE")
 _INT32_ENDS = (-(2**31), -(2**31) + 1, 2**31 - 1)
 
 
@@ -79,13 +82,27 @@ def _known_faults(file):
                 "scale and float activations. The kernel for that reads memory it should not, "
                 "and gives values that change from run to run. Use per_channel=True."
             )
+    softened = {id(t) for op in file.operators if op.name == "SOFTMAX" for t in op.inputs}
     for tensor in file.activations:
         step = tensor.scale.max(initial=0)
-        if tensor.dtype == "int16" and step > _LARGEST_INT16_STEP:
+        largest = _LARGEST_INT16_STEP if tensor.dtype == "int16" else np.inf
+        if step > min(largest, _LARGEST_EXPONENT if id(tensor) in softened else np.inf):
             yield (
                 f"one step of the grid of {tensor.name!r} is {step:,.0f}: a huge constant, such as "
                 "a mask of −1e9, spans the range and rounds all else to zero. Use a mask of −100."
             )
+    makers = {id(tensor): op for op in file.operators for tensor in op.outputs}
+    for op in file.operators:
+        ids = op.input(1 if op.name == "GATHER" else 0) if op.name in _TAKING else None
+        while ids is not None:
+            if ids.scale.max(initial=0) > 1:
+                yield (
+                    f"the numbers of rows that {op.name} takes go through {ids.name!r}, a grid in "
+                    f"steps of {ids.scale[0]:.3g}: most become those of others. Give the network "
+                    "integers, tf.keras.Input(shape, dtype='int32'), or keep float inputs."
+                )
+            maker = makers.get(id(ids))
+            ids = maker.inputs[0] if maker and maker.name in _PASSING and maker.inputs else None
     for tensor in file.tensors:
         bias = tensor.constant and tensor.dtype == "int32" and tensor.scale.size
         if bias and np.isin(stored_values(tensor), _INT32_ENDS).any():
@@ -108,7 +125,8 @@ def _dtypes(file, scheme):
             else "Was the model left without calibration, or its scheme without optimizations?"
         )
         yield f"the file's weights are {_list(weights)}: none was quantized. {reason}"
-    activations = {t.dtype for t in file.activations}
+    taken = {id(t) for op in file.operators if op.name in _TAKING for t in op.outputs}
+    activations = {t.dtype for t in file.activations if id(t) not in taken}
     integers = activations - {"float32", "float16"}
     if scheme.activations == "float32" and integers:
         yield f"activations are {_list(integers)}. Is the model quantization-aware?"
@@ -117,7 +135,9 @@ def _dtypes(file, scheme):
             f"the activations are {_list(activations)}. The converter ignored the request: is "
             "`optimizations` empty, or was no calibration set given?"
         )
-    ends = {t.dtype for t in (*file.inputs, *file.outputs) if t.holds_values}
+    # what the model itself takes as integers, on no grid, stays so
+    ends = (t for t in (*file.inputs, *file.outputs) if t.holds_values)
+    ends = {t.dtype for t in ends if t.dtype.startswith("float") or t.scale.size}
     if ends - {scheme.io}:
         yield f"inputs and outputs are {_list(ends)}, not {scheme.io}."
 
@@ -126,7 +146,12 @@ def _float_operators(file, scheme, left_in_float):
     """Yield which operators compute in float, or on the grid, and were to do the other."""
     if scheme.activations == "float32":
         return
-    left = {op.outputs[0].name: op.name for op in file.float_operators}
+    ends = {id(tensor) for tensor in file.inputs}
+    left = {
+        op.outputs[0].name: op.name
+        for op in file.float_operators
+        if op.name != "CAST" or id(op.inputs[0]) not in ends  # integers that the model itself takes
+    }
     unasked = [kind for name, kind in left.items() if name not in left_in_float]
     if unasked:
         yield f"{len(unasked)} operators are left in float: {', '.join(sorted(set(unasked)))}."

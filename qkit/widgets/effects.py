@@ -7,7 +7,7 @@ import ipywidgets as ipw
 
 from qkit import validate
 from qkit.data import drawn
-from qkit.evaluate.accuracy import accuracy
+from qkit.evaluate.accuracy import accuracy, require_classes
 from qkit.evaluate.effect import effect
 from qkit.interpreter.one_shot import STORAGES, cluster_once, prune_once
 from qkit.interpreter.simulation import bits, calibrated_ranges
@@ -40,6 +40,7 @@ def subject(model, data, images, *, what):
     tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
     x, y = (part(data, name, what=what)[:images] for name in ("x_test", "y_test"))
     reference = accuracy(tflite, x, y)  # which refuses damaged files
+    require_classes(reference, what=what)
     return opened(tflite), x, y, reference
 
 

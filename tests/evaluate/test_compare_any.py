@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 import qkit as qk
-from qkit.evaluate import comparison as module
-from qkit.evaluate.accuracy import accuracy_of, ratio
+from qkit.evaluate import compare as module
+from qkit.evaluate.accuracy import accuracy_of
+from qkit.evaluate.tasks import ratio
 
 SCHEMES = ["dynamic_range", "full_integer", "int16_activations", "qat"]
 
@@ -248,7 +249,7 @@ def test_files_called_as_a_row_stand_beside_it(toy_model, toy_data, toy_tflite):
         ({"trained": "qat"}, "compare: trained must be a Mapping or NoneType, got str"),
         ({"data": 3}, "compare: data must be a qk.Dataset, or have its x_train, x_test, y_test"),
         ({"images": "folder"}, "compare: images must be a ImageFolder or NoneType, got str"),
-        ({"metric": "top-1"}, "compare: metric must be a Metric or NoneType, got str"),
+        ({"metric": "top-1"}, "compare: metric must be one of 'F1 of labels'"),
         ({"schemes": 3}, "compare: schemes must be a Iterable or NoneType, got int"),
         ({"schemes": [None]}, "unknown scheme None"),
         ({"threads": 0}, "compare: threads must be a whole number of 1 or more, got 0"),
@@ -305,7 +306,7 @@ def test_what_needs_accuracies_says_so(toy_model, toy_data, measured):
             (lambda c: qk.disagreements(decision, c), "disagreements"),
             (qk.explore_decision_tree, "explore_decision_tree"),
         ):
-            said = f"{what} needs accuracies, and this comparison {instead}. Pass data or images=…"
+            said = f"{what} needs accuracies, and this comparison {instead}. Pass class numbers"
             with pytest.raises(ValueError, match=said):
                 ask(comparison)
         assert len(qk.tradeoff(comparison, "file size, KiB", "latency, µs").points) == 2
@@ -330,7 +331,7 @@ def test_control_that_is_refused_is_a_row_too(monkeypatch):
 
     monkeypatch.setattr(module, "convert", refuse)
     missing, trained = {}, {"qat": object(), "control": object()}
-    found = module._converted([], None, trained, None, missing, show=str)
+    found = module._converted([], None, None, trained, None, missing, show=str)
     assert found == ({}, {})
     reason = "not possible: Quantization not yet supported for op: 'FLOOR_MOD'"
     assert missing == {"control_float32": reason, "control_full_integer": reason}

@@ -8,7 +8,7 @@ import pytest
 
 import qkit as qk
 from qkit import cache
-from qkit.evaluate import comparison
+from qkit.evaluate import compare as comparison
 
 COLUMNS = [
     "accuracy",

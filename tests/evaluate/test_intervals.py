@@ -5,7 +5,8 @@ import pytest
 
 import qkit as qk
 from qkit.evaluate import latency as timing
-from qkit.evaluate.accuracy import Metric, _scored, ratio
+from qkit.evaluate.accuracy import _scored
+from qkit.evaluate.tasks import Metric, ratio
 
 SHARE = Metric("share", "", True, None, ratio)
 

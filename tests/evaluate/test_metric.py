@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import bootstrap
 
 import qkit as qk
-from qkit.evaluate.accuracy import Metric, Score, ratio
+from qkit.evaluate.accuracy import Score
+from qkit.evaluate.tasks import Metric, ratio
 
 
 def right_and_one(outputs, labels):

@@ -9,7 +9,8 @@ import pytest
 
 import qkit as qk
 from qkit.evaluate import report
-from qkit.evaluate.accuracy import Metric, Score
+from qkit.evaluate.accuracy import Score
+from qkit.evaluate.tasks import Metric
 
 HERE = Path(__file__).parent
 _NOT_MEASURED = "not measured: pass trained={…, 'control': …}, a float model trained as long"

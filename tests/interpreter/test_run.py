@@ -33,7 +33,8 @@ def to_grid(values, detail):
     """Feed values, item by item, to an input of which all is known but the shape."""
     detail["shape"] = (1, *values.shape[1:])
     interpreter = SimpleNamespace(get_input_details=lambda: [detail], get_output_details=lambda: [])
-    return fed(interpreter, values, "f")[0]
+    (fed_values,), _ = fed(interpreter, values, "f")
+    return fed_values
 
 
 def dense(built, inside, rows):

@@ -8,8 +8,9 @@ import pytest
 from matplotlib.axes import Axes
 
 import qkit as qk
-from qkit.evaluate.accuracy import Metric, Score
+from qkit.evaluate.accuracy import Score
 from qkit.evaluate.size import Size
+from qkit.evaluate.tasks import Metric
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from qkit.quantize.grid import (
 )
 from qkit.tflite.file import inspect
 from qkit.toolchain.convert import _converter
+from qkit.toolchain.sources import source
 
 
 def around_ties(rng, scale, bits, count):
@@ -109,7 +110,7 @@ def depthwise(tf, digits, tmp_path_factory):
     @functools.cache
     def file(scheme):
         with qk.quiet():  # not qk.convert: in int16 the interpreter refuses these weights
-            return _converter(folder, qk.SCHEMES[scheme], sample).convert()
+            return _converter(source(folder, what="test"), qk.SCHEMES[scheme], sample).convert()
 
     return file, sample
 

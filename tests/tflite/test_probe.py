@@ -73,7 +73,7 @@ def test_each_interpreter_was_tried_as_it_is_opened(toy_tflite, toy_data, monkey
     tried, opened = [], []
 
     def asked(key, request):
-        tried.append(pickle.loads(request)[2])
+        tried.append(pickle.loads(request)[3])
         return probe.Probe(batchable=True)
 
     def made(self, *, model_content, **how):

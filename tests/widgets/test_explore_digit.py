@@ -133,7 +133,7 @@ def test_a_drawing_is_a_value():
     ("x", "error", "said"),
     [
         (np.zeros((3, 8, 8)), ValueError, r"must have the shape \(n, 28, 28\)"),
-        (np.zeros((3, 28, 28), np.uint8), TypeError, "Divide unscaled pixels by 255"),
+        (np.zeros((3, 28, 28), np.uint8), TypeError, "x / 255"),
         (np.full((3, 28, 28), 255.0), ValueError, "values from 0 to 1, got 255 to 255"),
     ],
 )

@@ -1,0 +1,215 @@
+"""Whatever a model comes as, opened once for the converter: what it is, what goes in and out."""
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qkit._tensorflow import keras_3, quiet, tensorflow
+from qkit.networks import Network, in_float32, is_keras_3, network, speaks_keras_2, unrolled
+from qkit.samples import samples
+from qkit.tflite.file import inspect
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """A SavedModel, and the one of its signatures that is converted."""
+
+    name: str
+    folder: Path
+    signature: str
+    takes: Mapping  # shape of an item and dtype by the name of the input
+    gives: Mapping  # shape of an item by the name of the output
+    kept: object = None  # the temporary folder, which lives as long as this does
+
+
+def source(model, *, what, signature=None):
+    """Return a `Network`, or the `Saved` that a model of another kind is written to.
+
+    Parameters
+    ----------
+    model : Keras 2 or Keras 3 model; concrete function; or path of a SavedModel or a .keras file
+    what : str, the caller's name, for messages
+    signature : str, optional, of a SavedModel; by default "serving_default", or the only one
+    """
+    if isinstance(model, (str, Path)):
+        model = _read(Path(model), what, signature)
+    elif signature is not None:
+        raise ValueError(
+            f"{what}: signature={signature!r} is for the folder of a SavedModel, got "
+            f"{type(model).__name__}."
+        )
+    if isinstance(model, (Network, Saved)):
+        return model
+    if hasattr(model, "structured_input_signature"):
+        return _saved(model, "function", lambda folder: _save_function(model, folder))
+    if is_keras_3(model):
+        name = model.name
+        return _saved(model, name, lambda folder: model.export(folder, verbose=False))
+    if speaks_keras_2(model) and model.built and not model.inputs:
+        name = model.name
+        return _saved(model, name, lambda folder: model.save(folder, save_format="tf"))
+    opened = network(model, what=what)
+    if any(layer.compute_dtype in ("float16", "bfloat16") for layer in opened.layers.values()):
+        return network(in_float32(opened.model), what=what)
+    return opened
+
+
+def converter_of(opened, items, *, one_by_one=False):
+    """Return TensorFlow's converter of a model; of free axes, `items` have the lengths."""
+    lite = tensorflow().lite.TFLiteConverter
+    lengths = _lengths(opened, items)
+    if one_by_one or lengths != {name: shape for name, (shape, _) in opened.takes.items()}:
+        return _of_function(opened, lengths, 1 if one_by_one else None)
+    if isinstance(opened, Saved):
+        return lite.from_saved_model(str(opened.folder), signature_keys=[opened.signature])
+    return lite.from_keras_model(opened.model)
+
+
+def without_loops(opened, in_float):
+    """Return a model that TensorFlow's calibration survives: a loop, as of a GRU, ends the process.
+
+    `in_float` is the model's float file, or None, which is made only where there may be a loop.
+    """
+    if isinstance(opened, Saved):
+        looping = b"While" in (opened.folder / "saved_model.pb").read_bytes()
+    else:
+        recurrent = tensorflow().keras.layers.RNN
+        looping = any(isinstance(layer, recurrent) for layer in opened.layers.values())
+    if not looping or inspect(in_float()).graphs == 1:
+        return opened
+    if isinstance(opened, Saved):
+        raise ValueError(
+            f"convert: {opened.name!r} runs in a loop, which TensorFlow's calibration does not "
+            "survive. Build its recurrent layers with unroll=True and the same weights, or pass "
+            "the Keras 2 model itself, whose loops are written out here."
+        )
+    return network(unrolled(opened.model), what="convert")
+
+
+def _lengths(opened, items):
+    """Return the shape of an item of each input; refuse free axes of which nothing tells."""
+    shapes = {name: shape for name, (shape, _) in opened.takes.items()}
+    if all(shape is not None and None not in shape for shape in shapes.values()):
+        return shapes
+    if items is None:
+        free = " and ".join(f"{name!r} {shape}" for name, shape in shapes.items())
+        raise ValueError(
+            f"convert: {opened.name!r} has free axes, {free}, and a file is for one shape. Pass "
+            "calibration=x[:100], items of the shape that counts; any scheme takes it."
+        )
+    items = samples(items, opened.takes, what="convert: calibration")
+    named = items if isinstance(items, Mapping) else {next(iter(shapes)): items}
+    return {name: named[name].shape[1:] for name in shapes}
+
+
+def _of_function(opened, lengths, batch):
+    """Return a converter of a model as a function of items of some lengths."""
+    tf = tensorflow()
+    specs = {
+        name: tf.TensorSpec((batch, *lengths[name]), dtype or np.float32, name)
+        for name, (_, dtype) in opened.takes.items()
+    }
+    held = tf.saved_model.load(str(opened.folder)) if isinstance(opened, Saved) else opened.model
+
+    @tf.function
+    def computed(**inputs):
+        if isinstance(opened, Saved):
+            return held.signatures[opened.signature](**inputs)
+        return held([*inputs.values()] if len(inputs) > 1 else next(iter(inputs.values())))
+
+    function = computed.get_concrete_function(**specs)
+    # of a Keras model each layer would be traced once more, which takes seconds a GRU
+    return tf.lite.TFLiteConverter.from_concrete_functions([function], _holder(function))
+
+
+def _read(path, what, signature):
+    if (path / "saved_model.pb").is_file():
+        return _opened(path, signature, what)
+    if path.suffix == ".keras" and path.is_file():
+        return _loaded(path)
+    raise ValueError(
+        f"{what}: {path} is not the folder of a SavedModel: it holds no saved_model.pb. Make one "
+        "with model.save(folder, save_format='tf'), or in Keras 3 model.export(folder); or pass "
+        "the model itself, or a .keras file."
+    )
+
+
+def _loaded(path):
+    """Return the model of a .keras file, of the Keras that wrote it."""
+    with zipfile.ZipFile(path) as archive:
+        version = json.loads(archive.read("metadata.json"))["keras_version"]
+    if version.startswith("2"):
+        return tensorflow().keras.models.load_model(path, compile=False)
+    return keras_3().saving.load_model(path, compile=False)
+
+
+def _saved(model, name, write):
+    folder = tempfile.TemporaryDirectory(prefix="qkit-", ignore_cleanup_errors=True)
+    with quiet():
+        write(folder.name)
+    return _opened(Path(folder.name), None, "convert", name=name, kept=folder)
+
+
+def _save_function(function, folder):
+    tf = tensorflow()
+    tf.saved_model.save(_holder(function), folder, signatures=function)
+
+
+def _holder(function):
+    """Return what TensorFlow finds the variables of a function by: others are not saved."""
+    module = tensorflow().Module()
+    module.held, module.function = list(function.graph.variables), function
+    return module
+
+
+def _opened(folder, signature, what, *, name=None, kept=None):
+    with quiet():
+        signatures = tensorflow().saved_model.load(str(folder)).signatures
+    names = [*signatures]
+    chosen = signature or next((n for n in ("serving_default", *names[:1]) if n in names), None)
+    if chosen not in names or (signature is None and chosen != "serving_default" and names[1:]):
+        raise ValueError(
+            f"{what}: {folder} has {len(names)} signatures, {', '.join(map(repr, names))}, and "
+            f"{'none called ' + repr(signature) if signature else 'no serving_default'}. Name one: "
+            f"signature=…, or save it with signatures={{'serving_default': …}}."
+        )
+    _require_finite(folder)
+    function = signatures[chosen]
+    takes = {
+        name: (_item_of(spec), spec.dtype.as_numpy_dtype)
+        for name, spec in function.structured_input_signature[1].items()
+    }
+    gives = {name: _item_of(spec) for name, spec in function.structured_outputs.items()}
+    return Saved(name or folder.name, folder, chosen, takes, gives, kept)
+
+
+def _item_of(spec):
+    return None if spec.shape.rank is None else tuple(spec.shape[1:])
+
+
+def _require_finite(folder):
+    """Refuse a SavedModel with NaN among its weights: in integers they pass for numbers."""
+    path = folder / "variables" / "variables"
+    if not path.with_suffix(".index").is_file():
+        return
+    reader = tensorflow().train.load_checkpoint(str(path))
+    for name, dtype in reader.get_variable_to_dtype_map().items():
+        if dtype.is_floating:
+            require_finite_weights({name.partition("/.ATTR")[0]: reader.get_tensor(name)})
+
+
+def require_finite_weights(weights):
+    """Refuse weights by name that are NaN or infinite."""
+    for name, values in weights.items():
+        lost = ~np.isfinite(np.asarray(values, np.float32))
+        if lost.any():
+            raise ValueError(
+                f"convert: {lost.sum():,} of {lost.size:,} weights in {name!r} are NaN or "
+                "infinite. No grid has a place for them, and the file would pass for a sound one. "
+                "Did the training diverge? Go back to a checkpoint before it did."
+            )

@@ -1,0 +1,481 @@
+"""Whatever network, task and data one comes with: a table whose figures a plain loop gives too."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, jaccard_score
+
+import qkit as qk
+from qkit.evaluate.tasks import METRICS
+
+RNG = np.random.default_rng(0)
+X = RNG.random((120, 12)).astype(np.float32)
+THREE = (3 * X[:, 0]).astype(np.int64)
+YES = X[:, 0] > 0.5
+SUM = X[:, :3].sum(axis=1)
+SEVERAL = (X[:, :5] > 0.5).astype(np.int64)
+SEVERAL[:5] = 0  # not one of them is a class
+META = RNG.random((120, 4)).astype(np.float32)
+PICTURES = RNG.random((40, 16, 16, 3)).astype(np.float32)
+PIXELS = (PICTURES.mean(axis=3) * 4).astype(np.int64)
+OF_PICTURES = np.arange(40) % 3
+STEPS = RNG.random((40, 6, 4)).astype(np.float32)
+TOKENS = RNG.integers(0, 500, (120, 8)).astype(np.int32)
+SCHEMES = ["float16", "full_integer"]
+
+
+def dense(n, activation=None, *, size=12, keras=None):
+    """Return a function from TensorFlow to a network of two layers, of Keras 2 or another."""
+
+    def build(tf):
+        k = keras or tf.keras
+        hidden = k.layers.Dense(32, activation="relu")
+        layers = [k.Input((size,)), hidden, k.layers.Dense(n, activation=activation)]
+        return k.Sequential(layers)
+
+    return build
+
+
+def convolution(classes, activation=None):
+    def build(tf):
+        layers = tf.keras.layers
+        inside = layers.Conv2D(8, 3, padding="same", activation="relu")
+        last = layers.Conv2D(classes, 1, activation=activation)
+        return tf.keras.Sequential([tf.keras.Input((16, 16, 3)), inside, last])
+
+    return build
+
+
+def pooled(*first, shape=(16, 16, 3), dtype=None, batch_size=None):
+    def build(tf):
+        layers = tf.keras.layers
+        given = tf.keras.Input(shape, dtype=dtype, batch_size=batch_size)
+        x = given
+        for name, argument in first:
+            x = getattr(layers, name)(argument)(x)
+        x = layers.Conv2D(8, 3, activation="relu")(x)
+        return tf.keras.Model(given, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
+
+    return build
+
+
+def recurrent(kind):
+    def build(tf):
+        layers = tf.keras.layers
+        inside = layers.Bidirectional(layers.GRU(4)) if kind == "both" else getattr(layers, kind)(4)
+        return tf.keras.Sequential([tf.keras.Input((6, 4)), inside, layers.Dense(3)])
+
+    return build
+
+
+def of_tokens(dtype):
+    def build(tf):
+        layers = tf.keras.layers
+        parts = [layers.Embedding(500, 16), layers.GlobalAveragePooling1D(), layers.Dense(3)]
+        return tf.keras.Sequential([tf.keras.Input((8,), dtype=dtype), *parts])
+
+    return build
+
+
+def two_inputs(tf):
+    layers = tf.keras.layers
+    table, meta = tf.keras.Input((12,), name="table"), tf.keras.Input((4,), name="meta")
+    x = layers.Concatenate()([table, meta])
+    return tf.keras.Model([table, meta], layers.Dense(3)(layers.Dense(16, activation="relu")(x)))
+
+
+def dict_output(tf):
+    given = tf.keras.Input((12,))
+    return tf.keras.Model(given, {"class": tf.keras.layers.Dense(3)(given)})
+
+
+def subclassed(tf):
+    class Net(tf.keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.a = tf.keras.layers.Dense(32, activation="relu")
+            self.b = tf.keras.layers.Dense(3)
+
+        def call(self, x):
+            return self.b(self.a(x))
+
+    net = Net()
+    net(X[:1])
+    return net
+
+
+def mixed(tf):
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        layers = tf.keras.layers
+        inside = [layers.Dense(32), layers.BatchNormalization(), layers.ReLU()]
+        last = layers.Dense(3, dtype="float32")
+        return tf.keras.Sequential([tf.keras.Input((12,)), *inside, last])
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
+
+
+def written_as_plus(tf):
+    layers = tf.keras.layers
+    given = tf.keras.Input((12,))
+    hidden = layers.Dense(16, activation="relu")(given)
+    return tf.keras.Model(given, layers.Dense(3)(layers.Dense(16)(hidden) + hidden))
+
+
+def pairs_of(tf, batch=None):
+    found = tf.data.Dataset.from_tensor_slices((X, THREE))
+    return found if batch is None else found.batch(batch)
+
+
+def right(outputs, y):
+    return np.mean(outputs.argmax(axis=1) == np.ravel(y))
+
+
+def rmse(outputs, y):
+    return np.sqrt(np.mean((np.ravel(outputs) - np.ravel(y)) ** 2))
+
+
+def at(threshold):
+    return lambda outputs, y: np.mean((np.ravel(outputs) > threshold) == np.ravel(y))
+
+
+def mean_iou(outputs, y):
+    found = outputs.argmax(axis=3) if outputs.shape[3] > 1 else outputs > 0.5
+    return jaccard_score(np.ravel(y), np.ravel(found), average="macro")
+
+
+def f1(outputs, y):
+    return f1_score(y, outputs > 0.5, average="micro")
+
+
+# By kind: the network, items, targets, name of what is counted, and that by other code than ours.
+KINDS = {
+    "classes": (dense(3), X, THREE, "accuracy", right),
+    "softmax, labels in a column": (dense(3, "softmax"), X, THREE[:, None], "accuracy", right),
+    "labels in float": (dense(3), X, THREE.astype(np.float32), "accuracy", right),
+    "one-hot labels": (
+        dense(3), X, np.eye(3)[THREE], "accuracy", lambda given, y: right(given, y.argmax(1)),
+    ),
+    "one sigmoid": (dense(1, "sigmoid"), X, YES, "accuracy at 0.5", at(0.5)),
+    "one logit": (dense(1), X, YES[:, None].astype(int), "accuracy at 0", at(0)),
+    "regression": (dense(1), X, SUM, "RMSE", rmse),
+    "points": (dense(2), X, X[:, :2], "RMSE", rmse),
+    "several labels": (dense(5, "sigmoid"), X, SEVERAL, "F1 of labels", f1),
+    "segmentation": (convolution(4), PICTURES, PIXELS, "mean IoU", mean_iou),
+    "mask": (convolution(1, "sigmoid"), PICTURES, PIXELS[..., None] > 1, "mean IoU", mean_iou),
+    "pictures out": (convolution(3), PICTURES, PICTURES, "RMSE", rmse),
+    "free height and width": (
+        pooled(shape=(None, None, 3)), PICTURES, OF_PICTURES, "accuracy", right,
+    ),
+    "fixed batch": (pooled(batch_size=8), PICTURES, OF_PICTURES, "accuracy", right),
+    "uint8": (
+        pooled(("Rescaling", 1 / 255), dtype="uint8"),
+        (255 * PICTURES).astype(np.uint8), OF_PICTURES, "accuracy", right,
+    ),
+    "pixels that the network scales": (
+        pooled(("Rescaling", 1 / 255)),
+        (255 * PICTURES).astype(np.uint8), OF_PICTURES, "accuracy", right,
+    ),
+    "token ids": (of_tokens("int32"), TOKENS, TOKENS[:, 0] % 3, "accuracy", right),
+    "LSTM": (recurrent("LSTM"), STEPS, OF_PICTURES, "accuracy", right),
+    "GRU, both ways": (recurrent("both"), STEPS, OF_PICTURES, "accuracy", right),
+    "two inputs, a list": (two_inputs, [X, META], THREE, "accuracy", right),
+    "two inputs, by name": (two_inputs, {"meta": META, "table": X}, THREE, "accuracy", right),
+    "dict output": (dict_output, X, THREE, "accuracy", right),
+    "subclassed": (subclassed, X, THREE, "accuracy", right),
+    "mixed precision": (mixed, X, THREE, "accuracy", right),
+    "an operation in place of a layer": (written_as_plus, X, THREE, "accuracy", right),
+    "lists": (dense(3), X.tolist(), THREE.tolist(), "accuracy", right),
+}  # fmt: skip
+
+
+def predicted(model, x):
+    """Return what Keras gives."""
+    if isinstance(x, dict):
+        x = [x["table"], x["meta"]]
+    given = model.predict(np.array(x) if isinstance(x[0], list) else x, batch_size=8, verbose=0)
+    return next(iter(given.values())) if isinstance(given, dict) else given
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_of_right_figures(kind, tf):
+    tf.keras.utils.set_random_seed(0)
+    build, x, y, name, count = KINDS[kind]
+    model = build(tf)
+    found = qk.compare(model, (x, y), SCHEMES)
+    assert {*found.models} == {"float32", *SCHEMES}, found.not_measured
+    expected = count(predicted(model, x), np.asarray(y))
+    for scheme, room in (("float32", 1e-5), ("float16", 0.03), ("full_integer", 0.1)):
+        judged = found.accuracies[scheme]
+        measured = judged.value if hasattr(judged, "metric") else judged.accuracy
+        assert measured == pytest.approx(expected, abs=room), scheme
+        assert (judged.metric.name if hasattr(judged, "metric") else judged.name) == name
+    assert name.split(" at ")[0].split(" of ")[0] in found.to_display().columns[0]
+
+
+@pytest.mark.parametrize("how", ["object", "file", "exported"])
+def test_keras_3_in_all_its_forms(how, tf, tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = dense(3, keras=keras)(tf)
+    expected = right(model.predict(X, verbose=0), THREE)
+    given = model
+    if how == "file":
+        given = tmp_path / "model.keras"
+        model.save(given)
+    if how == "exported":
+        given = str(tmp_path / "exported")
+        model.export(given, verbose=False)
+    found = qk.compare(given, (X, THREE), [*SCHEMES, "qat"][: 3 if how == "object" else 2])
+    assert found.accuracies["float32"].accuracy == expected
+    assert qk.accuracy(model, X, THREE).accuracy == expected
+    if how == "object":
+        assert "is a Keras 3 model" in found.not_measured["qat"]
+
+
+def test_a_keras_file_of_keras_2_is_read_by_it(tf, tmp_path):
+    model = dense(3)(tf)
+    model.save(tmp_path / "model.keras")
+    assert qk.convert(tmp_path / "model.keras", "float32") == qk.convert(model, "float32")
+
+
+def test_a_concrete_function(tf):
+    net = subclassed(tf)
+    function = tf.function(lambda x: net(x))
+    concrete = function.get_concrete_function(tf.TensorSpec((None, 12), tf.float32))
+    given = qk.outputs(qk.convert(concrete, "float32"), X)
+    np.testing.assert_allclose(given, net(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["items", "batches", "generator", "tensors", "pandas"])
+def test_data_in_other_forms(form, tf):
+    import pandas as pd
+
+    tf.keras.utils.set_random_seed(0)
+    model = dense(3)(tf)
+    data = {
+        "items": lambda: pairs_of(tf),
+        "batches": lambda: pairs_of(tf, 32),
+        "generator": lambda: zip(X, THREE, strict=True),
+        "tensors": lambda: (tf.constant(X), tf.constant(THREE)),
+        "pandas": lambda: (pd.DataFrame(X), pd.Series(THREE)),
+    }[form]()
+    found = qk.compare(model, data, ["float16"]).accuracies["float32"]
+    np.testing.assert_array_equal(found.predictions, predicted(model, X).argmax(axis=1))
+    np.testing.assert_array_equal(found.labels, THREE)
+
+
+def test_two_inputs_out_of_a_pipeline_by_name(tf):
+    model = two_inputs(tf)
+    named = tf.data.Dataset.from_tensor_slices(({"meta": META, "table": X}, THREE)).batch(16)
+    found = qk.compare(model, named, ["float16"]).accuracies["float32"]
+    np.testing.assert_array_equal(found.predictions, predicted(model, [X, META]).argmax(axis=1))
+
+
+def test_without_labels_answers_are_held_against_those_in_float(tf):
+    found = qk.compare(dense(3)(tf), X, SCHEMES)
+    in_float, in_int8 = (qk.outputs(found.models[k], X) for k in ("float32", "full_integer"))
+    same = np.mean(in_float.argmax(axis=1) == in_int8.argmax(axis=1))
+    told = found.accuracies["full_integer"]
+    assert (told.accuracy, told.name) == (same, "agreement with float32")
+    assert not found.paired
+    assert "without labels" in found.notes()[0]
+    assert f"full_integer: agreement with float32 {same:.4f}" in found.summary()
+    assert found.to_display().loc["float32"].iloc[0] == "–"
+    with pytest.raises(ValueError, match="was made without labelled images"):
+        qk.plot_tradeoff(found)
+
+
+def test_without_labels_real_outputs_have_a_signal_and_noise(tf):
+    found = qk.compare(dense(2)(tf), X, SCHEMES, metric="SQNR")
+    assert found.accuracies["full_integer"].value > 20
+    alone = qk.compare(dense(1)(tf), X, SCHEMES)
+    in_float, in_int8 = (qk.outputs(alone.models[k], X) for k in ("float32", "full_integer"))
+    told = alone.accuracies["full_integer"]
+    assert told.metric.name == "SQNR"
+    assert told.value == pytest.approx(qk.sqnr_db(in_float, in_int8), abs=1e-3)
+    low, high = told.interval
+    assert low < told.value < high
+    assert "dB" in alone.to_display().loc["full_integer"].iloc[0]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metrics_by_name_are_those_of_others(name, tf):
+    from sklearn import metrics
+
+    outputs, y = RNG.normal(size=(200, 4)), RNG.normal(size=(200, 4))
+    classes, pixels = RNG.random((9, 5, 5, 3)), RNG.integers(0, 3, (9, 5, 5))
+    labels = (RNG.random((200, 4)) > 0.5).astype(int)
+    given, wanted, expected = {
+        "F1 of labels": (outputs, labels, f1_score(labels, outputs > 0, average="micro")),
+        "mean IoU": (classes, pixels, mean_iou(classes, pixels)),
+        "pixel accuracy": (classes, pixels, np.mean(classes.argmax(axis=3) == pixels)),
+        "RMSE": (outputs, y, rmse(outputs, y)),
+        "MAE": (outputs, y, metrics.mean_absolute_error(y, outputs)),
+        "R²": (outputs, y, metrics.r2_score(y, outputs)),
+        "SQNR": (outputs, y, qk.sqnr_db(y.astype(np.float32), outputs.astype(np.float32))),
+    }[name]
+    metric = METRICS[name]
+    tallies = metric.tallies(given, wanted)
+    assert metric.score(tallies, np.ones(len(given))) == pytest.approx(expected, rel=1e-5)
+    # weight 2 is the item twice
+    twice = np.arange(len(given)) % 2 + 1
+    again = np.repeat(np.arange(len(given)), twice)
+    doubled = metric.score(metric.tallies(given[again], wanted[again]), np.ones(len(again)))
+    assert metric.score(tallies, twice) == pytest.approx(doubled)
+
+
+def test_a_function_of_scikit_learns_is_a_metric(tf):
+    from sklearn.metrics import mean_absolute_error
+
+    model = dense(1)(tf)
+    found = qk.compare(model, (X, SUM), ["full_integer"], metric=mean_absolute_error)
+    expected = mean_absolute_error(SUM, predicted(model, X))
+    told = found.accuracies["float32"]
+    assert told.value == pytest.approx(expected, abs=1e-5)
+    assert (told.metric.name, told.metric.higher_is_better) == ("mean absolute error", False)
+    assert found.paired["full_integer"].worse == (found.paired["full_integer"].interval[0] > 0)
+
+
+def test_a_signature_is_used_by_its_name_or_the_usual_one(tf, tmp_path):
+    class Two(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32)])
+        def serving_default(self, x):
+            return {"y": 2 * x}
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32)])
+        def other(self, x):
+            return {"y": -x}
+
+    both = Two()
+    named = {"other": both.other, "serving_default": both.serving_default}
+    tf.saved_model.save(both, str(tmp_path / "both"), signatures=named)
+    given = qk.outputs(qk.convert(tmp_path / "both", "float32"), META)
+    np.testing.assert_allclose(given, 2 * META, rtol=1e-6)
+    named = {"first": both.serving_default, "other": both.other}
+    tf.saved_model.save(both, str(tmp_path / "none"), signatures=named)
+    with pytest.raises(ValueError, match=r"2 signatures, .*'first'.*no serving_default"):
+        qk.convert(tmp_path / "none", "float32")
+    given = qk.outputs(qk.convert(tmp_path / "none", "float32", signature="other"), META)
+    np.testing.assert_allclose(given, -META, rtol=1e-6)
+    found = qk.compare(tmp_path / "none", (META, -META), ["float16"], signature="other")
+    assert found.accuracies["float32"].value == pytest.approx(0, abs=1e-6)
+    with pytest.raises(ValueError, match=r"2 signatures.*none called 'third'"):
+        qk.convert(tmp_path / "both", "float32", signature="third")
+    with pytest.raises(ValueError, match=r"signature='other' is for the folder of a SavedModel"):
+        qk.convert(dense(3)(tf), "float32", signature="other")
+
+
+def weights_lost(tf, value):
+    model = dense(3)(tf)
+    kernel = model.layers[0].kernel.numpy()
+    kernel[3, 4] = value
+    model.layers[0].kernel.assign(kernel)
+    return model
+
+
+@pytest.mark.parametrize("saved", [False, True])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_lost_are_refused_with_their_layer(value, saved, tf):
+    model = weights_lost(tf, value)
+    with tempfile.TemporaryDirectory() as folder:
+        if saved:
+            model.save(folder, save_format="tf")
+        with pytest.raises(ValueError, match=r"1 of 384 weights in '.*kernel' are NaN or infinite"):
+            qk.convert(Path(folder) if saved else model, "full_integer", X)
+
+
+def test_a_mask_that_buries_what_a_softmax_weighs_is_refused_and_the_remedy_works(tf):
+    def attention(mask):
+        given = tf.keras.Input((6, 8))
+        scores = tf.matmul(given, given, transpose_b=True)
+        hidden = tf.constant(mask * np.triu(np.ones((6, 6), np.float32), 1))
+        mixed = tf.matmul(tf.nn.softmax(scores + hidden), given)
+        return tf.keras.Model(given, tf.keras.layers.Flatten()(mixed))
+
+    x = 3 * RNG.random((50, 6, 8)).astype(np.float32)
+    for scheme in ("full_integer", "int16_activations"):
+        with pytest.raises(ValueError, match=r"rounds all else to zero. Use a mask of −100"):
+            qk.convert(attention(-1e9), scheme, x)
+    mild = qk.outputs(qk.convert(attention(-100.0), "full_integer", x), x)
+    assert qk.sqnr_db(qk.outputs(qk.convert(attention(-1e9), "float32"), x), mild) > 15
+
+
+def test_token_ids_do_not_go_through_a_grid_and_the_remedy_works(tf):
+    ids = TOKENS.astype(np.float32)
+    kept = of_tokens("int32")(tf)
+    lost = of_tokens("float32")(tf)
+    lost.set_weights(kept.get_weights())
+    with pytest.raises(ValueError, match=r"GATHER takes go through .*steps of 1.9.*dtype='int32'"):
+        qk.convert(lost, "full_integer_int8_io", ids)
+    in_float = qk.outputs(qk.convert(lost, "float32"), ids)
+    for model, x, scheme in ((kept, TOKENS, "full_integer_int8_io"), (lost, ids, "full_integer")):
+        tflite = qk.convert(model, scheme, x)
+        assert qk.sqnr_db(in_float, qk.outputs(tflite, x)) > 25
+
+
+def test_what_shows_right_and_wrong_answers_says_so_of_other_tasks(tf):
+    model = dense(1)(tf)
+    data = qk.Dataset(X, SUM, X, SUM, "sums", "here")
+    for call in (
+        lambda: qk.explore_bits(model, data),
+        lambda: qk.explore_sparsity(model, data),
+        lambda: qk.explore_clusters(model, data),
+        lambda: qk.calibration_effect(qk.convert(model, "float32"), data),
+    ):
+        with pytest.raises(ValueError, match=r"shows which answers are right.* RMSE is counted"):
+            call()
+    found = qk.compare(model, data, ["float16"])
+    assert qk.plot_accuracies(found).get_xlabel() == ("RMSE on 120 test items, with 95 % interval")
+    with pytest.raises(ValueError, match=r"scores by the metric 'RMSE'.*plot_accuracies"):
+        qk.explore_schemes(found)
+
+
+def test_an_operation_written_out_is_told_with_the_layer_that_works(tf):
+    with pytest.raises(ValueError, match=r"is written as an operation.*layers\.Add\(\)"):
+        qk.quantization_aware(written_as_plus(tf))
+    layers = tf.keras.layers
+    given = tf.keras.Input((12,))
+    hidden = layers.Dense(16, activation="relu")(given)
+    added = layers.Add()([layers.Dense(16)(hidden), hidden])
+    advised = tf.keras.Model(given, layers.Dense(3)(added))
+    advised.set_weights(written_as_plus(tf).get_weights())
+    assert qk.quantization_aware(advised).layers
+
+
+def test_several_outputs_are_told_and_the_one_that_counts_is_measured(tf):
+    given = tf.keras.Input((12,))
+    hidden = tf.keras.layers.Dense(8)(given)
+    both = [tf.keras.layers.Dense(n)(hidden) for n in (3, 2)]
+    model = tf.keras.Model(given, both)
+    with pytest.raises(ValueError, match=r"has 2 outputs.*tf.keras.Model\(model.input, model.out"):
+        qk.compare(model, (X, THREE), ["float16"])
+    counted = tf.keras.Model(model.input, model.outputs[0])
+    assert qk.compare(counted, (X, THREE), ["float16"]).accuracies
+
+
+@pytest.mark.parametrize(
+    ("build", "data", "loss", "told"),
+    [
+        (dense(1, "sigmoid"), YES.astype(int), None, "binary"),
+        (dense(1), SUM, None, "mean_squared"),
+        (dense(1), SUM, "mae", "mean_absolute"),
+        (dense(5, "sigmoid"), SEVERAL, None, "binary"),
+    ],
+)
+def test_trainings_take_the_loss_that_targets_ask_for(build, data, loss, told, tf):
+    from types import SimpleNamespace
+
+    tf.keras.utils.set_random_seed(0)
+    model, given = build(tf), SimpleNamespace(x_train=X, y_train=data)
+    first = qk.fit(model, given, epochs=3, learning_rate=0.01, cache=False, loss=loss)
+    assert first.loss[-1] < first.loss[0]
+    found = model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", model.loss)
+    assert told in getattr(found, "__name__", str(found))
+    pruned, _ = qk.prune(model, given, epochs=1, sparsity=0.5, cache=False, loss=loss)
+    assert qk.weight_census(pruned).sparsity > 0.4
+    clustered, _ = qk.cluster(model, given, clusters=4, cache=False, loss=loss)
+    assert max(kernel.distinct_values for kernel in qk.weight_census(clustered).kernels) <= 4
