@@ -102,3 +102,4 @@ from qkit.plots.rows import plot_int16_effects as plot_int16_effects
 from qkit.data import Dataset as Dataset
 from qkit.evaluate.tasks import Metric as Metric
 from qkit.toolchain.schemes import Scheme as Scheme
+from qkit.toolchain.twins import to_keras_2 as to_keras_2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qkit._tensorflow import KerasVersionError, tensorflow
+from qkit._tensorflow import KerasVersionError, keras_3, tensorflow
 
 MOST_CLUSTERS = 256  # more distinct values than 8 bits can number are none to speak of
 
@@ -192,7 +192,8 @@ def _rebuilt(model, change):
     def clone(layer):
         return type(layer).from_config(changed(layer.get_config()))
 
-    copy = tensorflow().keras.models.clone_model(model, clone_function=clone)
+    keras = keras_3() if is_keras_3(model) else tensorflow().keras
+    copy = keras.models.clone_model(model, clone_function=clone)
     copy.set_weights(model.get_weights())
     return copy
 
@@ -207,9 +208,8 @@ def _require_keras_2(model, what):
     elif "keras" in _homes(model):
         raise KerasVersionError(
             f"{what}: {type(model).__name__} is a Keras 3 model (made with `import keras`), and "
-            "tensorflow-model-optimization, which trains through the grid, prunes and clusters, "
-            "knows Keras 2 alone. Build it with `tf.keras` after `import qkit`, or with `import "
-            "tf_keras`, and carry the weights over: twin.set_weights(model.get_weights())."
+            "tensorflow-model-optimization knows Keras 2 alone: qk.to_keras_2(model) makes its "
+            "twin, with the same weights"
         )
     else:
         raise TypeError(

@@ -212,7 +212,7 @@ TRAINING = {
 NOT_CALLED = {
     *("models", "calibration", "grid", "simulation", "published", "decision_tree", "mistakes"),
     *("SCHEMES", "Scheme", "Metric", "quiet", "setup_notebook", "environment"),
-    *("plot_mistake", "plot_architectures", "plot_int16_effects"),
+    *("plot_mistake", "plot_architectures", "plot_int16_effects", "to_keras_2"),
 }
 # Those that measure much where an odd argument is none.
 LONG_CALLS = {

@@ -233,7 +233,97 @@ def test_keras_3_in_all_its_forms(how, tf, tmp_path):
     assert found.accuracies["float32"].accuracy == expected
     assert qk.accuracy(model, X, THREE).accuracy == expected
     if how == "object":
-        assert "is a Keras 3 model" in found.not_measured["qat"]
+        assert "qk.to_keras_2(model) makes its twin" in found.not_measured["qat"]
+
+
+def residual(keras):
+    layers, given = keras.layers, keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", use_bias=False)(given)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.MaxPooling2D()(layers.Conv2D(4, 3, padding="same")(x) + x)
+    return keras.Model(given, layers.Dense(3)(layers.Dropout(0.2)(layers.Flatten()(x))))
+
+
+def of_steps(keras):
+    layers = keras.layers
+    inside = [layers.Bidirectional(layers.LSTM(3, return_sequences=True)), layers.GRU(2)]
+    return keras.Sequential([keras.Input((6, 4)), *inside, layers.Dense(3)])
+
+
+def attentive(keras):
+    given = keras.Input((6, 8))
+    x = keras.layers.MultiHeadAttention(2, 4)(given, given)
+    x = keras.layers.LeakyReLU(0.1)(keras.layers.LayerNormalization()(x))
+    return keras.Model(given, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+
+
+def of_two(keras):
+    ends = keras.Input((4,), name="a"), keras.Input((5,), name="b")
+    inner = keras.Sequential([keras.Input((9,)), keras.layers.Dense(5, activation="relu")])
+    x = inner(keras.layers.Concatenate()([*ends]))
+    return keras.Model([*ends], [keras.layers.Dense(2)(x), keras.layers.Dense(3)(x)])
+
+
+@pytest.mark.parametrize("build", [residual, of_steps, attentive, of_two])
+def test_a_twin_of_keras_3_gives_the_same(build, tf):
+    import keras
+
+    model = build(keras)
+    twin = qk.to_keras_2(model)
+    x = [RNG.random((5, *t.shape[1:])).astype(np.float32) for t in model.inputs]
+    x = x if len(x) > 1 else x[0]
+    for a, b in zip(tf.nest.flatten(model(x)), tf.nest.flatten(twin(x)), strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=1e-5)
+    assert isinstance(twin, tf.keras.Model)
+    assert {weight.shape for weight in twin.get_weights()} == {w.shape for w in model.get_weights()}
+
+
+def test_a_twin_is_trained_through_the_grid_and_pruned(tf):
+    import keras
+
+    aware = qk.quantization_aware(qk.to_keras_2(residual(keras)))
+    assert any(layer.name.startswith("quant_add") for layer in aware.layers)
+    data = qk.Dataset(PICTURES[:, :8, :8], OF_PICTURES, PICTURES[:, :8, :8], OF_PICTURES, "p", "")
+    with pytest.raises(RuntimeError, match=r"qk.to_keras_2\(model\) makes its twin"):
+        qk.prune(residual(keras), data, epochs=1, cache=False)
+    pruned, _ = qk.prune(qk.to_keras_2(residual(keras)), data, epochs=1, cache=False)
+    assert qk.weight_census(pruned).sparsity > 0.7
+
+
+def test_what_has_no_twin_is_named(tf):
+    import keras
+
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    given = keras.Input((4,))
+    with pytest.raises(ValueError, match=r"Keras 2 has no twin of 'mine' \(Own\)"):
+        qk.to_keras_2(keras.Model(given, Own(name="mine")(given)))
+    with pytest.raises(TypeError, match="expected a Keras 3 model, got Sequential"):
+        qk.to_keras_2(dense(3)(tf))
+
+
+def test_loops_of_keras_3_are_written_out_and_elsewhere_that_is_the_way_out(tf, tmp_path):
+    import keras
+
+    def net(unroll):
+        layer = keras.layers.Bidirectional(keras.layers.LSTM(3, unroll=unroll))
+        return keras.Sequential([keras.Input((6, 4)), layer, keras.layers.Dense(3)])
+
+    model = net(unroll=False)
+    expected = model.predict(STEPS, verbose=0)
+    for scheme, room in (("float32", 1e-5), ("full_integer", 0.1)):
+        given = qk.outputs(qk.convert(model, scheme, STEPS), STEPS)
+        np.testing.assert_allclose(given, expected, atol=room)
+    model.export(str(tmp_path / "loop"), verbose=False)
+    with pytest.raises(ValueError, match=r"a loop.*unroll=True and the same weights"):
+        qk.convert(tmp_path / "loop", "float32")
+    advised = net(unroll=True)
+    advised.set_weights(model.get_weights())
+    advised.export(str(tmp_path / "out"), verbose=False)
+    given = qk.outputs(qk.convert(tmp_path / "out", "float32"), STEPS)
+    np.testing.assert_allclose(given, expected, atol=1e-5)
 
 
 def test_a_keras_file_of_keras_2_is_read_by_it(tf, tmp_path):

@@ -1,5 +1,6 @@
 """What stands in a .tflite file: its tensors with their grids, and its operators."""
 
+import math
 import struct
 from dataclasses import dataclass
 from itertools import chain, count
@@ -15,6 +16,8 @@ _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
 _READ = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "BATCH_MATMUL": 2, "SLICE": 3,
          "STRIDED_SLICE": 4, "SPLIT": 2, "ASSIGN_VARIABLE": 2, "READ_VARIABLE": 1,
          "VAR_HANDLE": 0}  # fmt: skip
+_MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL",
+                "UNIDIRECTIONAL_SEQUENCE_LSTM")  # fmt: skip
 # What is raised where a number of the file leads out of it, or to what is no table.
 _ASTRAY = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
 
@@ -74,6 +77,27 @@ class Operator:
         """Return the input at a place of the operator's list, or None where it is left out."""
         return dict(zip(self.slots, self.inputs, strict=True)).get(slot)
 
+    @property
+    def multiply_accumulates(self):
+        """How many it takes, by the shapes in the file; of convolutions, padding counted too.
+
+        None where its kind is not known to multiply and add, such as an activation.
+        """
+        weights, out = self.input(1), self.outputs[0].shape if self.outputs else ()
+        if weights is None or self.name not in _MULTIPLYING:
+            return None
+        shape, given = weights.shape, self.inputs[0].shape
+        if self.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            kernels = [self.input(slot) for slot in range(1, 9)]  # four gates, from input and state
+            return math.prod(given[:2]) * sum(math.prod(k.shape) for k in kernels if k)
+        if self.name == "TRANSPOSE_CONV":  # each input value meets the kernel once
+            return math.prod(self.input(2).shape) * math.prod(shape[:-1])
+        if self.name == "BATCH_MATMUL":
+            return math.prod(out) * given[-2 if self.options and self.options.adjX else -1]
+        if self.name == "DEPTHWISE_CONV_2D":
+            return math.prod(out) * math.prod(shape[1:3])
+        return math.prod(out) * math.prod(shape[1:])  # output channels first
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TfliteFile(Result):
@@ -95,6 +119,11 @@ class TfliteFile(Result):
         """The tensors that are computed on the way and hold values."""
         made = {id(t): t for op in self.operators for t in op.outputs}
         return tuple(t for t in made.values() if t.holds_values and not t.constant)
+
+    @property
+    def multiply_accumulates(self):
+        """How many a run of all operators takes, each once; the same under every scheme."""
+        return sum(operator.multiply_accumulates or 0 for operator in self.operators)
 
     @property
     def float_operators(self):

@@ -71,29 +71,32 @@ def convert(model, scheme, calibration=None, *, left_in_float=(), signature=None
         _require_known(left_in_float, in_float())
     if scheme.calibrated:
         opened = without_loops(opened, in_float)
-    layers = opened.layers.values() if isinstance(opened, Network) else ()
-    alone = any(_one_at_a_time_only(layer, scheme) for layer in layers)
     with _one_at_a_time, quiet(), room_for_biases(getattr(opened, "model", None)):
         try:
-            try:
-                converter = _converter(opened, scheme, calibration, alone)
-                tflite = _written(converter, left_in_float)
-            except Exception as error:
-                if alone or "to be static" not in str(error):
-                    raise
-                # a loop of unseen layers, which needs shapes that are known
-                tflite = _written(_converter(opened, scheme, calibration, True), left_in_float)
+            tflite = _written(_converter(opened, scheme, calibration), left_in_float)
         except Exception as error:  # RuntimeError or ConverterError, by the stage that refuses
-            said = f"convert: {scheme.name!r} makes the converter stop: {error}"
+            said = f"convert: {scheme.name!r} makes the converter stop: {_cause(error)}"
             raise ValueError(said) from error
     check_promise(tflite, scheme, left_in_float)
     return tflite
 
 
-def _converter(opened, scheme, calibration, one_by_one=False):
+def _cause(error):
+    """Return what the converter says; in our own words where the cause and a way out are known."""
+    if "to be static" in str(error):
+        return (
+            "a loop, as of a recurrent layer, has shapes that are not known. Build the layer with "
+            "unroll=True and the same weights, and save the model anew."
+        )
+    return error
+
+
+def _converter(opened, scheme, calibration):
     """Return TensorFlow's converter of a Network or a SavedModel, set up for a scheme."""
     tf = tensorflow()
-    converter = converter_of(opened, calibration, one_by_one=one_by_one)
+    layers = opened.layers.values() if isinstance(opened, Network) else ()
+    alone = any(_one_at_a_time_only(layer, scheme) for layer in layers)
+    converter = converter_of(opened, calibration, one_by_one=alone)
     converter.optimizations = [getattr(tf.lite.Optimize, name) for name in scheme.optimizations]
     converter.target_spec.supported_types = [getattr(tf, name) for name in scheme.supported_types]
     if scheme.supported_ops:

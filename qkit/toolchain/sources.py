@@ -46,13 +46,12 @@ def source(model, *, what, signature=None):
     if isinstance(model, (Network, Saved)):
         return model
     if hasattr(model, "structured_input_signature"):
-        return _saved(model, "function", lambda folder: _save_function(model, folder))
+        return _saved("function", lambda folder: _save_function(model, folder))
     if is_keras_3(model):
-        name = model.name
-        return _saved(model, name, lambda folder: model.export(folder, verbose=False))
+        whole = _without_loops_of_keras_3(model)
+        return _saved(model.name, lambda folder: whole.export(folder, verbose=False))
     if speaks_keras_2(model) and model.built and not model.inputs:
-        name = model.name
-        return _saved(model, name, lambda folder: model.save(folder, save_format="tf"))
+        return _saved(model.name, lambda folder: model.save(folder, save_format="tf"))
     opened = network(model, what=what)
     if any(layer.compute_dtype in ("float16", "bfloat16") for layer in opened.layers.values()):
         return network(in_float32(opened.model), what=what)
@@ -73,7 +72,7 @@ def converter_of(opened, items, *, one_by_one=False):
 def without_loops(opened, in_float):
     """Return a model that TensorFlow's calibration survives: a loop, as of a GRU, ends the process.
 
-    `in_float` is the model's float file, or None, which is made only where there may be a loop.
+    `in_float` makes the model's float file, which is looked at only where there may be a loop.
     """
     if isinstance(opened, Saved):
         looping = b"While" in (opened.folder / "saved_model.pb").read_bytes()
@@ -148,7 +147,16 @@ def _loaded(path):
     return keras_3().saving.load_model(path, compile=False)
 
 
-def _saved(model, name, write):
+def _without_loops_of_keras_3(model):
+    """Return a model whose recurrent layers are written out: its loops are nothing to convert."""
+    try:
+        looping = '"unroll": false' in model.to_json()
+    except NotImplementedError:  # a subclassed one does not tell
+        return model
+    return unrolled(model) if looping else model
+
+
+def _saved(name, write):
     folder = tempfile.TemporaryDirectory(prefix="qkit-", ignore_cleanup_errors=True)
     with quiet():
         write(folder.name)
@@ -156,8 +164,7 @@ def _saved(model, name, write):
 
 
 def _save_function(function, folder):
-    tf = tensorflow()
-    tf.saved_model.save(_holder(function), folder, signatures=function)
+    tensorflow().saved_model.save(_holder(function), folder, signatures=function)
 
 
 def _holder(function):

@@ -271,3 +271,47 @@ def test_a_number_of_another_file_is_none_of_this_one(toy_tflite, in_another_fil
     alike = edited(moved, number_alike)
     assert qk.inspect(alike).summary() == qk.inspect(moved).summary()
     assert qk.size(alike).elsewhere_bytes == 320
+
+
+# ---- multiply–accumulates, by hand ----
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    ("build", "shape", "by_hand"),
+    [
+        # 6 × 6 places, 4 channels, each of 3 × 3 × 2 weights
+        (lambda layers: layers.Conv2D(4, 3), (8, 8, 2), 6 * 6 * 4 * 3 * 3 * 2),
+        (lambda layers: layers.Conv2D(4, 3, strides=2, groups=2), (9, 9, 2), 4 * 4 * 4 * 3 * 3),
+        (lambda layers: layers.DepthwiseConv2D(3), (8, 8, 2), 6 * 6 * 2 * 3 * 3),
+        (lambda layers: layers.Dense(5), (7,), 7 * 5),
+        # each of 4 × 4 × 3 values goes into 2 × 2 × 6 places
+        (lambda layers: layers.Conv2DTranspose(6, 2, strides=2), (4, 4, 3), 4 * 4 * 3 * 2 * 2 * 6),
+        (lambda layers: layers.Dot(axes=(2, 2)), (4, 5), 4 * 4 * 5),
+        # 6 steps, 4 gates of 3 units, each from 2 inputs and 3 states
+        (lambda layers: layers.LSTM(3), (6, 2), 6 * 4 * 3 * (2 + 3)),
+        (lambda layers: layers.ReLU(), (8,), 0),
+    ],
+)
+def test_multiply_accumulates_are_those_counted_by_hand(build, shape, by_hand, tf):
+    given, layer = tf.keras.Input(shape), build(tf.keras.layers)
+    out = layer([given, given]) if isinstance(layer, tf.keras.layers.Dot) else layer(given)
+    file = inspect(qk.convert(tf.keras.Model(given, out), "float32"))
+    assert file.multiply_accumulates == by_hand
+    (operator,) = (op for op in file.operators if op.multiply_accumulates) if by_hand else (None,)
+    assert by_hand == 0 or operator.multiply_accumulates == by_hand
+
+
+@pytest.mark.parametrize("scheme", ["full_integer", "dynamic_range", "int16_activations"])
+def test_multiply_accumulates_are_the_same_under_every_scheme(scheme, tflite):
+    by_hand = 26 * 26 * 12 * 9 + 2028 * 10
+    assert inspect(tflite(scheme)).multiply_accumulates == by_hand
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "published"), [("MobileNet", 569e6), ("MobileNetV2", 300e6)])
+def test_multiply_accumulates_of_mobilenets_are_the_published_ones(name, published, tf):
+    # A. Howard et al., 2017, table 8; M. Sandler et al., 2018, table 4
+    model = getattr(tf.keras.applications, name)(weights=None)
+    found = inspect(qk.convert(model, "float32")).multiply_accumulates
+    assert found == pytest.approx(published, rel=0.01)

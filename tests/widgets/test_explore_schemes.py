@@ -207,7 +207,7 @@ def test_bad_input_is_refused(compared, x):
 @pytest.mark.parametrize("explore", [qk.explore_schemes, qk.explore_decision_tree])
 def test_comparison_without_accuracies_is_refused_with_the_remedy(hand_made, explore):
     comparison = hand_made({"float32": ROWS["float32"]}, accuracies={})
-    with pytest.raises(ValueError, match=r"needs accuracies.* Pass data or images"):
+    with pytest.raises(ValueError, match=r"needs accuracies.* Pass class numbers"):
         explore(comparison)
 
 
