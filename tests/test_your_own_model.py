@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import f1_score, jaccard_score
 
 import qkit as qk
+from qkit.evaluate.accuracy import judged
 from qkit.evaluate.tasks import METRICS
 
 RNG = np.random.default_rng(0)
@@ -416,6 +417,27 @@ def test_metrics_by_name_are_those_of_others(name, tf):
     again = np.repeat(np.arange(len(given)), twice)
     doubled = metric.score(metric.tallies(given[again], wanted[again]), np.ones(len(again)))
     assert metric.score(tallies, twice) == pytest.approx(doubled)
+
+
+def test_a_threshold_is_that_of_the_float_file_for_all(monkeypatch, tf):
+    from qkit.evaluate import compare as module
+
+    def nearly(tflite, x):  # in integers, what is hardly below 0 is 0: no logit to look at
+        found = outputs(tflite, x)
+        found = np.where(np.isin(THREE, (1, 2))[:, None], 0.3, -0.01)
+        return found.astype(np.float32) if in_float(tflite) else np.maximum(found, 0)
+
+    def in_float(tflite):
+        return {t.dtype for t in qk.inspect(tflite).weights} == {"float32"}
+
+    outputs = module.model_outputs
+    monkeypatch.setattr(module, "model_outputs", nearly)
+    found = qk.compare(dense(1)(tf), (X, THREE > 0), ["full_integer"])
+    assert [a.accuracy for a in found.accuracies.values()] == [1, 1]
+    assert {a.name for a in found.accuracies.values()} == {"accuracy at 0"}
+    alone = [judged(values, THREE > 0) for values in (np.float32([[-1], [1]] * 60), X[:, :1])]
+    with pytest.raises(ValueError, match=r"is the accuracy at 0, the other the accuracy at 0\.5"):
+        qk.paired(*alone)
 
 
 def test_a_function_of_scikit_learns_is_a_metric(tf):

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from qkit import validate
-from qkit.evaluate.tasks import Metric, answers, find_metric, task_of, threshold
+from qkit.evaluate.tasks import Metric, answers, decides, find_metric, task_of, threshold
 from qkit.interpreter.run import outputs
 from qkit.networks import is_keras_3, network
 from qkit.result import Result
@@ -25,6 +25,7 @@ class Accuracy(Result):
     accuracy: float  # in [0, 1]
     interval: tuple  # its 95 % Wilson score interval
     name: str = "accuracy"  # what is counted: of a single output, with the threshold
+    at: float | None = None  # that threshold
 
     @property
     def n(self):
@@ -130,16 +131,25 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
     return accuracy_of(np.concatenate(predictions), np.concatenate(labels))
 
 
-def judged(given, y, metric=None, *, name=""):
-    """Hold outputs against targets, by a metric or what these ask for."""
+def judged(given, y, metric=None, *, name="", at=None):
+    """Hold outputs against targets, by a metric or what these ask for.
+
+    A single output, or one of several labels, says yes from a threshold on, which is that of all
+    files of a model: rounding may move the range of one by which it is told.
+    """
     if metric is None:
         metric, y = task_of(y, given.shape[1:], count=len(given), what="accuracy: y")
     else:
         y = validate.targets(y, count=len(given), what="accuracy: y")
+    if decides(metric, given.shape[1:]):
+        at = threshold(given) if at is None else at
+        name = name or f"accuracy at {at:g}"
+        given = (given > at).astype(np.float32)
+    else:
+        at = None
     if metric is not None:
         return _scored(metric, metric.tallies(given, y), len(given))
-    single = f"accuracy at {threshold(given):g}" if given.size == len(given) else "accuracy"
-    return replace(accuracy_of(answers(given), y), name=name or single)
+    return replace(accuracy_of(answers(given), y), name=name or "accuracy", at=at)
 
 
 def accuracy_of(predictions, labels):

@@ -20,7 +20,7 @@ from qkit.evaluate.comparison import Comparison
 from qkit.evaluate.latency import latency, roughly_us
 from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
-from qkit.evaluate.tasks import fidelity, find_metric
+from qkit.evaluate.tasks import fidelity, find_metric, threshold
 from qkit.networks import Network
 from qkit.progress import progress_line
 from qkit.samples import Labelled, count, items_of, labelled, rows, samples
@@ -270,7 +270,7 @@ def _refusals(missing, name):
 
 def _judged(models, x, y, metric, show):
     """Return how well each file does, or without labels how true it is to the first."""
-    found = {}
+    found, at = {}, None
     for name, tflite in models.items():
 
         def follow(done, name=name):
@@ -281,10 +281,12 @@ def _judged(models, x, y, metric, show):
             found[name] = accuracy(tflite, x, follow=follow)
             continue
         given = model_outputs(tflite, x)
+        at = at if found else threshold(given)
         if y is not None:
-            found[name] = judged(given, y, metric)
+            found[name] = judged(given, y, metric, at=at)
             continue
         if not found:
             counted, wanted = (metric, given) if metric else fidelity(given)
-        found[name] = judged(given, wanted, counted, name=f"agreement with {REFERENCE}")
+        agreement = f"agreement with {REFERENCE}"
+        found[name] = judged(given, wanted, counted, name=agreement, at=at)
     return found

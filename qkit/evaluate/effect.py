@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qkit.evaluate.accuracy import accuracy, require_classes
+from qkit.evaluate.accuracy import accuracy, judged, model_outputs, require_classes
 from qkit.evaluate.significance import Paired, paired
 from qkit.result import Result
 from qkit.tflite.edit import opened
@@ -55,4 +55,5 @@ def effect(tflite, change, x, y, *, reference=None):
     file = opened(tflite)
     reference = reference or accuracy(file.tflite, x, y)
     require_classes(reference, what="effect")
-    return Effect(change, paired(reference, accuracy(change.applied(file), x, y)), x)
+    changed = judged(model_outputs(change.applied(file), x), y, at=reference.at)
+    return Effect(change, paired(reference, changed), x)

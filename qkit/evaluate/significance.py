@@ -144,6 +144,11 @@ def paired(a, b):
             f"paired: the two accuracies are of different images ({a.n:,} and {b.n:,}): only the "
             "same labels in the same order can be paired."
         )
+    if a.name != b.name:
+        raise ValueError(
+            f"paired: one is the {a.name}, the other the {b.name}: outputs of another range have "
+            "another threshold. Compare files by qk.compare, which has one for all."
+        )
     was_right, is_right = a.predictions == a.labels, b.predictions == b.labels
     lost, gained = np.flatnonzero(was_right & ~is_right), np.flatnonzero(~was_right & is_right)
     discordant = len(lost) + len(gained)

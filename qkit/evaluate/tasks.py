@@ -141,6 +141,12 @@ METRICS = {
 }
 
 
+def decides(metric, shape):
+    """Whether outputs say yes or no before they are counted, from a threshold on."""
+    single = not shape or shape[-1] == 1
+    return metric is F1 or (single and metric in (None, MEAN_IOU, METRICS["pixel accuracy"]))
+
+
 def find_metric(metric, *, what):
     """Return a metric by its name, or out of a function of (y, outputs); None as it is."""
     if metric is None or isinstance(metric, Metric):
