@@ -112,13 +112,15 @@ def checked_loss(loss, opened, data, *, what):
     """Return a loss by name or as it is; without one, None for class numbers, or by the targets."""
     losses = tensorflow().keras.losses
     if isinstance(loss, str):
-        try:
-            return losses.get(loss)
-        except ValueError:
-            raise ValueError(
-                f"{what}: Keras has no loss {loss!r}. It has 'mse', 'mae', 'binary_crossentropy', "
-                "'huber' and others, see tf.keras.losses; or pass a function."
-            ) from None
+        found = None
+        with contextlib.suppress(ValueError):
+            found = losses.get(loss)  # which finds whatever Keras's module holds, "abc" too
+        if not isinstance(found, type) and callable(found):
+            return found
+        raise ValueError(
+            f"{what}: Keras has no loss {loss!r}. It has 'mse', 'mae', 'binary_crossentropy', "
+            "'huber' and others, see tf.keras.losses; or pass a function."
+        )
     y = validate.array(getattr(data, "y_train", ()), what=f"{what}: data.y_train")
     gives = next(iter(opened.gives.values()), ())
     if loss is None and (gives == (1,) or (y.shape[1:] == gives and not _one_hot(y))):

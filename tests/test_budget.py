@@ -18,8 +18,8 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2001, 1087, 13),
-    "evaluate": (2806, 1381, 16),
+    ".": (2003, 1090, 13),
+    "evaluate": (2814, 1383, 16),
     "interpreter": (787, 373, 3),
     "models": (222, 95, 2),
     "plots": (1751, 1122, 13),

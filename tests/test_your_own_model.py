@@ -450,6 +450,12 @@ def test_a_function_of_scikit_learns_is_a_metric(tf):
     assert told.value == pytest.approx(expected, abs=1e-5)
     assert (told.metric.name, told.metric.higher_is_better) == ("mean absolute error", False)
     assert found.paired["full_integer"].worse == (found.paired["full_integer"].interval[0] > 0)
+    for wrong, told in (
+        (lambda y, outputs: None, "return a number: float"),
+        (dict, "take .y, out"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            qk.accuracy(model, X, SUM, metric=wrong)
 
 
 def test_a_signature_is_used_by_its_name_or_the_usual_one(tf, tmp_path):

@@ -168,10 +168,18 @@ def _of_function(function):
 
     def score(tallies, weights):
         times = weights.astype(int)
-        return float(function(*(np.repeat(part, times, axis=0) for part in tallies)))
+        try:
+            return float(function(*(np.repeat(part, times, axis=0) for part in tallies)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"metric: {name} must take (y, outputs), here of shape "
+                f"{' and '.join(str(part.shape) for part in tallies)}, and return a number: {error}"
+            ) from error
 
     small = name.endswith(("error", "loss"))
-    return Metric(name.replace("_", " "), None, not small, lambda given, y: (y, given), score)
+    return Metric(
+        name.replace("_", " "), None, not small, lambda given, y: (np.asarray(y), given), score
+    )
 
 
 def task_of(y, shape, *, count, what):
