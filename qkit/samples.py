@@ -1,6 +1,5 @@
 """What goes into a model: an array, or one for each of several inputs, out of what holds them."""
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -134,13 +133,9 @@ def _named(x, inputs, what):
         raise ValueError(f"{what}: the model takes {names}: a list or a dict of arrays; got {got}.")
     arrays = [validate.array(part, what=what) for part in x]
     fitting = [
-        order
-        for order in itertools.permutations(arrays)
-        if all(
-            validate.fits(array.shape[1:], shape)
-            for array, (shape, _) in zip(order, inputs.values(), strict=True)
-        )
+        [array for array in arrays if validate.fits(array.shape[1:], shape)]
+        for shape, _ in inputs.values()
     ]
     # a file may have its inputs in another order than the model: where shapes tell, they count
-    order = arrays if len(fitting) != 1 else fitting[0]
-    return dict(zip(inputs, order, strict=True))
+    told = all(len(each) == 1 for each in fitting)
+    return dict(zip(inputs, [each[0] for each in fitting] if told else arrays, strict=True))

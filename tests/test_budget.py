@@ -18,15 +18,15 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2003, 1090, 13),
+    ".": (1998, 1089, 13),
     "evaluate": (2814, 1383, 16),
     "interpreter": (787, 373, 3),
     "models": (222, 95, 2),
     "plots": (1751, 1122, 13),
     "published": (994, 437, 6),
     "quantize": (1313, 651, 8),
-    "tflite": (1086, 648, 5),
-    "toolchain": (1719, 783, 10),
+    "tflite": (1087, 649, 5),
+    "toolchain": (1725, 787, 10),
     "widgets": (1226, 689, 10),
 }
 PUBLIC_NAMES = 80

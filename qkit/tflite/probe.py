@@ -51,8 +51,9 @@ def probe(tflite, *, batch_size=None, threads=1, inputs=None, **options):
     Where `inputs` are given, arrays in the file's order, it runs on these, and not on noise.
     """
     how = {"batch_size": batch_size, "threads": threads, **options}
-    given = pickle.dumps(inputs)
-    key = f"{hashlib.sha256(tflite + given).hexdigest()} {sorted(how.items())}"
+    content = hashlib.sha256(tflite)
+    content.update(pickle.dumps(inputs))
+    key = f"{content.hexdigest()} {sorted(how.items())}"
     if key not in _known:
         _known[key] = _asked(key, pickle.dumps((key, tflite, inputs, how)))
     return _known[key]

@@ -163,10 +163,10 @@ def require_calibration(calibration, scheme):
 def checked_calibration(calibration, opened, scheme):
     """Return the items that a scheme chooses ranges from, or say why they will not do."""
     what = f"convert: calibration for {scheme.name!r}"
-    calibration = require_calibration(calibration, scheme)
     if not opened.takes:
         raise ValueError(f"{what}: {opened.name!r} shows no inputs. Save it, and pass the folder.")
-    return samples(calibration, opened.takes, what=what)
+    found = samples(calibration, opened.takes, what=what)
+    return found if isinstance(found, Mapping) else require_calibration(found, scheme)
 
 
 def checked_source(model, scheme, signature=None):

@@ -7,8 +7,8 @@ import numpy as np
 from qkit._tensorflow import quiet, tensorflow
 from qkit.networks import is_keras_3
 
-# Operations on tensors, as of a + b, by the layer that does the same.
-_OPERATIONS = {"Add": "Add", "Subtract": "Subtract", "Multiply": "Multiply", "Maximum": "Maximum"}
+# Operations on tensors, as of a + b, of whose names are layers that do the same.
+_OPERATIONS = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 _LEFT_OUT = ("initializer", "regularizer", "constraint", "dtype", "quantization_config")
 
@@ -63,6 +63,8 @@ def _twin_of_graph(graph, name):
             args, kwargs = tensorflow().nest.map_structure(lambda v: found.get(id(v), v), given)
             if not hasattr(layer, "weights"):  # an operation takes its tensors one by one
                 args, kwargs = [[*args, *kwargs.values()]], {}
+                if len(node.input_tensors) != len(args[0]):  # as of 2 * a
+                    raise _without_twin(layer)
             outputs = tensorflow().nest.flatten(layers[id(layer)](*args, **kwargs))
             found.update(zip(map(id, node.output_tensors), outputs, strict=True))
             if getattr(layer, "weights", ()):
@@ -80,12 +82,9 @@ def _twin_of_layer(layer):
     if hasattr(layer, "_nodes_by_depth") or hasattr(layer, "_functional"):
         return _twin_of_graph(getattr(layer, "_functional", None) or layer, layer.name)
     own = hasattr(layer, "weights")
-    cls = getattr(layers, kind if own else _OPERATIONS.get(kind, ""), None)
+    cls = getattr(layers, kind, None) if own or kind in _OPERATIONS else None
     if cls is None:
-        raise ValueError(
-            f"to_keras_2: Keras 2 has no twin of {layer.name!r} ({kind}). Write it with layers "
-            "that both have, in Keras 3 or in a model of tf.keras, and carry the weights over."
-        )
+        raise _without_twin(layer)
     if not own:
         return cls()
     known = {name for base in cls.__mro__ for name in inspect.signature(base.__init__).parameters}
@@ -96,6 +95,13 @@ def _twin_of_layer(layer):
         kept = {k: v for k, v in kept.items() if k != "backward_layer"}
         kept["layer"] = _twin_of_layer(inner)
     return cls(**kept | {"name": layer.name})
+
+
+def _without_twin(layer):
+    return ValueError(
+        f"to_keras_2: Keras 2 has no twin of {layer.name!r} ({type(layer).__name__}). Write it "
+        "with layers that both have, in Keras 3 or in a model of tf.keras, and carry the weights over."
+    )
 
 
 def _require_same(model, twin):

@@ -414,6 +414,22 @@ def test_an_error_on_invented_inputs_is_no_verdict(built):
         outputs(tflite, np.int32([[2, 5]]))
 
 
+def test_what_failed_on_invented_inputs_is_tried_elsewhere_on_the_given_ones(built, monkeypatch):
+    from ai_edge_litert.interpreter import Interpreter
+
+    tensors = {"c": np.float32(range(6)), "x": ((2,), "int32"), "y": ((2, 3), "float32")}
+    tflite = built((tensors, [("RESHAPE", "cx", "y", "ReshapeOptions")], "x", "y"))
+    monkeypatch.setattr(Interpreter, "invoke", lambda self: pytest.fail("it ran here"))
+    wrong = np.int32([[2, 5]])
+    for call in (
+        lambda: outputs(tflite, wrong),
+        lambda: next(qk.intermediate(tflite, wrong, ["y"])),
+        lambda: qk.latency({"a": tflite}, wrong),
+    ):
+        with pytest.raises(TfliteError, match="fails while it runs"):
+            call()
+
+
 def test_divisors_may_be_ones(built):
     tensors = {"c": np.int32([[7, 8]]), "x": ((1, 2), "int32"), "y": ((1, 2), "int32")}
     tflite = built((tensors, [("FLOOR_MOD", "cx", "y", "FloorModOptions")], "x", "y"))
