@@ -100,7 +100,7 @@ def _twin_of_layer(layer):
 def _without_twin(layer):
     return ValueError(
         f"to_keras_2: Keras 2 has no twin of {layer.name!r} ({type(layer).__name__}). Write it "
-        "with layers that both have, in Keras 3 or in a model of tf.keras, and carry the weights over."
+        "with layers that both have, in Keras 3 or in tf.keras, and carry the weights over."
     )
 
 
