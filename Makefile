@@ -9,15 +9,16 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: lab test units browser nbval test-slow mutants mutants-of-files test-files weights bench notebooks published lint format clean
+.PHONY: lab test units browser nbval test-slow mutants mutants-of-files test-files weights bench notebooks published witness foreign lint format clean
 
 lab: $(READY)
 	$(PY) -m jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb $(AS_ROOT)
 
 test: units browser nbval
 
+# Files as they are collected, the many short doctests last: no worker waits for a long one.
 units: $(READY)
-	$(PYTEST) -m "not slow and not browser"
+	$(PYTEST) --no-loadscope-reorder -m "not slow and not browser"
 
 browser: $(READY)
 	$(PY) -m pytest -m "browser and not slow" tests/browser
@@ -27,7 +28,7 @@ nbval: $(READY)
 	$(PYTEST) --nbval-lax --nbval-current-env --no-header notebooks solutions
 
 test-slow: $(READY)
-	$(PYTEST) -m slow
+	$(PYTEST) --no-loadscope-reorder -m slow
 
 # One line of the package changed at a time: does a quick test see it? `make mutants ONLY=Wilson`.
 mutants: $(READY)
@@ -49,6 +50,7 @@ bench: $(READY)
 	$(PY) tests/benchmarks/bench.py
 	$(PY) tests/benchmarks/grids.py
 	$(PY) tests/benchmarks/redraws.py
+	$(PY) tests/benchmarks/growth.py
 
 notebooks: $(READY)
 	$(PY) tools/render.py
@@ -61,6 +63,14 @@ published: $(READY)
 lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+
+# EfficientNet-Lite0 from PyTorch, in an environment of its own; the table of notebook 12.
+witness: $(READY)
+	$(PY) tools/witness.py
+
+# Every .tflite file of a folder, read, counted and run: what fails, and how. `make foreign FOLDER=…`
+foreign: $(READY)
+	$(PY) tools/foreign.py $(FOLDER)
 
 format: $(READY)
 	$(PY) -m ruff check --fix .

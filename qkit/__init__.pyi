@@ -35,6 +35,7 @@ from qkit.quantize.errors import sqnr_db as sqnr_db
 # 02 Post-training quantization
 from qkit.toolchain.schemes import SCHEMES as SCHEMES
 from qkit.evaluate.accuracy import accuracy_of as accuracy_of
+from qkit.tflite.memory import memory as memory
 from qkit.plots.rows import plot_accuracies as plot_accuracies
 from qkit.plots.flips import plot_flips as plot_flips
 from qkit.plots.rows import plot_latencies as plot_latencies
@@ -78,7 +79,7 @@ from qkit.widgets.effects import explore_clusters as explore_clusters
 from qkit.widgets.comparison import explore_schemes as explore_schemes
 from qkit.networks import network as network
 from qkit.plots.rows import plot_scheme_rows as plot_scheme_rows
-from qkit.evaluate.recommend import shortlist as shortlist
+from qkit.evaluate.shortlist import shortlist as shortlist
 from qkit.evaluate.tradeoff import tradeoff as tradeoff
 from qkit.toolchain.history import weight_history as weight_history
 
@@ -89,17 +90,43 @@ from qkit.evaluate.decision_tree import disagreements as disagreements
 from qkit.widgets.calibration import explore_calibration as explore_calibration
 from qkit.widgets.comparison import explore_decision_tree as explore_decision_tree
 from qkit.widgets.mistakes import explore_mistakes as explore_mistakes
+from qkit.evaluate.lint import lint as lint
 from qkit.evaluate import mistakes as mistakes
 from qkit.plots.calibration import plot_calibration_effect as plot_calibration_effect
 from qkit.plots.mistakes import plot_mistake as plot_mistake
+from qkit.evaluate.recommend import recommend as recommend
+
+# 09 Finding the layer that hurts
+from qkit.evaluate.layers import layer_errors as layer_errors
+from qkit.evaluate.mixed_precision import mixed_precision as mixed_precision
+from qkit.evaluate.sensitivity import sensitivity as sensitivity
+from qkit.plots.layers import plot_layer_errors as plot_layer_errors
+from qkit.plots.layers import plot_mixed_precision as plot_mixed_precision
+from qkit.plots.layers import plot_sensitivity as plot_sensitivity
+from qkit.widgets.layers import explore_layers as explore_layers
+
+# 10 Inside the integer kernel
+from qkit.widgets.pixel import explore_pixel as explore_pixel
+from qkit.quantize import integer as integer
+from qkit.interpreter.kernels import kernel_differences as kernel_differences
+from qkit.quantize.pixel import pixel as pixel
+from qkit.plots.pixel import plot_pixel as plot_pixel
+from qkit.quantize.integer import run_integer as run_integer
 
 # 11 Published results
 from qkit.data import load_image_folder as load_image_folder
 from qkit.plots.rows import plot_architectures as plot_architectures
 from qkit.plots.rows import plot_int16_effects as plot_int16_effects
 
+# 12 Your own model
+from qkit.evaluate.device import device_latency as device_latency
+from qkit.evaluate.comparison import load_comparison as load_comparison
+from qkit.plots.page import report as report
+from qkit.plots.graph import plot_graph as plot_graph
+from qkit.plots.memory_plan import plot_memory_plan as plot_memory_plan
+from qkit.toolchain.twins import to_keras_2 as to_keras_2
+
 # Beside the course
 from qkit.data import Dataset as Dataset
 from qkit.evaluate.tasks import Metric as Metric
 from qkit.toolchain.schemes import Scheme as Scheme
-from qkit.toolchain.twins import to_keras_2 as to_keras_2

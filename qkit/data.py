@@ -70,7 +70,7 @@ class ImageFolder:
     paths: tuple[Path, ...]
     labels: np.ndarray  # of shape (n,), int64: positions in `class_names`
     class_names: tuple[str, ...]
-    image_size: int  # height and width of what comes out, in pixels
+    image_size: tuple[int, int]  # height and width of what comes out, in pixels
     preprocess: Callable  # from pixels of 0 to 255 to what the model takes
 
     def __len__(self):
@@ -79,7 +79,7 @@ class ImageFolder:
     def __repr__(self):
         present, known, size = len(set(self.labels)), len(self.class_names), self.image_size
         classes = f"{present:,}" if present == known else f"{present:,} of {known:,}"
-        return f"{len(self):,} images in {classes} classes, read as {size}×{size} pixels"
+        return f"{len(self):,} images in {classes} classes, read as {size[0]}×{size[1]} pixels"
 
     def batches(self, size=100):
         """Yield (images, labels) in order, `size` at a time; the last batch may hold fewer."""
@@ -138,7 +138,8 @@ def load_data(name="mnist", *, fallback=None):
 def load_image_folder(path, size, preprocess, *, class_names=None):
     """List the images of a folder that has a sub-folder for each class, as ImageNet's do.
 
-    Each image is made RGB, cut to the square in its middle, of 7/8 of its shorter side, and scaled:
+    Each image is made RGB, cut to the largest square in its middle, or rectangle of the size's
+    proportions, less 1/16 at each edge, and scaled:
     Krizhevsky et al., "ImageNet classification with deep convolutional neural networks" (2012).
     Of an animation it is the first; as stored, whatever EXIF says of how it was held; and without
     transparency: a pixel that is not seen counts by its colour. Of 16 bits, colours are cut to 8,
@@ -147,10 +148,10 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
     Parameters
     ----------
     path : str or Path
-    size : int, height and width that the model takes, in pixels
+    size : int, or (height, width), that the model takes, in pixels
     preprocess : callable
-        From pixels of 0 to 255, float32 of shape (n, size, size, 3), to what the model takes; for a
-        published network ``qk.published.ARCHITECTURES[name].preprocess``.
+        From pixels of 0 to 255, float32 of shape (n, height, width, 3), to what the model takes;
+        for a published network ``qk.published.ARCHITECTURES[name].preprocess``.
     class_names : sequence of str, optional
         In the order of the model's outputs, which may be more; by default the sub-folders, sorted.
 
@@ -170,7 +171,8 @@ def load_image_folder(path, size, preprocess, *, class_names=None):
     """
     validate.instance(preprocess, Callable, name="load_image_folder: preprocess")
     path = Path(validate.instance(path, (str, os.PathLike), name="load_image_folder: path"))
-    validate.whole(size, name="load_image_folder: size")
+    size = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
+    size = tuple(validate.whole(side, name="load_image_folder: size") for side in size)
     if not os.path.isdir(path):
         raise DataNotFoundError(f"load_image_folder: there is no folder {path}.")
     folders = sorted(name for name in next(_walk(path))[1] if not name.startswith("."))
@@ -322,7 +324,7 @@ def _checked_names(path, present, class_names):
 
 
 def _pixels(path, size):
-    """Return one image as pixels of 0 to 255, float32 of shape (size, size, 3)."""
+    """Return one image as pixels of 0 to 255, float32 of shape (*size, 3)."""
     from PIL import Image, ImageOps
 
     try:
@@ -336,10 +338,10 @@ def _pixels(path, size):
                 raise ValueError(f"more than 8 bits a channel, mode {image.mode}")
             image = image.convert("RGB")
         # the central 224 of 256, as tf-slim and AlexNet evaluate
-        square = ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR, bleed=1 / 16)
+        cut = ImageOps.fit(image, size[::-1], Image.Resampling.BILINEAR, bleed=1 / 16)
     except Exception as error:  # each format's decoder fails in ways of its own
         raise DataError(
             f"{os.fsencode(path).decode(errors='replace')}: cannot be read as an image of "
             f"{', '.join(_FORMATS)} ({first_line(error)}). Replace the file or take it out."
         ) from error
-    return np.asarray(square, np.float32)
+    return np.asarray(cut, np.float32)

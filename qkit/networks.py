@@ -211,6 +211,11 @@ def _require_keras_2(model, what):
             "tensorflow-model-optimization knows Keras 2 alone: qk.to_keras_2(model) makes its "
             "twin, with the same weights"
         )
+    elif isinstance(model, (bytes, bytearray)):
+        raise TypeError(
+            f"{what}: expected a Keras 2 model, got bytes: nothing can be trained in a .tflite "
+            "file. Train where it comes from, and quantize the file made of that."
+        )
     else:
         raise TypeError(
             f"{what}: expected a Keras 2 model, got {type(model).__name__}. "

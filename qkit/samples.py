@@ -1,12 +1,62 @@
 """What goes into a model: an array, or one for each of several inputs, out of what holds them."""
 
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from types import SimpleNamespace
 
 import numpy as np
 
 from qkit import validate
+
+_IN_MEMORY = 2**30  # bytes of a pipeline that are kept; of a larger one each part is read anew
+
+
+class Unordered(dict):
+    """Several inputs whose order nothing tells, such as those of a signature."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Items of a pipeline that is too large for memory, and is gone through whenever it is asked.
+
+    Each part is held against the first time: what is judged and what is compared are the same.
+    """
+
+    data: object  # yields (x, …), or x; from the start each time
+    batched: bool  # whether x is a batch
+    sums: tuple  # checksum of each part of the first time
+    length: int  # in items
+    what: str = ""
+    item: tuple = ()  # shape and dtype that the model takes
+
+    def __len__(self):
+        return self.length
+
+    def parts(self):
+        """Yield the items, a batch of the pipeline or some dozens at a time."""
+        each = (x for x, *_ in _parts(self.data, self.batched))
+        for x, wanted in zip_longest(each, self.sums):
+            if x is None or _sum(x) != wanted:
+                raise ValueError(
+                    f"{self.what}: the pipeline gives other items than the first time, or in "
+                    "another order, and does not fit into memory. Let it repeat itself: "
+                    "shuffle(…, reshuffle_each_iteration=False), no random augmentation."
+                )
+            shape, dtype = self.item
+            yield validate.images(x, shape, what=self.what, dtype=dtype)
+
+    def __getitem__(self, chosen):
+        places = np.arange(self.length)[chosen]
+        found, start = {}, 0
+        for part in self.parts():
+            for place in places[(places >= start) & (places < start + len(part))]:
+                found[place] = part[place - start]
+            start += len(part)
+            if len(found) == len(places):
+                break
+        return np.stack([found[place] for place in places])
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +81,7 @@ def labelled(data, inputs, *, what):
                 f"{what} must be a qk.Dataset, or have its x_train, x_test, y_test, name; or be "
                 f"(x, y), labelled items, or x alone; got {type(data).__name__}."
             )
-        data = gathered(data, next(iter(inputs.values()))[0] if inputs else None)
+        data = gathered(data, next(iter(inputs.values()))[0] if inputs else None, large=True)
         x, y = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
         return Labelled(samples(x, inputs, what=what), y)
     validate.parts(data, ("x_train", "x_test", "y_test", "name"), name=what)
@@ -55,6 +105,12 @@ def samples(x, inputs, *, what):
         it scales whole numbers itself.
     what : str, for messages
     """
+    if isinstance(x, Stream):
+        if len(inputs) != 1:
+            raise ValueError(f"{what}: a pipeline of more than 1 GiB is for a model of one input.")
+        x = replace(x, what=what, item=next(iter(inputs.values())))
+        next(x.parts())  # refuses what does not fit
+        return x
     if len(inputs) == 1:
         ((name, (shape, dtype)),) = inputs.items()
         given = x[name] if isinstance(x, Mapping) and set(x) == {name} else gathered(x, shape)
@@ -84,7 +140,7 @@ def first(x):
         return {name: first(part) for name, part in x.items()}
     if isinstance(x, (list, tuple)) and all(isinstance(part, np.ndarray) for part in x):
         return [first(part) for part in x]
-    return x[:1] if isinstance(x, np.ndarray) and x.ndim else x
+    return x[:1] if isinstance(x, Stream) or (isinstance(x, np.ndarray) and x.ndim) else x
 
 
 def items_of(x):
@@ -97,22 +153,66 @@ def rows(x, chosen):
     return {k: v[chosen] for k, v in x.items()} if isinstance(x, Mapping) else x[chosen]
 
 
-def gathered(data, shape=None):
+def gathered(data, shape=None, *, large=False):
     """Return what a pipeline of TensorFlow or a generator yields as arrays; all else as it is.
 
-    By the shape of an item it is seen whether these are items or batches of them.
+    By the shape of an item it is seen whether these are items or batches of them. What is `large`,
+    and can be gone through again, is a `Stream`.
     """
     if hasattr(data, "__array__") or isinstance(data, (list, tuple, Mapping, str, bytes)):
         return data
     if not hasattr(data, "__iter__"):
         return data
-    each = [tuple(item) if isinstance(item, (tuple, list)) else (item,) for item in data]
+    each, held = [], 0
+    for item in data:
+        each.append(_tupled(item))
+        if large and not isinstance(each[-1][0], (Mapping, tuple)):
+            held += np.asarray(each[-1][0]).nbytes
+        if held > _IN_MEMORY and iter(data) is not data:
+            one = each[0][0]
+            return _streamed(data, batched=shape is not None and np.ndim(one) > len(shape))
     if not each:
         raise ValueError(f"the {type(data).__name__} yields nothing; a generator runs only once.")
     one = next(iter(each[0][0].values())) if isinstance(each[0][0], Mapping) else each[0][0]
     join = np.stack if shape is None or np.ndim(one) <= len(shape) else np.concatenate
     parts = [_joined(part, join) for part in zip(*each, strict=True)]
     return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _streamed(data, batched):
+    """Return a Stream, and what else the pipeline yields, in memory."""
+    sums, length, more = [], 0, []
+    for x, *rest in _parts(data, batched):
+        sums.append(_sum(x))
+        length += len(x)
+        more.append(rest)
+    stream = Stream(data, batched, tuple(sums), length)
+    others = tuple(_joined(part, np.concatenate) for part in zip(*more, strict=True))
+    return (stream, *others) if others else stream
+
+
+def _parts(data, batched):
+    """Yield a pipeline's batches as arrays, of single items 64 at a time."""
+    held = []
+    for item in data:
+        parts = [np.asarray(part) for part in _tupled(item)]
+        if batched:
+            yield parts
+            continue
+        held.append(parts)
+        if len(held) == 64:
+            yield [np.stack(part) for part in zip(*held, strict=True)]
+            held = []
+    if held:
+        yield [np.stack(part) for part in zip(*held, strict=True)]
+
+
+def _tupled(item):
+    return tuple(item) if isinstance(item, (tuple, list)) else (item,)
+
+
+def _sum(x):
+    return zlib.crc32(np.ascontiguousarray(x))
 
 
 def _joined(parts, join):
@@ -138,4 +238,9 @@ def _named(x, inputs, what):
     ]
     # a file may have its inputs in another order than the model: where shapes tell, they count
     told = all(len(each) == 1 for each in fitting)
+    if not told and isinstance(inputs, Unordered):
+        raise ValueError(
+            f"{what}: the inputs {names} have no order that the model tells, and the shapes do not "
+            f"tell which array is whose. Pass them by name: {{{next(iter(inputs))!r}: …}}."
+        )
     return dict(zip(inputs, [each[0] for each in fitting] if told else arrays, strict=True))

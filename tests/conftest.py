@@ -14,6 +14,8 @@ import pytest
 
 import qkit as qk
 from qkit import _tensorflow
+from qkit.data import DataNotFoundError
+from qkit.tflite.memory import Memory
 from qkit.toolchain.schemes import find_scheme
 
 FILES = Path(__file__).parent / "files"  # made by tools/test_files.py
@@ -32,9 +34,11 @@ HEAVY = {
     "test_seed_decides_every_weight": ("MobileNetV2",),
     "test_interrupted_and_taken_up_again": ("",),
     "test_data_are_the_same_each_time": ("",),
-    "test_two_of_four_survives_conversion": ("float16", "dynamic_range"),
+    "test_two_of_four_survives_conversion": ("float", "dynamic_range"),
     "test_failed_download_says_what_was_tried_and_what_still_works": ("NASNet",),
     "test_names_and_zeros_survive_conversion": ("float16", "dynamic_range"),
+    "test_both_engines_choose_the_same_grids": ("depthwise-int16_activations",),
+    "qkit.published.relatives.int16_effects": ("",),  # trains two; int16_effect trains one
 }
 
 
@@ -62,6 +66,20 @@ def _shut():
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _few_timings():
+    """Let `qk.compare` take every network for a large one, and time it a few times.
+
+    How times are measured has tests of its own, in tests/evaluate/test_latency.py.
+    """
+    from qkit.evaluate import compare as module
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_LARGE_US", 0)
+        patch.setattr(module, "_FEWER", {"instances": 3, "rounds": 1})
+        yield
+
+
 @pytest.fixture(scope="session")
 def tf():
     """Return TensorFlow with Keras 2, loaded by qkit's own door."""
@@ -76,6 +94,20 @@ def digits():
 
 
 @pytest.fixture(scope="session")
+def few_digits(digits):
+    """Return the digits with 320 images to train on: an epoch is nine steps."""
+    return dataclasses.replace(digits, x_train=digits.x_train[:320], y_train=digits.y_train[:320])
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    try:
+        return qk.load_data("mnist")
+    except DataNotFoundError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def kept_weights():
     """Return a function from a name to the weights of a trained network, from its file."""
 
@@ -87,11 +119,21 @@ def kept_weights():
 
 
 @pytest.fixture(scope="session")
-def trained(tf, kept_weights):
+def walkthrough(tf, kept_weights):
+    """Return a function from the name of kept weights to the walkthrough's network with them."""
+
+    def build(name):
+        model = qk.models.walkthrough_cnn()
+        model.set_weights(kept_weights(name))
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def trained(walkthrough):
     """Return the walkthrough's network, trained to about 90 % on digits; not to be changed."""
-    model = qk.models.walkthrough_cnn()
-    model.set_weights(kept_weights("trained"))
-    return model
+    return walkthrough("trained")
 
 
 @pytest.fixture(scope="session")
@@ -101,22 +143,17 @@ def aware(trained, digits):
 
 
 @pytest.fixture(scope="session")
-def compressed(trained, digits):
-    """Return what pruning and clustering make of `trained`, by technique: (model, history)."""
-    short = {"epochs": 1, "cache": False}
-    pruned = qk.prune(trained, digits, **short)
-    return {
-        "pruned": pruned,
-        "clustered": qk.cluster(trained, digits, **short),
-        "pruned_clustered": qk.cluster(pruned[0], digits, preserve_sparsity=True, **short),
-    }
+def compressed(walkthrough):
+    """Return what pruning and clustering made of `trained`, by technique; not to be changed."""
+    names = ("pruned", "clustered", "pruned_clustered")
+    return {name: walkthrough(f"trained_{name}") for name in names}
 
 
 @pytest.fixture(scope="session")
 def techniques(trained, aware, compressed, digits):
     """Return the model of each technique, "" for `trained` itself; not to be changed."""
     x = digits.x_train[:300]
-    models = {"": trained, "qat": aware} | {name: model for name, (model, _) in compressed.items()}
+    models = {"": trained, "qat": aware} | compressed
     for name, start, preserve in (
         ("pqat", "pruned", "sparsity"),
         ("cqat", "clustered", "clusters"),
@@ -262,8 +299,8 @@ def built():
     """Return a function that makes a .tflite file out of graphs, by the schema alone.
 
     A graph is (tensors, operators, names of inputs, names of outputs); a tensor is a constant, or
-    (shape, dtype); an operator is (kind, names it reads, names it writes, name of its options,
-    fields of these).
+    (shape, dtype), or (either of these, scales, zero points, axis); an operator is (kind, names it
+    reads or None, names it writes, name of its options or NONE, fields of these).
     """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
@@ -290,22 +327,33 @@ def built():
         return graph
 
     def tensor_of(model, name, given):
+        given, *grid = given if len(given) == 4 and isinstance(given, tuple) else [given]
         tensor, constant = schema.TensorT(), isinstance(given, np.ndarray)
         shape, dtype = (given.shape, given.dtype) if constant else given
+        if grid:
+            scales, zero_points, axis = grid
+            tensor.quantization = schema.QuantizationParametersT(
+                scale=np.float32(scales), zeroPoint=np.int64(zero_points), quantizedDimension=axis
+            )
         tensor.name, tensor.shape = name.encode(), np.int32(shape)
         tensor.type = getattr(schema.TensorType, np.dtype(dtype).name.upper())
         tensor.buffer = len(model.buffers) if constant else 0
         if constant:
             buffer = schema.BufferT()
             buffer.data = np.frombuffer(given.tobytes(), np.uint8)
+            if tensor.type == schema.TensorType.INT4:  # two in a byte, the first one below
+                below, above = np.resize(buffer.data & 15, (-(-given.size // 2), 2)).T
+                buffer.data = below | above << 4
             model.buffers.append(buffer)
         return tensor
 
     def operator_of(kinds, names, kind, reads, writes, options, fields=()):
         operator = schema.OperatorT()
         operator.opcodeIndex = kinds.index(kind)
-        operator.inputs = np.int32([names.index(name) for name in reads])
+        operator.inputs = np.int32([-1 if n is None else names.index(n) for n in reads])
         operator.outputs = np.int32([names.index(name) for name in writes])
+        if options == "NONE":
+            return operator
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, options)
         operator.builtinOptions = getattr(schema, f"{options}T")()
         vars(operator.builtinOptions).update(fields)
@@ -411,6 +459,8 @@ def hand_made():
                 ratio_interval=around(ratio),
             ),
             "float_operators": dict.fromkeys(rows, 0),
+            "memory": dict.fromkeys(rows, Memory(1000, None, MappingProxyType({}))),
+            "multiply_accumulates": dict.fromkeys(rows, 10_000),
             "not_measured": {},
             "data_name": "made up",
         }  # fmt: skip

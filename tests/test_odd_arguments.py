@@ -56,10 +56,15 @@ LONG = {("epochs", "huge"), ("steps", "huge")}
 OWN = {("range", "class"), ("loss", "class"), ("loss", "function")}
 
 
+BENCHMARK = "Inference timings in us: Init: 3, First inference: 9, Inference (avg): 6.5"
+# A path as good as any: a file would be written there.
+WRITTEN = {("path", "'abc'")}
+
+
 class World:
     """What the calls are given where nothing is odd."""
 
-    def __init__(self, tf, toy_model, toy_data):
+    def __init__(self, tf, toy_model, toy_data, folder):
         self.model, self.data = toy_model(), toy_data
         self.x, self.y = toy_data.x_test, toy_data.y_test
         self.tflite = qk.convert(self.model, "float32")
@@ -68,6 +73,7 @@ class World:
         self.accuracy = qk.accuracy(self.tflite, self.x, self.y)
         self.paired = qk.paired(self.accuracy, qk.accuracy(self.int8, self.x, self.y))
         self.comparison = qk.compare(self.model, toy_data, ["float16", "full_integer"])
+        self.kept = self.comparison.save(folder / "kept.qkit")
         self.pruned = qk.prune_once(self.tflite, 0.5)
         self.effect = qk.effect(self.tflite, self.pruned, self.x, self.y)
         self.ranges = qk.simulation.calibrated_ranges(self.tflite, self.x)
@@ -77,12 +83,16 @@ class World:
         self.qparams = qk.grid.choose_qparams(self.kernel)
         self.answers = qk.digit_answers({"float32": self.tflite}, self.x[0])
         self.decision = qk.decision_tree.follow({"optimize": False})
+        self.conv = (PACKAGE.parent / "tests/files/trained_full_integer.tflite").read_bytes()
+        self.images = np.random.default_rng(1).random((3, 28, 28), np.float32)
+        self.trace = qk.run_integer(self.conv, self.images)
+        self.pixel = qk.pixel(self.trace, 5, row=3)
         self.calibration = qk.calibration_effect(self.tflite, toy_data, test_images=20)
 
 
 @pytest.fixture(scope="module")
-def world(tf, toy_model, toy_data):
-    return World(tf, toy_model, toy_data)
+def world(tf, toy_model, toy_data, tmp_path_factory):
+    return World(tf, toy_model, toy_data, tmp_path_factory.mktemp("kept"))
 
 
 def dataset(w):
@@ -111,22 +121,28 @@ QUICK = {
     "compare": lambda w: {
         "model": w.model, "data": w.data, "schemes": ["float16"], "trained": None,
         "calibration": None, "images": None, "metric": None, "extra": None, "threads": 1,
+        "executor": None,
     },
     "convert": lambda w: {
         "model": w.model, "scheme": "full_integer", "calibration": w.x, "left_in_float": (),
     },
     "decision_tree.follow": lambda w: {"answers": {"optimize": False}},
+    "device_latency": lambda w: {"printed": BENCHMARK, "device": "a phone"},
     "digit_answers": lambda w: {"models": {"float32": w.tflite}, "image": w.x[0]},
     "disagreements": lambda w: {"decision": w.decision, "comparison": w.comparison},
     "effect": lambda w: {"tflite": w.tflite, "change": w.pruned, "x": w.x, "y": w.y},
-    "explore_bits": lambda w: {"model": w.model, "data": w.data},
+    "explore_bits": lambda w: {"model": w.model, "data": w.data, "start": None},
     "explore_calibration": lambda w: {"model": w.model, "data": w.data},
     "explore_clusters": lambda w: {"model": w.model, "data": w.data},
     "explore_decision_tree": lambda w: {"comparison": w.comparison},
     "explore_digit": lambda w: {"models": {"float32": w.tflite}, "x": w.x},
     "explore_grid": lambda w: {"tensors": {"kernel": w.kernel}, "axis": 0},
+    "explore_layers": lambda w: {
+        "model": w.tflite, "data": w.data, "images": 9, "calibration": w.x,
+    },
     "explore_mistakes": lambda w: {"model": w.model, "data": w.data, "images": 9},
     "explore_number": lambda w: {"value": 1.5},
+    "explore_pixel": lambda w: {"tflite": w.conv, "x": w.images},
     "explore_schemes": lambda w: {"comparison": w.comparison},
     "explore_sparsity": lambda w: {"model": w.model, "data": w.data},
     "grid.choose_qparams": lambda w: {
@@ -140,28 +156,52 @@ QUICK = {
     "grid.quantize": lambda w: {"x": w.kernel, "qparams": w.qparams},
     "grid_fit": lambda w: {"x": w.kernel, "qparams": w.qparams},
     "inspect": lambda w: {"tflite": w.tflite},
-    "intermediate": lambda w: {"tflite": w.tflite, "x": w.x, "names": [0]},
+    "intermediate": lambda w: {"tflite": w.tflite, "x": w.x, "names": [0], "kernels": "optimized"},
+    "integer.run_integer": lambda w: {"tflite": w.int8, "x": w.x},
+    "kernel_differences": lambda w: {
+        "trace": qk.run_integer(w.int8, w.x), "kernels": "reference",
+    },
     "latency": lambda w: {
         "models": {"it": w.tflite}, "x": w.x, "threads": 1, "instances": 2, "rounds": 1,
     },
+    "layer_errors": lambda w: {"float_model": w.tflite, "tflite": w.int8, "x": w.x, "y": None},
+    "load_comparison": lambda w: {"path": w.kept},
+    "lint": lambda w: {"tflite": w.int8, "target": "edgetpu"},
     "load_data": lambda w: {"name": "digits", "fallback": None},
     "load_image_folder": lambda w: {"path": PACKAGE, "size": 8, "preprocess": np.asarray},
     "magnitude_mask": lambda w: {"weights": w.kernel, "sparsity": 0.5, "pattern": None},
+    "mixed_precision": lambda w: {
+        "model": w.tflite, "data": w.data, "max_drop_pp": None, "budget_bytes": 10**6,
+        "calibration": w.x, "executor": None,
+    },
     "nearest_numbers": lambda w: {"value": 1.5},
     "network": lambda w: {"model": w.model},
     "outputs": lambda w: {"tflite": w.tflite, "x": w.x, "batched": True, "threads": 1},
     "paired": lambda w: {"a": w.accuracy, "b": w.accuracy},
+    "pixel": lambda w: {
+        "trace": w.trace, "operator": 5, "item": 0, "row": 1, "column": 2, "filter": 3,
+    },
     "plot_accuracies": lambda w: {"accuracies": w.comparison},
     "plot_bytes_by_stage": lambda w: {"sizes": {"it": qk.size(w.tflite)}},
     "plot_calibration_effect": lambda w: {"result": w.calibration},
     "plot_digit_answers": lambda w: {"result": w.answers, "image": w.x[0]},
     "plot_effect": lambda w: {"effect": w.effect, "layer": None},
     "plot_flips": lambda w: {"paired": w.paired, "x": w.x},
+    "plot_graph": lambda w: {"file": qk.inspect(w.int8)},
     "plot_grid_fit": lambda w: {"result": qk.grid_fit(w.kernel, w.qparams)},
     "plot_latencies": lambda w: {"latency": w.comparison.latency},
+    "plot_layer_errors": lambda w: {"result": qk.layer_errors(w.tflite, w.int8, w.x)},
     "plot_mask": lambda w: {"kernel": w.pruned.masks["hidden"]},
+    "plot_memory_plan": lambda w: {"file": qk.inspect(w.int8)},
+    "plot_mixed_precision": lambda w: {
+        "result": qk.mixed_precision(w.tflite, w.data, budget_bytes=10**6)
+    },
+    "plot_pixel": lambda w: {"result": w.pixel, "theirs": {"reference": 3}, "channel": 0},
     "plot_range_history": lambda w: {"history": w.range_history},
     "plot_scheme_rows": lambda w: {"tradeoff": qk.tradeoff(w.comparison)},
+    "plot_sensitivity": lambda w: {
+        "result": qk.sensitivity(w.tflite, w.data, bits=[4], parts=["weights"])
+    },
     "plot_sizes": lambda w: {"sizes": w.comparison},
     "plot_tradeoff": lambda w: {"result": qk.tradeoff(w.comparison)},
     "plot_weight_histogram": lambda w: {"weights": {"kernel": w.kernel}},
@@ -173,6 +213,18 @@ QUICK = {
     "quantization_error": lambda w: {"x": w.kernel, "qparams": w.qparams},
     "range_history": lambda w: {
         "model": w.aware, "data": w.data, "steps": 1, "every": 1, "batch_size": 8, "seed": 0,
+    },
+    "recommend": lambda w: {
+        "model": w.tflite, "data": w.data, "target": "ethos-u", "max_drop_pp": 60.0,
+        "budget_bytes": None, "budget_ram_bytes": None, "labels": False, "calibration": w.x,
+    },
+    "report": lambda w: {
+        "comparison": w.comparison, "path": w.kept.with_suffix(".html"), "also": (),
+    },
+    "run_integer": lambda w: {"tflite": w.int8, "x": w.x},
+    "sensitivity": lambda w: {
+        "model": w.tflite, "data": w.data, "bits": [4], "parts": ["weights"],
+        "calibration": w.x, "executor": None,
     },
     "shortlist": lambda w: {
         "comparison": w.comparison, "size_bytes": 10**6, "drop_pp": 1.0, "latency_us": 100.0,
@@ -186,6 +238,7 @@ QUICK = {
     "simulation.layers": lambda w: {"tflite": w.tflite},
     "simulation.simulate": lambda w: {"tflite": w.tflite, "weights": {}, "activations": {}},
     "size": lambda w: {"tflite": w.tflite},
+    "memory": lambda w: {"tflite": w.tflite},
     "sqnr_db": lambda w: {"x": w.kernel, "approximation": w.kernel + 1},
     "tradeoff": lambda w: {"comparison": w.comparison},
     "weight_census": lambda w: {"model_or_tflite": w.tflite},
@@ -217,7 +270,7 @@ NOT_CALLED = {
 # Those that measure much where an odd argument is none.
 LONG_CALLS = {
     *("compare", "explore_bits", "explore_calibration", "explore_clusters", "explore_grid"),
-    *("explore_mistakes", "explore_sparsity"),
+    *("explore_layers", "explore_mistakes", "explore_sparsity"),
 }
 
 
@@ -237,7 +290,7 @@ def foreign(name, valid):
     """Yield what other libraries say of odd arguments, each in the place of a valid one."""
     for parameter in valid:
         for odd, value in ODD.items():
-            if (parameter, odd) in LONG | OWN:
+            if (parameter, odd) in LONG | OWN | WRITTEN:
                 continue
             try:
                 found = called(name)(**{**valid, parameter: value})

@@ -11,7 +11,8 @@ import qkit as qk
 
 STUB = Path(qk.__file__).with_suffix(".pyi").read_text(encoding="utf-8")
 LINES = re.findall(r"^from ([\w.]+) import (\w+) as \2$", STUB, re.MULTILINE)
-MODULES = ["calibration", "decision_tree", "grid", "mistakes", "models", "published", "simulation"]
+MODULES = ["calibration", "decision_tree", "grid", "integer", "mistakes", "models", "published",
+           "simulation"]  # fmt: skip
 PROJECT = jedi.Project(Path(qk.__file__).parents[1])
 
 

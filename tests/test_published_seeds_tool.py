@@ -25,15 +25,15 @@ def tool():
 
 
 def test_interrupted_and_taken_up_again(tool, digits, tmp_path, monkeypatch):
-    path, measured, whole = tmp_path / "seeds.csv", [], qk.published.int16_effect
+    path, measured, whole = tmp_path / "seeds.csv", [], qk.published.int16_effects
 
-    def counted(network, data, *, seed):
+    def counted(networks, data, *, seeds, executor):
         if len(measured) == 2:
             raise KeyboardInterrupt
-        measured.append((network.name, seed))
-        return whole(network, data, seed=seed, cache=False)
+        measured.extend((network.name, seed) for network in networks for seed in seeds)
+        return whole(networks, data, seeds=seeds, executor=executor, cache=False)
 
-    monkeypatch.setattr(qk.published, "int16_effect", counted)
+    monkeypatch.setattr(qk.published, "int16_effects", counted)
     with pytest.raises(KeyboardInterrupt):
         tool.main(tool.NETWORKS[::-1], (0, 1), path=path, data=digits)
     left = pd.read_csv(path)

@@ -1,5 +1,6 @@
 """Whatever network, task and data one comes with: a table whose figures a plain loop gives too."""
 
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sklearn.metrics import f1_score, jaccard_score
 import qkit as qk
 from qkit.evaluate.accuracy import judged
 from qkit.evaluate.tasks import METRICS
+from qkit.samples import gathered
 
 RNG = np.random.default_rng(0)
 X = RNG.random((120, 12)).astype(np.float32)
@@ -200,20 +202,135 @@ def predicted(model, x):
     return next(iter(given.values())) if isinstance(given, dict) else given
 
 
+ROOM = {"float32": 1e-5, "float16": 0.03, "full_integer": 0.1}
+
+
+@pytest.mark.parametrize(
+    "scheme", ["full_integer", pytest.param("float16", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_table_of_right_figures(kind, tf):
+def test_a_table_of_right_figures(kind, scheme, tf):
     tf.keras.utils.set_random_seed(0)
     build, x, y, name, count = KINDS[kind]
     model = build(tf)
-    found = qk.compare(model, (x, y), SCHEMES)
-    assert {*found.models} == {"float32", *SCHEMES}, found.not_measured
+    found = qk.compare(model, (x, y), [scheme])
+    assert [*found.models] == ["float32", scheme], found.not_measured
     expected = count(predicted(model, x), np.asarray(y))
-    for scheme, room in (("float32", 1e-5), ("float16", 0.03), ("full_integer", 0.1)):
-        judged = found.accuracies[scheme]
+    for row in found.models:
+        judged = found.accuracies[row]
         measured = judged.value if hasattr(judged, "metric") else judged.accuracy
-        assert measured == pytest.approx(expected, abs=room), scheme
+        assert measured == pytest.approx(expected, abs=ROOM[row]), row
         assert (judged.metric.name if hasattr(judged, "metric") else judged.name) == name
     assert found.to_display().columns[0].startswith(name)
+
+
+def stream_of(pairs):
+    stream, _ = gathered(pairs, (12,), large=True)
+    return dataclasses.replace(stream, item=((12,), np.float32))
+
+
+@pytest.mark.parametrize("batch", [None, 16])
+def test_a_pipeline_larger_than_memory_is_gone_through_again(batch, tf, monkeypatch):
+    tf.keras.utils.set_random_seed(0)
+    model, pipeline = dense(3)(tf), pairs_of(tf, batch)
+    whole = qk.compare(model, pipeline, ["full_integer"])
+    monkeypatch.setattr("qkit.samples._IN_MEMORY", 1000)
+    found = qk.compare(model, pipeline, ["full_integer"])
+    for name, file in whole.models.items():
+        assert found.models[name] == file, "ranges are chosen from the same items"
+        assert (found.accuracies[name].predictions == whole.accuracies[name].predictions).all()
+    alone = qk.compare(model, pipeline.map(lambda x, _: x), ["float16"])
+    assert alone.accuracies["float16"].n == 120
+
+
+def test_a_pipeline_that_shuffles_each_time_is_refused_if_it_is_large(tf, monkeypatch):
+    monkeypatch.setattr("qkit.samples._IN_MEMORY", 1000)
+    pairs, shuffling = pairs_of(tf), {"buffer_size": 120, "seed": 1}
+    with pytest.raises(ValueError, match="reshuffle_each_iteration=False"):
+        qk.compare(dense(3)(tf), pairs.shuffle(**shuffling), ["float16"])
+    with pytest.raises(ValueError, match="other items than the first time"):  # fewer of them
+        list(dataclasses.replace(stream_of(pairs), data=pairs.take(70)).parts())
+    still = pairs.shuffle(**shuffling, reshuffle_each_iteration=False)
+    assert qk.compare(dense(3)(tf), still, ["float16"]).accuracies
+    with pytest.raises(ValueError, match=r"compare: data.* must have the shape"):
+        qk.compare(dense(3, size=5)(tf), pairs, ["float16"])
+
+
+def test_the_worst_item_is_told_of_signals(tf):
+    tf.keras.utils.set_random_seed(0)
+    found = qk.compare(dense(1)(tf), X, ["full_integer"])
+    wanted, given = (qk.outputs(found.models[k], X) for k in ("float32", "full_integer"))
+    each = 10 * np.log10(
+        np.sum(wanted**2, axis=1) / np.maximum(np.sum((wanted - given) ** 2, 1), 1e-30)
+    )
+    place, worst = found.accuracies["full_integer"].worst
+    assert place == each.argmin()
+    assert worst == pytest.approx(each.min(), abs=1e-3)
+    assert f"worst item {worst:.2f} dB, no. {place}" in str(found.accuracies["full_integer"])
+    assert found.accuracies["float32"].worst[1] == np.inf
+    assert qk.compare(dense(1)(tf), (X, SUM), ["float16"]).accuracies["float16"].worst is None
+
+
+def test_labels_that_are_words(tf):
+    tf.keras.utils.set_random_seed(0)
+    model, names = dense(3)(tf), ["low", "middle", "high"]
+    words = [names[number] for number in THREE]
+    expected = right(model.predict(X, verbose=0), THREE)
+    for y, schemes in ((words, SCHEMES), (np.array(words), []), (np.array(words, object), [])):
+        found = qk.compare(model, (X, y), schemes, class_names=names)
+        assert found.accuracies["float32"].accuracy == expected
+    assert qk.accuracy(model, X, words, class_names=names).accuracy == expected
+    with pytest.raises(TypeError, match=r"text.*class_names=\[…\]"):
+        qk.compare(model, (X, words), SCHEMES)
+    with pytest.raises(ValueError, match="holds 'high', which class_names has not: 'low', 'mid"):
+        qk.accuracy(model, X, words, class_names=names[:2])
+    for odd in ("low", 3, X[0, 0]):
+        with pytest.raises(TypeError, match="class_names must be a list of words"):
+            qk.accuracy(model, X, words, class_names=odd)
+    with pytest.raises(ValueError, match="a name twice"):
+        qk.accuracy(model, X, words, class_names=["low", "low", "high"])
+    assert qk.accuracy(model, X, THREE, class_names=names).accuracy == expected
+
+
+def two_heads(tf):
+    layers = tf.keras.layers
+    given = tf.keras.Input((12,))
+    hidden = layers.Dense(16, activation="relu")(given)
+    heads = [layers.Dense(3, name="kind")(hidden), layers.Dense(2, name="box")(hidden)]
+    return tf.keras.Model(given, heads)
+
+
+@pytest.mark.parametrize("given", ["model", "file"])
+def test_of_several_outputs_the_named_one_is_judged(given, tf):
+    tf.keras.utils.set_random_seed(0)
+    model = two_heads(tf)
+    kinds, boxes = model.predict(X, verbose=0)
+    source = model if given == "model" else qk.convert(model, "float32")
+    both = {"kind": THREE, "box": X[:, :2]}
+    for y, schemes in ((both, SCHEMES), (THREE, ["full_integer"])):
+        found = qk.compare(source, (X, y), schemes, metric={"kind": None})
+        assert found.accuracies["float32"].accuracy == right(kinds, THREE)
+        assert len(found.paired) == 1 + len(schemes)
+    found = qk.compare(source, (X, both), ["full_integer"], metric={"box": "MAE"})
+    assert found.accuracies["float32"].value == pytest.approx(np.abs(boxes - X[:, :2]).mean(), 1e-5)
+    assert qk.compare(source, X, ["float16"], metric={"kind": None}).accuracies["float16"].n == 120
+    assert qk.accuracy(source, X, both, metric={"kind": None}).accuracy == right(kinds, THREE)
+    if given == "file":
+        np.testing.assert_allclose(qk.outputs(source, X)["box"], boxes, atol=1e-5)
+
+
+def test_which_output_is_judged_is_asked_for_in_words_that_work(tf):
+    model = two_heads(tf)
+    with pytest.raises(ValueError, match=r"'kind', 'box', .* metric=\{'kind': None\}"):
+        qk.compare(model, (X, THREE), SCHEMES)
+    with pytest.raises(ValueError, match="'face', and the model has 'kind', 'box'"):
+        qk.compare(model, (X, THREE), SCHEMES, metric={"face": None})
+    with pytest.raises(ValueError, match="names 2 outputs, and one is judged at a time"):
+        qk.compare(model, (X, THREE), SCHEMES, metric={"kind": None, "box": None})
+    with pytest.raises(ValueError, match="y has 'box', and nothing of 'kind'"):
+        qk.accuracy(model, X, {"box": X[:, :2]}, metric={"kind": None})
+    with pytest.raises(ValueError, match="only one: leave the name out"):
+        qk.compare(dense(3)(tf), (X, THREE), SCHEMES, metric={"kind": None})
 
 
 @pytest.mark.parametrize("how", ["object", "file", "exported"])
@@ -277,6 +394,18 @@ def test_a_twin_of_keras_3_gives_the_same(build, tf):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=1e-5)
     assert isinstance(twin, tf.keras.Model)
     assert {weight.shape for weight in twin.get_weights()} == {w.shape for w in model.get_weights()}
+
+
+def test_a_fixed_batch_of_keras_3_is_kept_by_its_twin_as_lint_says(tf):
+    import keras
+
+    layers = [keras.layers.Conv2D(2, 3), keras.layers.Flatten(), keras.layers.Dense(3)]
+    model = keras.Sequential([keras.Input((16, 16, 3), batch_size=1), *layers])
+    opened, kept = qk.convert(model, "float32"), qk.convert(qk.to_keras_2(model), "float32")
+    (found,) = qk.lint(opened, "gpu").findings
+    assert found.code == "shape-at-run-time"
+    assert "qk.to_keras_2(model)" in found.remedy
+    assert qk.lint(kept, "gpu").findings == ()
 
 
 def test_a_twin_is_trained_through_the_grid_and_pruned(tf):
@@ -375,6 +504,66 @@ def test_many_inputs_are_told_apart_at_once(tf):
     assert qk.accuracy(model, x, 0 * x[0] + sum(range(14))).value == 0
 
 
+def weighed(tf, how, folder):
+    """Return a model of three inputs of one shape, whose order is not the alphabet's."""
+    import keras as keras_3
+
+    keras = keras_3 if "Keras 3" in how else tf.keras
+    if "subclassed" in how:
+
+        class Net(keras.Model):
+            def call(self, inputs):
+                return inputs[0] + 10 * inputs[1] + 100 * inputs[2]
+
+        model = Net()
+        model(ALIKE)
+        return model
+    names = ("zeta", "alpha", "mid")
+    if "function" in how:
+        spec = {name: tf.TensorSpec((None, 4), name=name) for name in names}
+        function = tf.function(lambda zeta, alpha, mid: zeta + 10 * alpha + 100 * mid)
+        function = function.get_concrete_function(*spec.values())
+        if "folder" in how:
+            tf.saved_model.save(tf.Module(), str(folder), signatures=function)
+        return folder if "folder" in how else function
+    given = [keras.Input((4,), name=name) for name in names]
+    scaled = [keras.layers.Rescaling(10.0**i)(each) for i, each in enumerate(given)]
+    model = keras.Model(given, keras.layers.Add()(scaled))
+    if "folder" not in how:
+        return model
+    if keras is keras_3:
+        model.export(folder, verbose=False)
+    else:
+        model.save(folder)
+    return folder
+
+
+ALIKE = [RNG.random((40, 4)).astype(np.float32) for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["Keras 2", "Keras 2 folder", "subclassed", "Keras 3", "Keras 3 folder", "function"],
+)
+def test_inputs_of_one_shape_keep_the_order_of_the_model(how, tf, tmp_path):
+    """The order of a signature's names changes from run to run, and that of a file is another."""
+    model, y = weighed(tf, how, tmp_path), ALIKE[0] + 10 * ALIKE[1] + 100 * ALIKE[2]
+    found = qk.compare(model, (ALIKE, y), ["full_integer"])
+    np.testing.assert_allclose(qk.outputs(found.models["full_integer"], ALIKE), y, atol=1)
+    assert found.accuracies["float32"].value < 1e-4
+    assert found.accuracies["full_integer"].value < 1
+
+
+def test_inputs_of_one_shape_without_an_order_are_asked_for_by_name(tf, tmp_path):
+    folder = weighed(tf, "function folder", tmp_path)
+    with pytest.raises(ValueError, match=r"no order that the model tells.*\{'alpha': …\}"):
+        qk.convert(folder, "full_integer", ALIKE)
+    named = dict(zip(("zeta", "alpha", "mid"), ALIKE, strict=True))
+    tflite = qk.convert(folder, "full_integer", named)
+    y = ALIKE[0] + 10 * ALIKE[1] + 100 * ALIKE[2]
+    np.testing.assert_allclose(qk.outputs(tflite, named), y, atol=1)
+
+
 def test_two_inputs_out_of_a_pipeline_by_name(tf):
     model = two_inputs(tf)
     named = tf.data.Dataset.from_tensor_slices(({"meta": META, "table": X}, THREE)).batch(16)
@@ -382,7 +571,7 @@ def test_two_inputs_out_of_a_pipeline_by_name(tf):
     np.testing.assert_array_equal(found.predictions, predicted(model, [X, META]).argmax(axis=1))
 
 
-def test_without_labels_answers_are_held_against_those_in_float(tf):
+def test_without_labels_answers_are_held_against_those_in_float(tf, figures):
     found = qk.compare(dense(3)(tf), X, SCHEMES)
     in_float, in_int8 = (qk.outputs(found.models[k], X) for k in ("float32", "full_integer"))
     same = np.mean(in_float.argmax(axis=1) == in_int8.argmax(axis=1))
@@ -438,7 +627,7 @@ def test_metrics_by_name_are_those_of_others(name, tf):
 def test_a_threshold_is_that_of_the_float_file_for_all(monkeypatch, tf):
     from qkit.evaluate import compare as module
 
-    def nearly(tflite, x):  # in integers, what is hardly below 0 is 0: no logit to look at
+    def nearly(tflite, x, **how):  # in integers, what is hardly below 0 is 0: no logit to look at
         found = outputs(tflite, x)
         found = np.where(np.isin(THREE, (1, 2))[:, None], 0.3, -0.01)
         return found.astype(np.float32) if in_float(tflite) else np.maximum(found, 0)
@@ -551,7 +740,7 @@ def test_token_ids_do_not_go_through_a_grid_and_the_remedy_works(tf):
         assert qk.sqnr_db(in_float, qk.outputs(tflite, x)) > 25
 
 
-def test_what_shows_right_and_wrong_answers_says_so_of_other_tasks(tf):
+def test_what_shows_right_and_wrong_answers_says_so_of_other_tasks(tf, figures):
     model = dense(1)(tf)
     data = qk.Dataset(X, SUM, X, SUM, "sums", "here")
     for call in (
@@ -585,7 +774,7 @@ def test_several_outputs_are_told_and_the_one_that_counts_is_measured(tf):
     hidden = tf.keras.layers.Dense(8)(given)
     both = [tf.keras.layers.Dense(n)(hidden) for n in (3, 2)]
     model = tf.keras.Model(given, both)
-    with pytest.raises(ValueError, match=r"has 2 outputs.*tf.keras.Model\(model.input, model.out"):
+    with pytest.raises(ValueError, match=r"has 2 outputs.*one is judged at a time"):
         qk.compare(model, (X, THREE), ["float16"])
     counted = tf.keras.Model(model.input, model.outputs[0])
     assert qk.compare(counted, (X, THREE), ["float16"]).accuracies

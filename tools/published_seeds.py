@@ -45,20 +45,22 @@ def row_of(effect, seed):
     return row | {"tensorflow": here.versions["tensorflow"]}
 
 
-def main(networks=NETWORKS, seeds=SEEDS, *, path=TABLE, data=None):
-    """Add the rows that are missing, one after the other; each is stored when it is there."""
+def main(networks=NETWORKS, seeds=SEEDS, *, path=TABLE, data=None, executor=None):
+    """Add the rows that are missing, a network after the other; its seeds are stored together."""
     table = pd.read_csv(path) if path.is_file() else pd.DataFrame({"network": [], "seed": []})
     done = set(zip(table["network"], table["seed"], strict=True))
-    todo = [(n, seed) for n in networks for seed in seeds if (n.name, seed) not in done]
+    todo = {n: [seed for seed in seeds if (n.name, seed) not in done] for n in networks}
     data = data or qk.load_data("mnist")
-    for place, (network, seed) in enumerate(todo, 1):
-        print(f"{network.name}, seed {seed}, {place} of {len(todo)} …", flush=True)
-        effect = qk.published.int16_effect(network, data, seed=seed)
-        rows = pd.DataFrame([row_of(effect, seed)])
+    for network, left in todo.items():
+        if not left:
+            continue
+        print(f"{network.name}, seeds {left} …", flush=True)
+        effects = qk.published.int16_effects([network], data, seeds=left, executor=executor)
+        rows = pd.DataFrame([row_of(*each) for each in zip(effects, left, strict=True)])
         table = pd.concat([table, rows], ignore_index=True) if len(table) else rows
         table = table.sort_values(["network", "seed"], key=_place)
         write_atomically(path, table.to_csv(index=False, float_format="%.6g").encode())
-        print(effect.summary(), flush=True)
+        print(*(effect.summary() for effect in effects), sep="\n", flush=True)
     return table
 
 

@@ -505,6 +505,8 @@ def make_trained(folder):
     """Write the files of the trained network under every scheme."""
     models, data = trained_models(folder), qk.load_data("digits")
     for name, scheme in qk.SCHEMES.items():
+        if scheme.engine != "converter":
+            continue
         tflite = qk.convert(models[scheme.technique], scheme, data.x_train[:60])
         (folder / f"trained_{name}.tflite").write_bytes(tflite)
 

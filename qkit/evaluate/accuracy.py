@@ -7,11 +7,22 @@ from functools import partial
 import numpy as np
 
 from qkit import validate
-from qkit.evaluate.tasks import Metric, answers, decides, find_metric, task_of, threshold
+from qkit.evaluate.tasks import (
+    SQNR,
+    Metric,
+    answers,
+    decides,
+    find_metric,
+    head_of,
+    numbered,
+    task_of,
+    threshold,
+)
 from qkit.interpreter.run import outputs
 from qkit.networks import is_keras_3, network
 from qkit.result import Result
-from qkit.samples import samples
+from qkit.samples import Stream, samples
+from qkit.tflite.edit import first_signature
 
 _BATCH_IMAGES = 100  # of a folder, in memory at once
 
@@ -66,6 +77,17 @@ class Score(Result):
     draws: np.ndarray | None = None  # on 2,000 bootstrap samples, the same for all of n items
 
     @property
+    def worst(self):
+        """Number of the item with the lowest SQNR, and that in dB; None of other metrics."""
+        if self.metric is not SQNR:
+            return None
+        signal, noise = self.tallies.T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            each = 10 * np.log10(signal / noise)
+        each = np.where(noise > 0, each, np.inf)  # without noise it is perfect, silent or not
+        return int(each.argmin()), float(each.min())
+
+    @property
     def row(self):
         """The figures of the table."""
         low, high = self.interval
@@ -74,10 +96,24 @@ class Score(Result):
     def summary(self):
         """Say in one line what it scored, with the interval."""
         value, low, high = map(self.metric.said, (self.value, *self.interval))
-        return f"{self.metric.name} {value} (95 % interval {low} to {high}, n = {self.n:,})"
+        place, worst = self.worst or (0, np.inf)
+        also = f"; worst item {self.metric.said(worst)}, no. {place:,}" if worst < np.inf else ""
+        interval = f"95 % interval {low} to {high}, n = {self.n:,}"
+        return f"{self.metric.name} {value} ({interval}{also})"
 
 
-def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follow=None):
+def accuracy(
+    model,
+    x,
+    y=None,
+    *,
+    metric=None,
+    class_names=None,
+    batched=True,
+    threads=None,
+    follow=None,
+    signature=None,
+):
     """Measure how well a .tflite file does, or the Keras model it came from.
 
     What is counted is told from `y` and the outputs: right classes, of one output too, at the
@@ -86,16 +122,20 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
 
     Parameters
     ----------
-    model : bytes or tf.keras.Model, of one output
+    model : bytes or tf.keras.Model
     x : ndarray of shape (n, *input), as for `qk.outputs`; or ImageFolder, never all in memory
         On the scale the model was trained on; a file that takes integers gets them on its own grid.
         Of several inputs a list, or a dict by name.
     y : ndarray of class numbers (n,), (n, 1) or one-hot, or of targets of the outputs' shape
-        A folder has its own.
+        A folder has its own. Words, where `class_names` has them in the order of the outputs.
     metric : Metric, str or callable, optional, to count something else
         One of "RMSE", "MAE", "R²", "mean IoU", "pixel accuracy", "F1 of labels", "SQNR"; or any
         function of (y, outputs), where the larger is better but for a name in "error" or "loss".
+        Of several outputs a dict of the one that is judged: ``{"box": "MAE"}``, or ``{"kind":
+        None}`` for what its targets ask for; `y` is of that output, or a dict as well.
+    class_names : sequence of str, optional, the words that `y` may hold
     batched, threads : as for `qk.outputs`; the predictions are the same
+    signature : str, optional, of a file with several
     follow : callable, optional, of the number of images done after each batch
 
     Returns
@@ -115,9 +155,12 @@ def accuracy(model, x, y=None, *, metric=None, batched=True, threads=None, follo
     500
     """
     metric = find_metric(metric, what="accuracy")
+    y = numbered(y, class_names, what="accuracy: y")
+    if signature is not None:
+        model = first_signature(model, signature, what="accuracy")
     run = partial(model_outputs, model, batched=batched, threads=threads)
     if not hasattr(x, "batches"):
-        return judged(run(x), y, metric)
+        return judged(*head_of(run(x), y, metric, what="accuracy"))
     if metric is not None:
         raise ValueError("accuracy: a folder has class numbers; a metric takes arrays x, y.")
     predictions, labels = [], []
@@ -212,6 +255,11 @@ def percentile_interval(draws):
 
 def model_outputs(model, x, *, batched=True, threads=None):
     """Return what a file or a Keras model gives, of shape (n, *output); refuse what is NaN."""
+    if isinstance(x, Stream):
+        given = [model_outputs(model, x, batched=batched, threads=threads) for x in x.parts()]
+        if not isinstance(given[0], Mapping):
+            return np.concatenate(given)
+        return {name: np.concatenate([part[name] for part in given]) for name in given[0]}
     if not hasattr(model, "predict"):
         return _numbers(outputs(model, x, batched=batched, threads=threads, what="accuracy"))
     if is_keras_3(model):
@@ -220,19 +268,20 @@ def model_outputs(model, x, *, batched=True, threads=None):
         takes = network(model, what="accuracy").takes
     x = samples(x, takes, what="accuracy: x") if takes else validate.array(x, what="accuracy: x")
     given = model.predict([*x.values()] if isinstance(x, Mapping) else x, batch_size=500, verbose=0)
-    parts = given.values() if isinstance(given, Mapping) else given
-    if not isinstance(given, np.ndarray):
-        if len(parts) != 1:
-            raise ValueError(
-                f"accuracy: {model.name!r} has {len(parts)} outputs, and one is judged. Build a "
-                "model of the one that counts: tf.keras.Model(model.input, model.output[…])."
-            )
-        (given,) = parts
+    if isinstance(given, (list, tuple)):
+        names = (
+            network(model, what="accuracy").gives if not is_keras_3(model) else model.output_names
+        )
+        given = dict(zip(names, given, strict=True))
+    if isinstance(given, Mapping) and len(given) == 1:
+        (given,) = given.values()
     return _numbers(given)
 
 
 def _numbers(given):
     """Refuse outputs that are NaN: the largest of them is none, and would pass for class 0."""
+    if isinstance(given, Mapping):
+        return {name: _numbers(part) for name, part in given.items()}
     if (lost := np.isnan(given).reshape(len(given), -1).any(axis=1)).any():
         raise ValueError(
             f"accuracy: the model gives NaN for {lost.sum():,} of {len(lost):,} items, first for "

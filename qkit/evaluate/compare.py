@@ -4,6 +4,8 @@ import contextlib
 import gc
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from qkit import validate
@@ -12,19 +14,22 @@ from qkit.data import ImageFolder, drawn
 from qkit.evaluate import report
 from qkit.evaluate.accuracy import (
     accuracy,
-    judged,
     model_outputs,
     require_same_classes,
 )
 from qkit.evaluate.comparison import Comparison
+from qkit.evaluate.judge import judge
 from qkit.evaluate.latency import latency, roughly_us
+from qkit.evaluate.provenance import provenance
 from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
-from qkit.evaluate.tasks import fidelity, find_metric, threshold
+from qkit.evaluate.sweep import checked_executor, sweep
+from qkit.evaluate.tasks import find_metric, numbered, require_head
 from qkit.networks import Network
 from qkit.progress import progress_line
 from qkit.samples import Labelled, count, items_of, labelled, rows, samples
 from qkit.tflite.file import inspect
+from qkit.tflite.memory import memory
 from qkit.toolchain.aware import quantization_aware
 from qkit.toolchain.convert import checked_calibration, checked_source, convert
 from qkit.toolchain.schemes import SCHEMES, find_scheme
@@ -49,7 +54,7 @@ _FEWER = {"instances": 8, "rounds": 2}
 
 def compare(
     model, data=None, schemes=None, *, trained=None, calibration=None, images=None, metric=None,
-    extra=None, threads=1, signature=None,
+    class_names=None, extra=None, threads=1, signature=None, executor=None,
 ):  # fmt: skip
     """Convert a model under several schemes and measure them side by side.
 
@@ -59,11 +64,12 @@ def compare(
 
     Parameters
     ----------
-    model : tf.keras.Model of Keras 2 or 3, concrete function, str or Path
-        Of one output; or the folder of its SavedModel, or its .keras file.
+    model : tf.keras.Model of Keras 2 or 3, concrete function, bytes, str or Path
+        Or the folder of its SavedModel, its .keras file, or a float .tflite file or its bytes.
     data : Dataset; or (x, y), labelled items; or x alone; optional with `calibration` or `images`
-        Items as for `qk.outputs`, also of a tf.data pipeline. From all but a Dataset, which has
-        others, ranges are chosen from the same items; and nothing is trained on them.
+        Items as for `qk.outputs`, also of a tf.data pipeline; of more than 1 GiB it is gone through
+        again for each file. From all but a Dataset, which has others, ranges are chosen from the
+        same items; and nothing is trained on them.
     schemes : iterable of str or Scheme, optional
         `qk.SCHEMES` for all, or names of them, also combined as in "pruned+full_integer". By
         default those that need no training, and those for which `trained` has a model. The float32
@@ -76,9 +82,12 @@ def compare(
     calibration : optional, items; by default 300 random ones of training, or 100 of `images`
     images : ImageFolder, optional, of labelled images in place of the test images
     metric : Metric, str or callable, optional, to count something else, as for `qk.accuracy`
+    class_names : sequence of str, optional, the words that labels may be, in the outputs' order
     extra : dict of str to bytes, optional, further .tflite files; "(file)" follows a taken name
     threads : int, of the latency measurement
     signature : str, optional, of a SavedModel; by default "serving_default", or the only one
+    executor : concurrent.futures.Executor, optional, of processes, threads or Dask's
+        On which files are judged beside one another. All is converted and timed here, and alone.
 
     Returns
     -------
@@ -104,12 +113,14 @@ def compare(
     opened = source(model, what="compare", signature=signature)
     model = opened if isinstance(opened, Network) else model
     data = None if data is None else labelled(data, opened.takes, what="compare: data")
+    executor = checked_executor(executor, metric, getattr(data, "x_test", images), what="compare")
     calibration = _calibration_items(opened, data, images, calibration, metric)
     _require_fit(schemes, trained, opened, calibration, data)
     missing = _train(schemes, model, data, trained, calibration)
     x, y, data_name = images, None, "" if images is None else "a folder"
     if images is None and data is not None:
-        x, y, data_name = data.x_test, data.y_test, data.name
+        y = numbered(data.y_test, class_names, what="compare: y")
+        x, data_name = data.x_test, data.name
     things = "" if x is None else items_of(x)
     with progress_line() as show:
         models, needs = _converted(schemes, opened, model, trained, calibration, missing, show)
@@ -118,9 +129,8 @@ def compare(
             missing.pop(name, None)
         if x is None:
             missing |= dict.fromkeys(models, _NO_LABELS)
-        accuracies = _judged(
-            {k: f for k, f in models.items() if k not in missing}, x, y, metric, show
-        )
+        labelled_ones = {k: f for k, f in models.items() if k not in missing}
+        accuracies = _judged(labelled_ones, x, y, metric, show, executor)
         show("latency, all models in turn …")
         fed = calibration if data is None else data.x_test
         fewer = _FEWER if roughly_us(models[REFERENCE], fed, threads) >= _LARGE_US else {}
@@ -129,17 +139,27 @@ def compare(
         show(f"{len(models)} models measured{measured}")
     labels = x is None or y is not None or images is not None
     against = accuracies if labels else {}
+    read = {name: inspect(tflite) for name, tflite in models.items()}
     mappings = {
         "models": models,
         "needs": needs,
         "accuracies": accuracies,
         "paired": {k: paired(accuracies[REFERENCE], found) for k, found in against.items()},
         "sizes": {name: size(tflite) for name, tflite in models.items()},
-        "float_operators": {k: len(inspect(file).float_operators) for k, file in models.items()},
+        "float_operators": {k: len(file.float_operators) for k, file in read.items()},
+        "memory": {name: memory(tflite) for name, tflite in models.items()},
+        "multiply_accumulates": {k: file.multiply_accumulates for k, file in read.items()},
         "not_measured": missing,
     }
     frozen = {field: MappingProxyType(by_scheme) for field, by_scheme in mappings.items()}
-    return Comparison(latency=times, data_name=data_name, items=things, labels=labels, **frozen)
+    return Comparison(
+        latency=times,
+        data_name=data_name,
+        items=things,
+        labels=labels,
+        provenance=provenance(x, y),
+        **frozen,
+    )
 
 
 def _chosen(schemes, trained):
@@ -147,7 +167,8 @@ def _chosen(schemes, trained):
     if isinstance(schemes, str):
         raise TypeError(f"compare: schemes must be a list: write [{schemes!r}], not {schemes!r}")
     if schemes is None:
-        schemes = [s for s in SCHEMES.values() if not s.technique or s.technique in trained]
+        every = (s for s in SCHEMES.values() if s.engine == "converter")
+        schemes = [s for s in every if not s.technique or s.technique in trained]
     found = [SCHEMES[REFERENCE], *map(find_scheme, schemes)]
     return [s for i, s in enumerate(found) if s not in found[:i]]
 
@@ -186,12 +207,7 @@ def _calibration_items(opened, data, images, given, metric):
         )
     if images is not None and metric is not None:
         raise ValueError("compare: images=… bear class numbers; a metric takes data, with arrays.")
-    if len(opened.gives) > 1:
-        raise ValueError(
-            f"compare: {opened.name!r} has {len(opened.gives)} outputs, "
-            f"{', '.join(map(repr, opened.gives))}, and one is judged. Build a model of the one "
-            "that counts: tf.keras.Model(model.input, model.outputs[0])."
-        )
+    require_head(opened.gives, metric, what="compare")
     if images is not None:
         for shape in opened.gives.values():
             require_same_classes(images, shape[-1])
@@ -239,7 +255,7 @@ def _converted(schemes, opened, model, trained, calibration, missing, show):
     controls = report.CONTROLS if "qat" in trained else {}
     if CONTROL in trained:
         rows |= {row: (SCHEMES[name], CONTROL) for name, row in controls.items()}
-    models, needs = {}, {}
+    models, needs, float_file = {}, {}, None
     for row, (scheme, technique) in rows.items():
         show(f"converting: {row} …")
         with _refusals(missing, row):
@@ -247,6 +263,10 @@ def _converted(schemes, opened, model, trained, calibration, missing, show):
             if technique and technique not in trained:
                 made = quantization_aware(model, calibration=calibration)
                 missing[row] = _UNTRAINED
+            if scheme.engine != "converter" and made is opened and not scheme.calibrated:
+                # that engine starts from the float file, which is here; but a loop is written out
+                # for those that learn ranges
+                made = float_file = float_file or source(models[REFERENCE], what="compare")
             models[row] = convert(made, scheme, calibration)
             needs[row] = SCHEMES["qat"].needs if technique else scheme.needs
         made = None
@@ -262,31 +282,38 @@ def _refusals(missing, name):
     """Turn what the tool chain says against a row into its reason, in one sentence."""
     try:
         yield
-    except (TypeError, ValueError, RuntimeError) as error:  # by what refuses
+    except (ImportError, TypeError, ValueError, RuntimeError) as error:  # by what refuses
         if name == REFERENCE:  # nothing to hold the others against
             raise
         missing[name] = f"not possible: {first_line(error).partition('. ')[0].rstrip('.')}"
 
 
-def _judged(models, x, y, metric, show):
+def _judged(models, x, y, metric, show, executor):
     """Return how well each file does, or without labels how true it is to the first."""
-    found, at = {}, None
-    for name, tflite in models.items():
+    if not models:
+        return {}
+    items, found = f"{count(x):,} test {items_of(x)}", {}
+    threads = None if executor is None else 1  # a worker is a core, and not the only one
+    show(f"{REFERENCE}: {items} …")
+    if hasattr(x, "batches"):
+        follow = None if executor else lambda done: show(f"a file: {done:,} of {items} …")
+        measure = partial(accuracy, x=x, follow=follow, threads=threads)
+    else:
+        held = judge(model_outputs(models[REFERENCE], x), y, metric, what="compare")
+        found[REFERENCE] = held.reference
+        measure = partial(_held, held=held, x=x, threads=threads)
+    others = [name for name in models if name not in found]
+    what, shared = f"compare: files on {items}", (models, measure)
+    results = sweep(_of_file, others, executor=executor, shared=shared, show=show, what=what)
+    if metric := getattr(found.get(REFERENCE), "metric", None):  # a copy may have come back
+        results = [replace(result, metric=metric) for result in results]
+    return found | dict(zip(others, results, strict=True))
 
-        def follow(done, name=name):
-            show(f"{name}: {done:,} of {count(x):,} test {items_of(x)} …")
 
-        follow(0)
-        if hasattr(x, "batches"):
-            found[name] = accuracy(tflite, x, follow=follow)
-            continue
-        given = model_outputs(tflite, x)
-        at = at if found else threshold(given)
-        if y is not None:
-            found[name] = judged(given, y, metric, at=at)
-            continue
-        if not found:
-            counted, wanted = (metric, given) if metric else fidelity(given)
-        agreement = f"agreement with {REFERENCE}"
-        found[name] = judged(given, wanted, counted, name=agreement, at=at)
-    return found
+def _of_file(shared, name):
+    models, measure = shared
+    return measure(models[name])
+
+
+def _held(tflite, held, x, threads):
+    return held.of(model_outputs(tflite, x, threads=threads))

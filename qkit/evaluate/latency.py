@@ -1,7 +1,7 @@
 """How long one inference takes: `invoke()` alone, interleaved between models, with intervals."""
 
 from dataclasses import dataclass
-from timeit import timeit
+from timeit import Timer, timeit
 from types import MappingProxyType
 
 import numpy as np
@@ -11,6 +11,7 @@ from qkit.interpreter.run import fed, filled, open_interpreter, require_run, tel
 from qkit.machine import environment
 from qkit.result import Result
 from qkit.samples import first
+from qkit.tflite.edit import first_signature
 
 _BLOCK_US = 500  # that a timed block lasts about: the clock itself costs nothing
 _FEW = 9  # instances: of fewer, no two ranks hold the median in about 95 %
@@ -58,7 +59,7 @@ class Latency(Result):
         return f"{'; '.join(parts)} ({self.threads} thread{'s'[: self.threads != 1]}, {self.cpu})"
 
 
-def latency(models, x, *, threads=1, instances=20, rounds=7):
+def latency(models, x, *, threads=1, instances=20, rounds=7, signature=None):
     """Time `invoke()` of several models side by side.
 
     Each round times a block of inferences of every model, in an order drawn anew: a machine that
@@ -76,6 +77,7 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
         How often the interpreters are opened afresh; fewer for models of many milliseconds. The
         interval of two is honest, and many times as wide.
     rounds : int, blocks of each model in an instance
+    signature : str, optional, of files with several
 
     Returns
     -------
@@ -96,6 +98,7 @@ def latency(models, x, *, threads=1, instances=20, rounds=7):
         )
     validate.whole(instances, name="latency: instances", least=2, most=10**6)
     validate.whole(rounds, name="latency: rounds", most=10**6)
+    models = {k: first_signature(f, signature, what="latency") for k, f in models.items()}
     rng, x = np.random.default_rng(0), first(x)
     invoke, overhead = np.empty((2, len(models), instances, rounds))
     for i in range(instances):
@@ -161,9 +164,9 @@ class _Runner:
 
     def _warm_up_us(self):
         """Run until a block's time has passed, which fills the caches; return the fastest."""
-        times = []
+        timer, times = Timer(self._interpreter.invoke), []  # made once, as it compiles
         while len(times) < 2 or sum(times) < _BLOCK_US:
-            times.append(_time_us(self._interpreter.invoke, 1))
+            times.append(1e6 * timer.timeit(1))
         return min(times)
 
 

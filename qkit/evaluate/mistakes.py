@@ -8,7 +8,8 @@ from qkit import validate
 from qkit.data import drawn
 from qkit.evaluate.accuracy import Accuracy, accuracy_of
 from qkit.interpreter.run import scores
-from qkit.quantize.grid import QParams, dequantize, fake_quantize
+from qkit.quantize.grid import dequantize, fake_quantize
+from qkit.quantize.integer_operators import grid_of
 from qkit.result import Result
 from qkit.tflite.file import inspect
 from qkit.toolchain.aware import quantization_aware
@@ -142,7 +143,7 @@ def examine(model, data, recipe, *, images=1000):
     tflite = _made(model, data, recipe)
     in_float = scores(convert(model, "float32"), x)
     file = inspect(tflite)
-    grids = [_grid(tensor) for tensor in (*file.inputs, *file.activations) if tensor.scale.size]
+    grids = [grid_of(tensor) for tensor in (*file.inputs, *file.activations) if tensor.scale.size]
     ends = [(float(grid.low[0]), float(grid.high[0])) for grid in grids] or [None]
     fed = x
     if recipe.feed == "bytes" and file.inputs[0].dtype == "int8":
@@ -172,11 +173,6 @@ def _made(model, data, recipe):
         settled = sample if recipe.aware == "settled" else None
         return convert(quantization_aware(model, calibration=settled), "qat")
     return convert(model, "full_integer_int8_io", sample)
-
-
-def _grid(tensor):
-    limits = np.iinfo(tensor.dtype)
-    return QParams(tensor.scale, tensor.zero_point.astype(np.int32), limits.min, limits.max)
 
 
 def _span(values):

@@ -1,8 +1,13 @@
 """A comparison for reading: sentences, a table of text, Markdown, and a page of HTML."""
 
+import base64
 import html
+import io
+import re
+from collections.abc import Iterable, Mapping
 from functools import partial
 
+from qkit import validate
 from qkit.evaluate.accuracy import Score
 from qkit.evaluate.significance import paired
 from qkit.machine import environment
@@ -21,11 +26,18 @@ _CELLS = {  # by column, of the columns of `Comparison.to_frame`
     "file, bytes": "{size_bytes:,.0f}",
     "times smaller": "{size_ratio:.2f}",
     "deflated, bytes": "{deflated_bytes:,.0f}",
+    "activations, bytes": "{activations_bytes:,.0f}",
+    "arena, bytes": "{arena_bytes:,.0f}",
     "invoke, µs (95 %)": "{latency_us:.1f} ({latency_low_us:.1f} to {latency_high_us:.1f})",
     "time, × {reference}": "{latency_ratio:.2f}",
+    "on the device, µs": "{device_latency_us:,.10g}",
     "float ops": "{float_operators:.0f}",
     _NEEDS: "{needs}",
 }
+# which the frame and HTML have, and a page of Markdown has no room for
+_WIDE_ONLY = ["deflated, bytes", "activations, bytes", "arena, bytes", "float ops"]
+# columns that are there with tflite-micro alone, or with what was measured on a device
+_OPTIONAL = dict.fromkeys(("arena_bytes", "device_latency_us"), float("nan"))
 _MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": r"\|"}
 _MARKUP = str.maketrans(_MARKUP | {c: f"&#{ord(c)};" for c in "$`*[\\"})
 _STYLE = (
@@ -44,9 +56,10 @@ def display_table(comparison):
         rows[name] = {_NEEDS: figures["status"]}
         if name in comparison.models:
             measured = {
-                head.format(reference=comparison.reference): text.format(**figures)
+                head.format(reference=comparison.reference): text.format(**_OPTIONAL | figures)
                 for head, text in _CELLS.items()
             }
+            measured = {head: text for head, text in measured.items() if text != "nan"}
             rows[name] = _judged(comparison, name) | measured
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–").rename_axis("scheme")
 
@@ -96,6 +109,7 @@ def notes(comparison):
         first,
         f"Latency of invoke() alone, {times.threads} thread(s) of {times.cpu}; "
         f"kernels: {_delegates(times.delegates)}.",
+        *(f"{name} on the device: {found.summary()}." for name, found in comparison.device.items()),
         *(f"{name}: {reason}." for name, reason in missing.items()),
     ]
 
@@ -170,8 +184,7 @@ def _on_training(accuracies):
 
 def markdown_table(comparison):
     """Return a comparison as a Markdown table that fits a page."""
-    wide_only = ["deflated, bytes", "float ops"]  # which the frame and HTML have
-    table = display_table(comparison).drop(columns=wide_only).reset_index()
+    table = display_table(comparison).drop(columns=_WIDE_ONLY, errors="ignore").reset_index()
     lines = [table.columns, ["---"] * len(table.columns), *table.to_numpy()]
     return "\n".join(f"| {' | '.join(map(_in_markdown, line))} |" for line in lines)
 
@@ -192,14 +205,57 @@ def html_table(comparison):
     return f"<div style='font-size:0.88em'>{body}</div>"  # as wide as a notebook's cell
 
 
-def html_page(comparison):
-    """Return a comparison as a whole page, with what it was measured on; it loads nothing."""
+def html_page(comparison, also=()):
+    """Return a comparison as a whole page, with what it was measured on; it loads nothing.
+
+    What it takes along, figures or what has a summary or a table, comes in sections.
+    """
     title = f"Quantization schemes on {html.escape(comparison.data_name or 'one model')}"
+    validate.instance(also, Iterable, name="to_html: also")
+    further = also.items() if isinstance(also, Mapping) else also
+    pairs = (e if isinstance(e, tuple) and len(e) == 2 else (_heading(e), e) for e in further)
+    sections = "".join(_section(*pair) for pair in pairs)
+    measured = comparison.provenance or environment()
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
         f"<style>{_STYLE}</style><h1>{title}</h1><p>{html.escape(comparison.summary())}</p>"
-        f"{html_table(comparison)}<h2>Measured with</h2>{environment()._repr_html_()}</html>"
+        f"{html_table(comparison)}{sections}<h2>Measured with</h2>{measured._repr_html_()}</html>"
     )
+
+
+def _heading(thing):
+    """Return the words of a class's name: "Layer errors"."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(thing).__name__).capitalize()
+
+
+def _section(heading, thing):
+    """Return a figure, or a result's line and table, under its heading."""
+    figure = getattr(thing, "figure", thing)  # of Axes
+    if hasattr(figure, "savefig"):
+        shown = _image(figure, heading)
+    elif hasattr(thing, "_repr_html_"):
+        said = html.escape(thing.summary()) if hasattr(thing, "summary") else ""
+        table = thing._repr_html_() or ""  # a wide one scrolls by itself
+        shown = f"<p>{said}</p><div style='overflow-x:auto'>{table}</div>"
+    else:
+        raise TypeError(
+            f"to_html: also holds a {type(thing).__name__}, which has no table and is no "
+            "figure. Pass results of qkit, DataFrames, or matplotlib's figures."
+        )
+    return f"<h2>{html.escape(str(heading))}</h2>{shown}"
+
+
+def _image(figure, heading):
+    """Return a figure as an image that is in the page itself, sharp at any size; its label below.
+
+    As an image it keeps its parts' names to itself, which others on the page may have too.
+    """
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    source = f"data:image/svg+xml;base64,{base64.b64encode(drawn.getvalue()).decode()}"
+    alt, said = html.escape(f"picture: {heading}"), html.escape(figure.get_label())
+    image = f"<img style='max-width:100%' alt='{alt}' src='{source}'>"
+    return f"<figure style='margin:0'>{image}<figcaption>{said}</figcaption></figure>"
 
 
 def sentence(comparison, name):

@@ -59,13 +59,18 @@ class Paired(Result):
         return (
             f"{self.difference_pp:+.2f} points (95 % interval {low:+.2f} to {high:+.2f}), "
             f"{len(self.gained)} images gained and {len(self.lost)} lost, "
-            f"p = {self.p_value:.2g}: {self.verdict}"
+            f"{p_said(self.p_value)}: {self.verdict}"
         )
 
     def against(self, name):
         """Say the accuracy of b, and its difference from a, which is called by a name."""
         figures = self.b.summary() if self.b.name != "accuracy" else f"accuracy {self.b.summary()}"
         return f"{figures[0].upper()}{figures[1:]}; against {name} {self.summary()}"
+
+
+def p_said(p_value):
+    """Say a p-value; one that is too small for a float is not zero."""
+    return f"p = {p_value:.2g}" if p_value else "p < 1e-300"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

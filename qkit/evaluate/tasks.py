@@ -1,8 +1,8 @@
 """What a model is asked to do, told from its outputs and targets, and what is counted then."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -30,6 +30,12 @@ class Metric:
     higher_is_better: bool
     tallies: Callable
     score: Callable
+
+    def __reduce__(self):
+        """Travel by name where it is a ready one, so that it is the same one everywhere."""
+        if METRICS.get(self.name) is self:
+            return partial(find_metric, what="metric"), (self.name,)
+        return Metric, tuple(vars(self).values())
 
     @property
     def factor(self):
@@ -148,7 +154,17 @@ def decides(metric, shape):
 
 
 def find_metric(metric, *, what):
-    """Return a metric by its name, or out of a function of (y, outputs); None as it is."""
+    """Return a metric by its name, or out of a function of (y, outputs); None as it is.
+
+    Of a dict with one output's name, as for models of several, a dict of that.
+    """
+    if isinstance(metric, Mapping):
+        if len(metric) != 1:
+            raise ValueError(
+                f"{what}: metric names {len(metric)} outputs, and one is judged at a time: "
+                "metric={'name': None}, or with a metric in the place of None."
+            )
+        return {name: find_metric(of, what=what) for name, of in metric.items()}
     if metric is None or isinstance(metric, Metric):
         return metric
     if isinstance(metric, str):
@@ -161,25 +177,60 @@ def find_metric(metric, *, what):
     )
 
 
+def head_of(given, y, metric, *, what):
+    """Return outputs, targets and metric of the one output that is judged, of a model of several.
+
+    `given`, and `y` if one likes, is a dict by the outputs' names, and so is `metric`, of one.
+    """
+    require_head({"": ()} if not isinstance(given, Mapping) else given, metric, what=what)
+    if not isinstance(metric, Mapping):
+        return given, y, metric
+    ((name, own),) = metric.items()
+    if isinstance(y, Mapping) and name not in y:
+        raise ValueError(f"{what}: y has {', '.join(map(repr, y))}, and nothing of {name!r}.")
+    return given[name], y[name] if isinstance(y, Mapping) else y, own
+
+
+def require_head(gives, metric, *, what):
+    """Refuse a metric that does not say which of a model's outputs is judged."""
+    names = ", ".join(map(repr, gives))
+    if not isinstance(metric, Mapping) and len(gives) > 1:
+        raise ValueError(
+            f"{what}: the model has {len(gives)} outputs, {names}, and one is judged at a time. "
+            f"Name it: metric={{{next(iter(gives))!r}: None}}, or with a metric in place of None."
+        )
+    if isinstance(metric, Mapping) and not set(metric) <= set(gives):
+        raise ValueError(
+            f"{what}: metric names the output {next(iter(metric))!r}, and the model has "
+            f"{names if len(gives) > 1 else 'only one: leave the name out'}."
+        )
+
+
 @cache
 def _of_function(function):
     """Return a metric out of a function, scikit-learn's for one; errors and losses are small."""
-    name = getattr(function, "__name__", type(function).__name__)
+    name = _name_of(function)
+    score, small = partial(_score_of, function), name.endswith(("error", "loss"))
+    return Metric(name.replace("_", " "), None, not small, _both, score)
 
-    def score(tallies, weights):
-        times = weights.astype(int)
-        try:
-            return float(function(*(np.repeat(part, times, axis=0) for part in tallies)))
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"metric: {name} must take (y, outputs), here of shape "
-                f"{' and '.join(str(part.shape) for part in tallies)}, and return a number: {error}"
-            ) from error
 
-    small = name.endswith(("error", "loss"))
-    return Metric(
-        name.replace("_", " "), None, not small, lambda given, y: (np.asarray(y), given), score
-    )
+def _name_of(function):
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _both(outputs, y):
+    return np.asarray(y), outputs
+
+
+def _score_of(function, tallies, weights):
+    times = weights.astype(int)
+    try:
+        return float(function(*(np.repeat(part, times, axis=0) for part in tallies)))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"metric: {_name_of(function)} must take (y, outputs), here of shape "
+            f"{' and '.join(str(part.shape) for part in tallies)}, and return a number: {error}"
+        ) from error
 
 
 def task_of(y, shape, *, count, what):
@@ -214,6 +265,26 @@ def task_of(y, shape, *, count, what):
     )
 
 
+def numbered(y, class_names, *, what):
+    """Return class numbers for labels that are words, by the order of the model's outputs."""
+    if class_names is None or isinstance(y, Mapping):
+        return y
+    if isinstance(class_names, (str, bytes)) or not isinstance(class_names, Iterable):
+        raise TypeError(f"{what}: class_names must be a list of words, got {class_names!r}.")
+    names, words = list(map(str, class_names)), validate.array(y, what=what)
+    if len(set(names)) < len(names):
+        raise ValueError(f"{what}: class_names holds a name twice.")
+    if words.dtype.kind not in "OSU":
+        return y
+    place = {name: number for number, name in enumerate(names)}
+    if unknown := sorted({str(word) for word in words.flat} - set(names)):
+        raise ValueError(
+            f"{what} holds {', '.join(map(repr, unknown[:3]))}, which class_names has not: "
+            f"{', '.join(map(repr, names[:5]))}{' …' if names[5:] else ''}."
+        )
+    return np.array([place[str(word)] for word in words.flat], np.int64).reshape(words.shape)
+
+
 def _numbers(y, count, what):
     if y is None:
         raise ValueError(
@@ -223,8 +294,8 @@ def _numbers(y, count, what):
     y = validate.array(y, what=what)
     if y.dtype.kind in "OSU" and y.ndim:
         raise TypeError(
-            f"{what} must hold numbers, got text or objects such as {y.flat[0]!r}. Pass the class "
-            "numbers in the order of the model's outputs: [class_names.index(name) for name in y]."
+            f"{what} must hold numbers, got text or objects such as {y.flat[0]!r}. Pass the names "
+            "in the order of the model's outputs as class_names=[…]."
         )
     return validate.targets(y, count=count, what=what)
 

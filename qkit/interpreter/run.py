@@ -1,8 +1,7 @@
-"""Running a .tflite file with one output, whatever numbers it takes and gives."""
+"""Running a .tflite file, whatever numbers it takes and gives."""
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,13 +11,16 @@ from qkit._tensorflow import quiet
 from qkit.quantize.grid import PerAxis, PerTensor, QParams, dequantize, quantize
 from qkit.quantize.histogram import Histogram
 from qkit.samples import samples
+from qkit.tflite.edit import first_signature, plain_name
 from qkit.tflite.file import TfliteError, require_tflite
 from qkit.tflite.probe import allocated, probe
 
 # Input values that run at once: 167 MNIST images. More of them no longer fit the processor's
 # caches: 10,000 images take 0.03 s in batches of 100 to 250, 0.06 s of 500, 0.09 s of 1,000.
 _BATCH_VALUES = 2**17
-_EXPORTED = re.compile(r"^serving_default_|:\d+$")  # what a SavedModel adds to an input's name
+# Kernels, by what the interpreter is asked for; those of XNNPACK run by default.
+KERNELS = {"reference": "BUILTIN_REF", "optimized": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+           "xnnpack": "AUTO"}  # fmt: skip
 
 
 def open_interpreter(tflite, *, threads=1, **how):
@@ -37,21 +39,20 @@ def single_shapes(interpreter, x=None):
     An input without an axis for items takes one at a time, as it is. Where the first axis may be
     either, `x`, an array of items, decides.
     """
-    one_output(interpreter, one_input=True)
+    _require_one_of_each(interpreter)
     (shape,), size = _items(interpreter, x)
     end = tuple(map(int, interpreter.get_output_details()[0]["shape"]))
     return shape, end[1:] if end[:1] == (size or 1,) else end
 
 
-def one_output(interpreter, x=None, *, one_input=False):
-    """Refuse a file that gives several tensors, or where it matters, takes several."""
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if len(outputs) != 1 or not inputs or (one_input and len(inputs) != 1):
-        names = ", ".join(d["name"] for d in (outputs if len(outputs) != 1 else inputs))
-        raise TfliteError(
-            f"a model with {'one input' if one_input else 'inputs'} and one output is wanted; this "
-            f"one has {len(inputs)} and {len(outputs)} ({names}). Convert the part that counts."
-        )
+def _require_one_of_each(interpreter):
+    """Refuse a file that takes or gives several tensors."""
+    for kind, named in (("outputs", given_by(interpreter)), ("inputs", taken(interpreter)[0])):
+        if len(named) != 1:
+            raise TfliteError(
+                f"a model with one input and one output is wanted; this one has {len(named)} "
+                f"{kind} ({', '.join(named)}). Convert the part that counts."
+            )
 
 
 def classifier_shapes(interpreter, x=None):
@@ -67,28 +68,32 @@ def classifier_shapes(interpreter, x=None):
 
 def scores(tflite, x, *, batched=True, threads=None, what="scores"):
     """Return the class scores of a .tflite classifier: its `outputs`, with the shape checked."""
-    return _computed(classifier_shapes, tflite, x, batched, threads, what)
+    (found,) = _computed(classifier_shapes, tflite, x, batched, threads, what).values()
+    return found
 
 
-def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
-    """Return what a .tflite file with one output computes.
+def outputs(tflite, x, *, batched=True, threads=None, signature=None, what="outputs"):
+    """Return what a .tflite file computes.
 
     Parameters
     ----------
     tflite : bytes
-    x : ndarray of shape (n, *input), float; of several inputs a list, or a dict by name
-        On the scale the model was trained on, whatever numbers the file itself takes; integers
-        where it takes integers that are on no grid, such as token ids. An input without an axis
-        for items, such as a waveform of shape (15600,), is given one after the other.
+    x : ndarray of shape (n, *input), float; of several inputs a dict by name, or a list in the
+        file's order, which `qk.convert` makes the model's. On the scale the model was trained on,
+        whatever numbers the file itself takes; integers where it takes integers that are on no
+        grid, such as token ids. An input without an axis for items, such as a waveform of shape
+        (15600,), is given one after the other.
     batched : bool, run many inputs at once where the file allows it
         A file with a fixed batch takes as many as that, the last ones filled up.
     threads : int, or None: one a core
+    signature : str, optional, of a file with several; by default the graph that comes first
     what : str, the caller's name, for error messages
 
     Returns
     -------
     ndarray of shape (n, *output), float32, on the real axis where the file gives integers, too;
-    integers that are on no grid as they are. Each item starts from the file's first state.
+    integers that are on no grid as they are. Of several outputs a dict by name, the signature's
+    where the file has one. Each item starts from the file's first state.
 
     Examples
     --------
@@ -97,21 +102,24 @@ def outputs(tflite, x, *, batched=True, threads=None, what="outputs"):
     >>> outputs(tflite, qk.load_data("digits").x_test[:3]).shape
     (3, 10)
     """
-    return _computed(one_output, tflite, x, batched, threads, what)
+    tflite = first_signature(tflite, signature, what=what)
+    found = _computed(lambda *_: None, tflite, x, batched, threads, what)
+    return found if len(found) > 1 else next(iter(found.values()))
 
 
-def intermediate(tflite, x, names):
+def intermediate(tflite, x, names, kernels="optimized"):
     """Yield what a .tflite file computes on the way, image by image.
 
-    The kernels are those without a delegate, one image at a time, as the converter calibrates:
-    its ranges are these but for the last bit of a sum, now and then. But each image starts from the
-    file's first state, and there the state of one runs into the next.
+    With optimized kernels and no delegate, as the converter calibrates: its ranges are these but
+    for the last bit of a sum, now and then. But each image starts from the file's first state, and
+    there the state of one runs into the next.
 
     Parameters
     ----------
     tflite : bytes
     x : ndarray of shape (n, *image), as for `outputs`; where the batch is fixed, one image fills it
     names : iterable of str or int, of the tensors; or their numbers, as names may repeat
+    kernels : {"optimized", "reference"}, the latter written to be read
 
     Yields
     ------
@@ -125,12 +133,8 @@ def intermediate(tflite, x, names):
     >>> next(intermediate(tflite, x, [conv.activation_name]))[conv.activation_name].shape
     (1, 26, 26, 12)
     """
-    from ai_edge_litert.interpreter import OpResolverType
-
-    how = {
-        "experimental_preserve_all_tensors": True,
-        "experimental_op_resolver_type": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    }
+    validate.choice(kernels, ("optimized", "reference"), name="intermediate: kernels")
+    how = {"experimental_preserve_all_tensors": True, **_by(kernels)}
     interpreter = open_interpreter(tflite, **how)
     x, size = fed(interpreter, x, "intermediate")
     names, details, wanted = _named(names), interpreter.get_tensor_details(), []
@@ -144,6 +148,21 @@ def intermediate(tflite, x, names):
     each = (filled(x, slice(i, i + 1), size) for i in range(len(x[0])))
     for found in _runs(interpreter, tflite, each, wanted, **how):
         yield dict(zip(names, found, strict=True))
+
+
+def run_each(tflite, feeds, kernels="optimized"):
+    """Yield what a file gives for each list of its inputs, item by item."""
+    how = _by(kernels)
+    interpreter = open_interpreter(tflite, **how)
+    indices = [detail["index"] for detail in interpreter.get_output_details()]
+    yield from _runs(interpreter, tflite, feeds, indices, **how)
+
+
+def _by(kernels):
+    """Return how an interpreter is asked for kernels."""
+    from ai_edge_litert.interpreter import OpResolverType
+
+    return {"experimental_op_resolver_type": OpResolverType[KERNELS[kernels]]}
 
 
 def _named(names):
@@ -169,15 +188,32 @@ def fed(interpreter, x, what):
 
     That is 0 where the one input has no axis for items, and is given as it is.
     """
+    wanted, size = taken(interpreter, x)
+    x = samples(x, wanted, what=f"{what}: x")
+    arrays = [x[name] for name in wanted] if len(wanted) > 1 else [x]
+    grids = [_grid(detail) for detail in interpreter.get_input_details()]
+    return [quantize(a, g) if g else a for a, g in zip(arrays, grids, strict=True)], size
+
+
+def taken(interpreter, x=None):
+    """Return the shape of an item and the dtype of each input by name, and how many a run takes."""
     details = interpreter.get_input_details()
     shapes, size = _items(interpreter, x)
-    grids = [_grid(detail) for detail in details]
-    dtypes = [np.float32 if g else d["dtype"] for g, d in zip(grids, details, strict=True)]
-    names = [_EXPORTED.sub("", detail["name"]) for detail in details]
-    wanted = dict(zip(names, zip(shapes, dtypes, strict=True), strict=True))
-    x = samples(x, wanted, what=f"{what}: x")
-    arrays = [x[name] for name in names] if len(names) > 1 else [x]
-    return [quantize(a, g) if g else a for a, g in zip(arrays, grids, strict=True)], size
+    dtypes = [np.float32 if _grid(d) else d["dtype"] for d in details]
+    names = [plain_name(detail["name"]) for detail in details]
+    return dict(zip(names, zip(shapes, dtypes, strict=True), strict=True)), size
+
+
+def given_by(interpreter):
+    """Return what the interpreter tells of each output, by name: the signature's, if it has one."""
+    details, signatures = interpreter.get_output_details(), interpreter.get_signature_list()
+    if len(details) > 1 and signatures:
+        runner = interpreter.get_signature_runner(next(iter(signatures)))
+        named = runner.get_output_details()
+        if {d["index"] for d in named.values()} == {d["index"] for d in details}:
+            return named
+    named = {plain_name(detail["name"]): detail for detail in details}
+    return named if len(named) == len(details) else {str(d["index"]): d for d in details}
 
 
 def filled(arrays, chosen, size):
@@ -201,6 +237,8 @@ def _computed(check, tflite, x, batched, threads, what):
     validate.instance(batched, (bool, np.bool_), name=f"{what}: batched")
     how = {"threads": (os.cpu_count() or 1) if threads is None else threads}
     interpreter, trial = open_interpreter(tflite, **how), probe(tflite, **how)
+    if not interpreter.get_output_details():
+        raise TfliteError(f"{what}: the model has no output.")
     check(interpreter, x)
     x, size = fed(interpreter, x, what)
     if size > 1 and not (trial.batchable or trial.failed or trial.slow):
@@ -215,21 +253,23 @@ def _computed(check, tflite, x, batched, threads, what):
         batch = {"batch_size": most, **how}
         if probe(tflite, **batch).batchable:
             interpreter, size, how = open_interpreter(tflite, **batch), most, batch
-    step, target = size or 1, interpreter.get_output_details()[0]
+    step, targets = size or 1, given_by(interpreter)
     each = (filled(x, slice(i, i + step), size) for i in range(0, count, step))
-    result = None
-    for i, (given,) in enumerate(_runs(interpreter, tflite, each, [target["index"]], **how)):
-        given = from_grid(given, target)
-        given = given if given.shape[:1] == (step,) else given[None]
-        if result is None:
-            result = np.empty((count, *given.shape[1:]), given.dtype)
-        if given.shape != (step, *result.shape[1:]):
-            raise TfliteError(
-                f"{what}: the output's shape changes from item to item: {given.shape} for item "
-                f"{i * step}, and {(step, *result.shape[1:])} before. One for all is wanted."
-            )
-        result[i * step : (i + 1) * step] = given[: count - i * step]
-    return result
+    places, results = [target["index"] for target in targets.values()], {}
+    for i, found in enumerate(_runs(interpreter, tflite, each, places, **how)):
+        for given, (name, target) in zip(found, targets.items(), strict=True):
+            given = from_grid(given, target)
+            given = given if given.shape[:1] == (step,) else given[None]
+            if i == 0:
+                results[name] = np.empty((count, *given.shape[1:]), given.dtype)
+            if given.shape != (step, *results[name].shape[1:]):
+                raise TfliteError(
+                    f"{what}: the output's shape changes from item to item: {given.shape} for item "
+                    f"{i * step}, and {(step, *results[name].shape[1:])} before. One for all is "
+                    "wanted."
+                )
+            results[name][i * step : (i + 1) * step] = given[: count - i * step]
+    return results
 
 
 def _items(interpreter, x=None):
@@ -238,6 +278,11 @@ def _items(interpreter, x=None):
         [tuple(map(int, detail["shape"])) for detail in details]
         for details in (interpreter.get_input_details(), interpreter.get_output_details())
     )
+    if not shapes:
+        raise TfliteError(
+            "a model with inputs and outputs is wanted; this one has "
+            f"{len(shapes)} and {len(ends)}."
+        )
     for shape in shapes:
         if 0 in shape:
             raise TfliteError(f"the model's input has the shape {shape}, which holds no values.")

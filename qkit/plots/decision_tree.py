@@ -4,6 +4,7 @@ from matplotlib.markers import CARETDOWN, CARETRIGHT
 
 from qkit.evaluate.decision_tree import TREE
 from qkit.evaluate.report import NEEDED
+from qkit.evaluate.significance import p_said
 from qkit.plots.style import FLOAT, LITERAL, live_areas, live_segments, picture
 from qkit.toolchain.schemes import SCHEMES
 
@@ -69,9 +70,8 @@ def _promise(name):
     scheme = SCHEMES[name]
     if name == "float32":
         return "the model as it is"
-    words = f"{scheme.published_size_cut} smaller, {scheme.published_accuracy}"
-    if scheme.published_size_cut is None:
-        words = "no row in its table"
+    cut = scheme.published_size_cut
+    words = f"{cut} smaller, {scheme.published_accuracy}" if cut else "no row in its table"
     return f"{NEEDED[scheme.needs]};\n{words}"
 
 
@@ -83,7 +83,7 @@ def _measured(comparison, scheme):
     found, ratio = comparison.paired[scheme], comparison.latency.ratio[scheme]
     return (
         f"{comparison.size_cut(scheme):.1f} % smaller, {ratio:.2f} × the time,\n"
-        f"{found.difference_pp:+.2f} points (p = {found.p_value:.2g})"
+        f"{found.difference_pp:+.2f} points ({p_said(found.p_value)})"
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from qkit import validate
 from qkit.plots.style import FLOAT, INTEGER, LITERAL, require
+from qkit.samples import count
 
 
 def plot_flips(paired, x, *, names=("a", "b"), limit=16):
@@ -53,18 +54,18 @@ def in_turn(paired):
     return turns + [i for i in paired.disagreements if i not in {*turns}]
 
 
-def compose_flips(ax, x, count=6, columns=3):
+def compose_flips(ax, x, most=6, columns=3):
     """Lay out places for images that flip, each below both answers; return what fills them."""
-    if x.ndim not in (3, 4):  # what is no image is not shown, but what was answered
-        x = np.zeros((len(x), 28, 28))
+    if np.ndim(x) not in (3, 4):  # what is no image is not shown, but what was answered
+        x = np.zeros((count(x), 28, 28))
     height, width = x.shape[1:3]
     tall, wide = round(1.62 * height), round(1.3 * width)
-    rows = -(-count // columns)
+    rows = -(-most // columns)
     blank = np.full((rows * tall, columns * wide, 3), 255, np.uint8)
     sheet = ax.imshow(blank, interpolation="nearest")
     ax.set_ylim(rows * tall, -0.45 * height)
     ax.axis("off")
-    row, column = np.divmod(np.arange(count), columns)
+    row, column = np.divmod(np.arange(most), columns)
     tops, lefts = (row + 1) * tall - height, column * wide + (wide - width) // 2
     look = {"ha": "center", "va": "bottom", "fontsize": 9, "linespacing": 1.05}
     above = look | {"fontsize": 10, **LITERAL}

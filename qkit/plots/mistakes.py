@@ -8,11 +8,11 @@ _ROWS = {"in float": ("black", "o"), "as found": (FLOAT, "X"), "repaired": (INTE
 
 
 def _fixed(result, after=None):
-    return {"shape": result.image.shape}
+    return {"shape": result.image.shape, "rows": tuple(_ROWS)[: 3 if after else 2]}
 
 
 @picture("Examination", figsize=(10, 3.2), fixed=_fixed)
-def plot_mistake(figure, shape):
+def plot_mistake(figure, shape, rows=tuple(_ROWS)):
     """Draw an examination, and the one after a repair.
 
     Parameters
@@ -22,11 +22,11 @@ def plot_mistake(figure, shape):
     """
     right, before, sees, logits = figure.subplots(1, 4, width_ratios=[1.5, 0.8, 0.8, 1.5])
     shares = {n / 100: f"{n} %" for n in range(0, 101, 25)}
-    rows_from_top(right, _ROWS, grid="x", xlim=(0, 1.03), xticks=shares)
+    rows_from_top(right, rows, grid="x", xlim=(0, 1.03), xticks=shares)
     right.set_xlabel("right answers, with 95 % interval")
     logits.set_xscale("symlog", linthresh=1)
     values = {-1e4: "−10⁴", -100: "−100", -1: "−1", 1: "1", 100: "100", 1e4: "10⁴"}
-    rows_from_top(logits, [""] * len(_ROWS), grid="x", xlim=(-1e5, 1e5), xticks=values)
+    rows_from_top(logits, [""] * len(rows), grid="x", xlim=(-1e5, 1e5), xticks=values)
     logits.set_xlabel("logits: span in float, and the grids")
     images = []
     for ax, title in ((before, "a test image"), (sees, "what the file saw")):
@@ -40,18 +40,18 @@ def plot_mistake(figure, shape):
             live_line(logits, "-", color=colour, lw=7),
             live_text(logits, 0, row, ha="center", va="center", transform=logits.transData),
         )
-        for row, (colour, marker) in enumerate(_ROWS.values())
+        for row, (colour, marker) in enumerate(map(_ROWS.get, rows))
     ]
 
     def update(found, after=None):
         shown = [(found.reference, found.output_span), (found.accuracy, found.output_grid)]
         shown.append((after.accuracy, after.output_grid) if after else (None, None))
-        for row, (accuracy, span) in enumerate(shown):
-            interval, point, grid, none = artists[row]
+        for row, (interval, point, grid, none) in enumerate(artists):
+            accuracy, span = shown[row]
             interval.set_data(*(accuracy.interval, [row, row]) if accuracy else ([], []))
             point.set_data(*([accuracy.accuracy], [row]) if accuracy else ([], []))
             grid.set_data(*(span, [row, row]) if span else ([], []))
-            none.set_text("no grid: in float" if accuracy and not span else "")
+            none.set_text("" if span else "no grid: in float" if accuracy else "not repaired yet")
         for image, pixels in zip(images, (found.image, found.image_on_grid), strict=True):
             image.set_data(pixels)
 

@@ -9,20 +9,28 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.scale import LogScale
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, ScalarFormatter
 
 from qkit.notebook import COLOURS
 
 _MARKERS = "osD^vP*X<>hd"
 INTEGER, FLOAT, REST = "#0072B2", "#D55E00", "#9A9A9A"
+_DTYPES = {
+    "float32": (FLOAT, "-"), "float16": ("#E69F00", "-"), "bfloat16": ("#E69F00", "--"),
+    "int8": (INTEGER, "-"), "uint8": (INTEGER, "--"), "int16": ("#009E73", "-"),
+    "int4": ("#CC79A7", "-"), "int32": (REST, "-"), "int64": (REST, "--"),
+}  # fmt: skip
 LITERAL = {"parse_math": False}  # of texts with names that others gave: `$` begins no formula
 
 
 # The functions of qkit that return what pictures draw, where their names are not the classes'.
 _MADE_BY = {
     "Comparison": "compare", "Score": "accuracy", "Examination": "mistakes.examine",
-    "Numbers": "nearest_numbers", "DataFrame": "published.beside_architectures",
+    "TfliteFile": "inspect", "Numbers": "nearest_numbers",
+    "DataFrame": "published.beside_architectures",
     "Int16Effect": "published.int16_effect", "ndarray": "simulation.layers",
 }  # fmt: skip
 _SNAKE = re.compile("(?<=[a-z])(?=[A-Z])")
@@ -62,6 +70,29 @@ def rows_from_top(ax, names, **settings):
     ax.tick_params(axis="y", length=0)
 
 
+def dtype_look(dtype):
+    """Return the colour and the dashes that stand for a dtype, black ones where it is rare."""
+    return _DTYPES.get(dtype, ("#000000", ":"))
+
+
+def short(name, most):
+    """Return a name of so many letters at most, with "…" at its end for the others."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def fitting(text, inches, *, points):
+    """Return as much of a text as has room, with "…" for the rest; nothing if three do not fit."""
+
+    def width(text):
+        return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
+
+    font = FontProperties(size=points)
+    text = short(text, max(int(30 * inches), 1))  # none of so many letters fits
+    while len(text) > 4 and width(text) > inches:
+        text = short(text, len(text) - 1)
+    return text if width(text) <= inches else ""
+
+
 def named(name):
     """Return a name as a label: with "…" where it would take the picture's place.
 
@@ -81,7 +112,7 @@ def legend_above(ax, columns, **look):
 
 def literal(legend):
     """Show the words of a legend as they are."""
-    plt.setp(legend.get_texts(), **LITERAL)
+    plt.setp([*legend.get_texts(), legend.get_title()], **LITERAL)
 
 
 def scale_axis(axis, low, high):

@@ -18,11 +18,12 @@ _BETTER = {  # by which y is better, and which x
 
 def _fixed(result, *, picked=None, against=None):
     found = _tradeoff(result)
-    return {"schemes": found.schemes, "crowded": 2 < len(_crowd(found).points) < len(found.points)}
+    crowded = 2 < len(_crowd(found).points) < len(found.points)
+    return {"schemes": found.schemes, "crowded": crowded, "listed": tuple(found.points)}
 
 
 @picture("Tradeoff", "Comparison", figsize=(10.6, 5), layout="none", fixed=_fixed)
-def plot_tradeoff(figure, schemes, crowded=False, x=None):
+def plot_tradeoff(figure, schemes, crowded=False, x=None, listed=None):
     """Draw schemes by two quantities, with intervals, and mark the Pareto front.
 
     A scheme is on the front where no other is as good in both and better in one. As most of them
@@ -45,7 +46,7 @@ def plot_tradeoff(figure, schemes, crowded=False, x=None):
     titles = "filled: on the Pareto front. Better: {}", "the smallest, spread out"
     panels = [_points_panel(ax, schemes, title) for ax, title in zip(axes, titles, strict=False)]
     legend = names.add_axes((0.03, 0.13, 0.96, 0.78) if x is None else (0.03, 0.0, 0.96, 0.9))
-    show_names = _names_panel(legend, schemes, columns=2 if flips else 1)
+    show_names = _names_panel(legend, schemes, listed or schemes, columns=2 if flips else 1)
     show_flips = compose_flips(flips[0].add_axes((0, 0.03, 1, 0.95)), x) if flips else None
 
     def update(result, picked=None, against=None, paired=None):
@@ -89,7 +90,7 @@ def _points_panel(ax, schemes, title):
 
     @lru_cache(maxsize=1)  # the same once more is drawn already
     def draw(found):
-        """Return the places of the points that it draws, by scheme."""
+        """Return by scheme where it is drawn: x, y, and the ends of y's interval."""
         across, along = np.swapaxes([*found.points.values()], 0, 1)  # scheme, (value, low, high)
         _fit_axis(ax.xaxis, across, found.x)
         _fit_axis(ax.yaxis, along, found.y)
@@ -99,12 +100,12 @@ def _points_panel(ax, schemes, title):
         flat = [[(low, y), (high, y)] for y, (_, low, high) in zip(ys, moved, strict=True)]
         bars.set_segments(upright + flat)
         bars.set_color([dots[name].get_color() for name in found.points] * 2)
-        places = dict(zip(found.points, np.column_stack([xs, ys]), strict=True))
+        places = dict(zip(found.points, np.column_stack([xs, along]), strict=True))
         for name, dot in dots.items():
-            dot.set_data(*np.reshape(places.get(name, ()), (-1, 2)).T)
+            dot.set_data(*np.reshape(places.get(name, ()), (-1, 4)).T[:2])
             dot.set_markerfacecolor(dot.get_color() if name in found.front else "white")
         # from edge to edge, it bounds what is reached
-        xs, ys = np.reshape([places[name] for name in found.front], (-1, 2)).T
+        xs, ys = np.reshape([places[name][:2] for name in found.front], (-1, 2)).T
         x_edge = ax.get_xlim()[found.x.better == "smaller"]
         y_edge = ax.get_ylim()[found.y.better == "smaller"]
         front.set_data([*xs[:1], *xs, x_edge], [y_edge, *ys, *ys[-1:]])
@@ -122,7 +123,7 @@ def _points_panel(ax, schemes, title):
 
 
 def _pointer(ax, shape, size, weight, up):
-    """Return what frames the marker at a place and names it, away from the edges."""
+    """Return what frames the marker at a place, and names it above or below its interval."""
     ring = live_line(ax, shape, ms=size, mfc="none", mec="0.2", mew=1.4)
     look = {"va": "center", "fontsize": 10, "weight": weight, "zorder": 4, "animated": True}
     look |= LITERAL
@@ -134,12 +135,11 @@ def _pointer(ax, shape, size, weight, up):
         label.set_visible(place is not None)
         if place is None:
             return
-        ring.set_data(*np.transpose([place]))
-        label.xy = place
-        x, y = ax.transAxes.inverted().transform(ax.transData.transform(place))
-        side = (1, up, -1)[np.digitize(y, (0.14, 0.86))]
-        aligned = ("left", "center", "right")[np.digitize(x, (0.3, 0.7))]
-        label.set(text=named(name), position=(0, 20 * side), ha=aligned)
+        ring.set_data(*np.transpose([place[:2]]))
+        label.xy = place[0], place[3 if up > 0 else 2]  # beyond it the axis has a margin
+        across, _ = ax.transAxes.inverted().transform(ax.transData.transform(label.xy))
+        aligned = ("left", "center", "right")[np.digitize(across, (0.3, 0.7))]
+        label.set(text=named(name), position=(0, 15 * up), ha=aligned)
 
     return point_out
 
@@ -157,27 +157,27 @@ def _fit_axis(axis, values, quantity):
 
 
 def _side_by_side(xs, axis):
-    """Move schemes of the same x a little apart, never as far as the next other scheme."""
+    """Move schemes of the same x apart, within a marker's width, and not up to the next scheme."""
     scale = axis.get_transform()
     xs, ends = scale.transform(xs), scale.transform(axis.get_view_interval())
     distinct, moved = np.unique(xs), xs.copy()
     for value in distinct:
         (twins,) = np.nonzero(xs == value)
         to_others = np.abs(distinct[distinct != value] - value)
-        room = min([0.014 * np.ptp(ends), *to_others / len(twins)])
+        room = min([0.02 * np.ptp(ends), *to_others]) / len(twins)
         moved[twins] += room * (np.arange(len(twins)) - (len(twins) - 1) / 2)
     return scale.inverted().transform(moved)
 
 
-def _names_panel(ax, schemes, columns):
+def _names_panel(ax, schemes, listed, columns):
     """Draw the legend; return what turns the names that are not shown pale."""
-    rows = -(-len(schemes) // columns)
+    rows = -(-len(listed) // columns)
     ax.set(xlim=(0, columns), ylim=(max(rows, 7) - 0.5, -0.5))
     ax.axis("off")
     dots, texts = [], []
-    for i, name in enumerate(schemes):
+    for i, name in enumerate(listed):
         column, row = divmod(i, rows)
-        colour, marker = mark(i)
+        colour, marker = mark(schemes.index(name))
         dots += ax.plot(column + 0.04 * columns, row, marker, color=colour, ms=8)
         texts.append(ax.text(column + 0.08 * columns, row, named(name), va="center", **LITERAL))
     widest = max(text.get_window_extent().width / text.get_fontsize() for text in texts)
@@ -186,7 +186,7 @@ def _names_panel(ax, schemes, columns):
         text.set_fontsize(np.clip(room / widest, 5, 9.5))
 
     def update(shown):
-        for artist, name in zip(dots + texts, [*schemes] * 2, strict=True):
+        for artist, name in zip(dots + texts, [*listed] * 2, strict=True):
             alpha = 1 if name in shown else 0.25
             if artist.get_alpha() != alpha:  # else all would be drawn anew
                 artist.set_alpha(alpha)

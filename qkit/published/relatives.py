@@ -1,8 +1,9 @@
 """What int8 activations cost small relatives of published networks, and what int16 give back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from types import MappingProxyType
 
 import numpy as np
@@ -10,8 +11,10 @@ import numpy as np
 from qkit.data import drawn
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.significance import paired
+from qkit.evaluate.sweep import sweep
 from qkit.evaluate.tasks import Metric, ratio
 from qkit.models import masked_transformer
+from qkit.progress import progress_line
 from qkit.published import denoising, detection, reading
 from qkit.published.architectures import narrow_mobilenet
 from qkit.published.tables import int16_activations
@@ -129,6 +132,49 @@ def int16_effect(relative, images, *, seed=0, cache=True):
     >>> int16_effect(own, qk.load_data("digits"), cache=False).scores["int8"].n
     500
     """
+    return _effect(relative, *_measured((images, cache), (relative, seed)))
+
+
+def int16_effects(relatives, images, *, seeds=(0,), cache=True, executor=None):
+    """Train several small networks under several seeds, beside one another if one likes.
+
+    Parameters
+    ----------
+    relatives : iterable of Relative
+    images, cache : as for `int16_effect`
+    seeds : iterable of int
+    executor : concurrent.futures.Executor, optional, on which one network is an item
+        A training takes all cores: what is gained comes from other machines.
+
+    Returns
+    -------
+    list of Int16Effect, all seeds of the first network first
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> own = Relative("my own", None, qk.models.walkthrough_cnn, TOP_1, epochs=1)
+    >>> len(int16_effects([own], qk.load_data("digits"), seeds=(0, 1), cache=False))
+    2
+    """
+    items, what = [*product(relatives, seeds)], "int16_effects"
+    with progress_line() as show:
+        found = sweep(
+            _measured, items, executor=executor, shared=(images, cache), show=show, what=what
+        )
+    return [_effect(relative, *parts) for (relative, _), parts in zip(items, found, strict=True)]
+
+
+def _effect(relative, scores, models):
+    """Return the effect, its metric the relative's own, of which a worker gives a copy."""
+    scores = {name: replace(score, metric=relative.metric) for name, score in scores.items()}
+    changes = {name: paired(scores["float32"], scores[name]) for name in ("int8", "int16")}
+    return Int16Effect(relative, *map(MappingProxyType, (scores, changes, models)))
+
+
+def _measured(shared, item):
+    """Return scores and files of a network that is trained here."""
+    (images, cache), (relative, seed) = shared, item
     data = relative.data(images) if relative.data else images
     model = relative.build(seed=seed)
     fit(
@@ -142,8 +188,7 @@ def int16_effect(relative, images, *, seed=0, cache=True):
         name: accuracy(tflite, data.x_test, data.y_test, metric=relative.metric)
         for name, tflite in models.items()
     }
-    changes = {name: paired(scores["float32"], scores[name]) for name in ("int8", "int16")}
-    return Int16Effect(relative, *map(MappingProxyType, (scores, changes, models)))
+    return scores, models
 
 
 def int16_table(effects):

@@ -98,7 +98,7 @@ def sqnr_db(x, approximation):
     for _, kept, lost in _squares(x.reshape(1, 1, -1), approximation.reshape(1, 1, -1)):
         signal += kept.sum()
         noise += lost.sum()
-    return float(_decibels(signal, noise))
+    return float(decibels(signal, noise))
 
 
 def grid_fit(x, qparams):
@@ -157,8 +157,8 @@ def _measured(x, qparams):
         clipping += squares[beyond].sum()
     steps_squared = noise / np.square(qparams.scale, dtype=np.float64)
     return approximation, QuantizationError(
-        sqnr_db=float(_decibels(signal.sum(), noise.sum())),
-        channel_sqnr_db=_decibels(signal, noise),
+        sqnr_db=float(decibels(signal.sum(), noise.sum())),
+        channel_sqnr_db=decibels(signal, noise),
         rmse_steps=float(np.sqrt(steps_squared.sum() / x.size)),
         clipped_share=clipped / x.size,
         clipping_share=float(clipping / noise.sum()) if noise.any() else 0.0,
@@ -174,6 +174,7 @@ def _squares(values, approximation):
         yield part, np.square(block, dtype=np.float64), np.square(errors)
 
 
-def _decibels(signal, noise):
+def decibels(signal, noise):
+    """Return the ratio of two sums of squares in dB, infinite without noise."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return 10 * np.log10(np.divide(signal, noise))

@@ -1,17 +1,20 @@
 """A float .tflite file: opened once, given other weights and grids, and put together again."""
 
 import functools
+import math
+import re
 from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 
+from qkit import validate
 from qkit.tflite.file import TfliteError, apart, inspect, layer_name, parsed
 from qkit.tflite.grids import Grids, in_8_bits, in_16_bits, overwritten, own_ranges
 from qkit.tflite.values import stored_values
 
 # Where an operator keeps its weights, and which of their axes counts the output channels.
-_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,18 @@ class FloatFile:
     in_8_bits: Grids
     in_16_bits: Grids
     overwritten: dict  # by name of an activation, that of the one that takes its memory
+
+    @property
+    def left_out(self):
+        """How many weights are in no layer, by the operator that reads them, such as GATHER."""
+        counted, found = {self.names[layer.weights_name].index for layer in self.layers}, {}
+        for op in self.operators:
+            for tensor in filter(is_float_constant, op.inputs):
+                wide = sum(side > 1 for side in tensor.shape) > 1  # biases and scales are not
+                if wide and tensor.index not in counted:
+                    found[op.name] = found.get(op.name, 0) + math.prod(tensor.shape)
+                    counted.add(tensor.index)
+        return found
 
     def constant(self, name, shape):
         """Return the tensor with the weights of a name, which a change is to be made for."""
@@ -125,6 +140,125 @@ def with_weights(tflite, weights, grids=None):
     return bytes(convert_object_to_bytearray(model))
 
 
+def first_signature(tflite, name, *, what):
+    """Return a file in which the graph of a signature runs first; of None, the file as it is.
+
+    Parameters
+    ----------
+    tflite : bytes
+    name : str or None
+    what : str, the caller's name, for messages
+    """
+    if validate.instance(name, (str, type(None)), name=f"{what}: signature") is None:
+        return tflite
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
+
+    inspect(tflite)  # refuses what is damaged
+    model = parsed(tflite)
+    graphs = {s.signatureKey.decode(): s.subgraphIndex for s in model.signatureDefs or ()}
+    if name not in graphs:
+        known = ", ".join(map(repr, graphs)) or "none"
+        raise ValueError(f"{what}: signature={name!r} is not in the file, which has {known}.")
+    moved = {0: graphs[name], graphs[name]: 0}
+    model.subgraphs = [model.subgraphs[moved.get(i, i)] for i in range(len(model.subgraphs))]
+    operators = [op for graph in model.subgraphs for op in graph.operators or ()]
+    for options in (
+        model.signatureDefs,
+        *((op.builtinOptions, op.builtinOptions2) for op in operators),
+    ):
+        for table in options:
+            for field, number in list(getattr(table, "__dict__", {}).items()):
+                if field == "subgraph" or field.endswith("ubgraphIndex"):
+                    setattr(table, field, moved.get(number, number))
+    # the one that was named is what an interpreter finds first
+    model.signatureDefs.sort(key=lambda signature: signature.subgraphIndex != 0)
+    return bytes(convert_object_to_bytearray(model))
+
+
+def plain_name(name):
+    """Return an input's name without what a SavedModel adds to it."""
+    return re.sub(r"^serving_default_|:\d+$", "", name)
+
+
+def with_inputs_in_order(tflite, names):
+    """Return a file whose main graph takes its inputs in the order of these names of a signature.
+
+    The converter's order is neither the model's nor the alphabet's.
+    """
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
+
+    model = parsed(tflite)
+    graph = model.subgraphs[0]
+    for signature in model.signatureDefs or ():
+        numbers = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
+        wanted = [numbers.get(name) for name in names]
+        if {*wanted} == {*graph.inputs} and wanted != [*graph.inputs]:
+            graph.inputs = wanted
+            return bytes(convert_object_to_bytearray(model))
+    return tflite
+
+
+def operators_apart(tflite, values):
+    """Return a file in which each operator reads inputs and gives outputs of its own.
+
+    Beside it: for each operator, the slots that are fed. All inputs and all outputs of the file are
+    in the order of the operators, and of their slots; their shapes are those of some values of the
+    activations, by number, as a file may leave shapes open.
+    """
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
+
+    file, model = inspect(tflite), parsed(tflite)
+    graph, slots = model.subgraphs[0], []
+    computed = {t.index for t in (*file.inputs, *(t for op in file.operators for t in op.outputs))}
+    graph.inputs, graph.outputs, model.signatureDefs = [], [], None
+
+    def copied(index, ends):
+        tensor = copy(graph.tensors[index])
+        tensor.name = f"tensor {index} of place {len(ends)}".encode()
+        tensor.shape, tensor.shapeSignature = [*values[index].shape], None
+        graph.tensors.append(tensor)
+        ends.append(len(graph.tensors) - 1)
+        return ends[-1]
+
+    for op in graph.operators:
+        reads = [] if op.inputs is None else op.inputs
+        slots.append([slot for slot, index in enumerate(reads) if index in computed])
+        op.inputs = [copied(i, graph.inputs) if i in computed else i for i in reads]
+        op.outputs = [copied(i, graph.outputs) for i in op.outputs]
+    return bytes(convert_object_to_bytearray(model)), slots
+
+
+def with_given(model, values, readers=None):
+    """Return a file that takes, as further inputs, values in place of activations, by number.
+
+    The readers are pairs of operator and slot; by default all, and the ends of the network. The
+    model is what `parsed` gives, and stays as it is: to read it takes longer than to write it.
+    """
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
+
+    model, graph, new = copy(model), copy(model.subgraphs[0]), {}
+    model.subgraphs, model.signatureDefs = [graph], None
+    graph.operators, graph.tensors = [*graph.operators], [*graph.tensors]
+    for index, array in values.items():
+        tensor, new[index] = copy(graph.tensors[index]), len(graph.tensors)
+        tensor.name, tensor.buffer = f"tensor {index}, given".encode(), 0
+        tensor.shape, tensor.shapeSignature = [1, *array.shape[1:]], None
+        graph.tensors.append(tensor)
+    for number, op in enumerate(graph.operators):
+        places = enumerate([] if op.inputs is None else op.inputs)
+        reads = [
+            new.get(i, i) if readers is None or (number, slot) in readers else i
+            for slot, i in places
+        ]
+        if {*reads} & {*new.values()}:
+            graph.operators[number] = op = copy(op)
+            op.inputs = reads
+    if readers is None:
+        graph.outputs = [new.get(i, i) for i in graph.outputs]
+    graph.inputs = [*graph.inputs, *new.values()]
+    return bytes(convert_object_to_bytearray(model))
+
+
 def is_float_constant(tensor):
     """Whether other values can take the place of a tensor's; not where zeros are not stored."""
     return tensor.size_bytes > 0 and tensor.dtype == "float32" and tensor.sparsity is None
@@ -135,14 +269,14 @@ def _layers(operators, name_of):
     found, of_buffer = {}, {}
     taken = {"all", "input"}  # as whoever names layers calls all of them, and the input
     for number, op in enumerate(operators):
-        weights = op.input(1) if op.name in _CHANNEL_AXIS else None
+        weights = op.input(1) if op.name in CHANNEL_AXIS else None
         if weights is None or not is_float_constant(weights):
             continue
         if weights.buffer not in of_buffer:
             names = name_of[weights.index], name_of[op.outputs[0].index]
             name = apart((layer_name(names[0]), *names), taken, weights.index)
             taken.add(name)
-            values, axis = stored_values(weights), _CHANNEL_AXIS[op.name]
+            values, axis = stored_values(weights), CHANNEL_AXIS[op.name]
             of_buffer[weights.buffer] = Layer(name, op.name, values, *names, axis)
         found[number] = of_buffer[weights.buffer]
     return found

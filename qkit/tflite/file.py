@@ -1,6 +1,7 @@
 """What stands in a .tflite file: its tensors with their grids, and its operators."""
 
 import math
+import re
 import struct
 from dataclasses import dataclass
 from itertools import chain, count
@@ -8,14 +9,11 @@ from itertools import chain, count
 import numpy as np
 
 from qkit.result import Result
+from qkit.tflite import lifetimes, model_explorer, tables
+from qkit.tflite.bounds import require_ends, require_fit
 
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
-# How many inputs are read in any case, and an output: by this package, or by XNNPACK, which reads
-# beyond the end of fewer (seen with Valgrind, LiteRT 2.3, in each operator with none to three).
-_READ = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "BATCH_MATMUL": 2, "SLICE": 3,
-         "STRIDED_SLICE": 4, "SPLIT": 2, "ASSIGN_VARIABLE": 2, "READ_VARIABLE": 1,
-         "VAR_HANDLE": 0}  # fmt: skip
 _MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL",
                 "UNIDIRECTIONAL_SEQUENCE_LSTM")  # fmt: skip
 # What is raised where a number of the file leads out of it, or to what is no table.
@@ -45,6 +43,33 @@ class Tensor:
     elsewhere: str = ""  # name of the other file that holds the values
     elsewhere_bytes: int = 0  # that they take there
     variable: bool = False  # whether it keeps its values from run to run
+    free: tuple = ()  # axes whose length may be changed
+    ranked: bool = True  # whether the shape is known, down to how many axes it has
+
+    def __str__(self):
+        """Return its name and form, as "image int8 1×28×28"."""
+        return f"{self.name} {self.form}".strip()
+
+    @property
+    def form(self):
+        """Its dtype and shape in a word or two."""
+        return f"{self.dtype} {'×'.join(map(str, self.shape))}".strip()
+
+    @property
+    def granularity(self):
+        """What has a scale of its own: "per tensor", "per channel", "in blocks"; or ""."""
+        if self.details:
+            return "in blocks" if hasattr(self.details, "blockShape") else "of another kind"
+        return ("", "per tensor", "per channel")[min(self.scale.size, 2)]
+
+    @property
+    def memory_bytes(self):
+        """Of all values in memory, with one item in a batch; None where the file does not tell."""
+        width = re.search(r"\d+", "8" if self.dtype == "bool" else self.dtype)
+        if width is None or not (self.ranked or self.shape) or min(self.shape, default=0) < 0:
+            return None
+        size = -(-math.prod(self.shape) * int(width[0]) // 8)
+        return size if size < 2**63 else None  # of a damaged shape
 
     @property
     def size_bytes(self):
@@ -72,10 +97,17 @@ class Operator:
     outputs: tuple
     slots: tuple = ()  # the place of each input in the operator's list, where some may be left out
     options: object = None  # the schema's
+    graph: int = 0  # the number of its graph; 0 is the whole model, which may call others
 
     def input(self, slot):
         """Return the input at a place of the operator's list, or None where it is left out."""
         return dict(zip(self.slots, self.inputs, strict=True)).get(slot)
+
+    @property
+    def written_bytes(self):
+        """Of all that it writes, in memory; None where the file does not tell."""
+        sizes = [tensor.memory_bytes for tensor in self.outputs]
+        return None if None in sizes else sum(sizes)
 
     @property
     def multiply_accumulates(self):
@@ -91,7 +123,7 @@ class Operator:
             kernels = [self.input(slot) for slot in range(1, 9)]  # four gates, from input and state
             return math.prod(given[:2]) * sum(math.prod(k.shape) for k in kernels if k)
         if self.name == "TRANSPOSE_CONV":  # each input value meets the kernel once
-            return math.prod(self.input(2).shape) * math.prod(shape[:-1])
+            return (read := self.input(2)) and math.prod(read.shape) * math.prod(shape[:-1])
         if self.name == "BATCH_MATMUL":
             return math.prod(out) * given[-2 if self.options and self.options.adjX else -1]
         if self.name == "DEPTHWISE_CONV_2D":
@@ -108,6 +140,7 @@ class TfliteFile(Result):
     inputs: tuple  # tensors of the whole model
     outputs: tuple
     graphs: int  # more than 1 where there are loops and branches; all their tensors are listed
+    graph_name: str  # of the whole model, as Model Explorer has it
 
     @property
     def weights(self):
@@ -131,22 +164,26 @@ class TfliteFile(Result):
         computing = (op for op in self.operators if op.name not in ("QUANTIZE", "DEQUANTIZE"))
         return tuple(x for x in computing if {t.dtype for t in x.outputs} & {"float32", "float16"})
 
+    @property
+    def memory_plan(self):
+        """Which activations of the main graph are alive when: a `MemoryPlan`."""
+        return lifetimes.memory_plan(self)
+
+    @property
+    def operator_table(self):
+        """A DataFrame with one row per operator, in order: what it reads, writes and takes."""
+        return tables.operator_table(self)
+
     def to_frame(self):
         """Return a DataFrame with one row per tensor; the scale is that of the first channel."""
-        import pandas as pd
+        return tables.tensor_table(self)
 
-        return pd.DataFrame(
-            {
-                "name": t.name,
-                "dtype": t.dtype,
-                "shape": t.shape,
-                "scale": float(t.scale[0]) if t.scale.size else np.nan,
-                "zero_point": int(t.zero_point[0]) if t.scale.size else pd.NA,
-                "channels": t.scale.size,
-                "size_bytes": t.size_bytes,
-            }
-            for t in self.tensors
-        )
+    def to_model_explorer(self, path):
+        """Write node data for Model Explorer into a folder; return the paths of its files.
+
+        Load them there beside the .tflite file itself. Of other graphs than the main one: nothing.
+        """
+        return model_explorer.write_node_data(self, path)
 
     def summary(self):
         """Say in one line how much there is, and how much of it computes in floating point."""
@@ -166,7 +203,10 @@ def inspect(tflite):
 
     Returns
     -------
-    TfliteFile, whose ``to_frame()`` has a row per tensor
+    TfliteFile
+        Its ``to_frame()`` has a row per tensor, its ``operator_table`` one per operator, and its
+        ``memory_plan`` says which activations are alive when. Pictures: `plot_graph`,
+        `plot_memory_plan`. For Model Explorer: ``to_model_explorer(folder)``.
 
     Examples
     --------
@@ -230,17 +270,25 @@ def _content(model):
 
     dtypes = {number: name for name, number in vars(TensorType).items()}
     tensors, operators, ends = [], [], []
-    for graph in model.subgraphs:
+    for number, graph in enumerate(model.subgraphs):
         own = []
         for table in graph.tensors or ():
             dtype = dtypes.get(table.type, "unknown").lower()
             own.append(_tensor(table, dtype, own, model))
         for op in graph.operators or ():
             name = opcode_to_name(model, op.opcodeIndex) or "UNKNOWN"
-            operators.append(_operator(name.upper(), op, own))
+            operators.append(_operator(name.upper(), op, own, number))
         ends.append([_numbered(own, _listed(end)) for end in (graph.inputs, graph.outputs)])
         tensors += own
-    return TfliteFile(tuple(tensors), tuple(operators), *ends[0], graphs=len(ends))
+    content = tuple(tensors), tuple(operators), *ends[0]
+    return TfliteFile(*content, graphs=len(ends), graph_name=_graph_name(model))
+
+
+def _graph_name(model):
+    """Return the name of the first graph; where it has none, that of its signature, or "main"."""
+    keys = [s.signatureKey for s in model.signatureDefs or () if s.subgraphIndex == 0]
+    found = model.subgraphs[0].name or (keys and keys[0]) or b"main"
+    return found.decode(errors="replace")
 
 
 def _listed(vector):
@@ -255,16 +303,13 @@ def _numbered(own, numbers):
     return tuple(own[number] for number in numbers if number != -1)
 
 
-def _operator(name, table, own):
+def _operator(name, table, own, graph):
     reads, writes = _listed(table.inputs), _listed(table.outputs)
     slots = tuple(slot for slot, number in enumerate(reads) if number != -1)
-    least, gives = _READ.get(name, 0), name in _READ and name != "ASSIGN_VARIABLE"
-    if slots[:least] != (*range(least),) or (gives and not writes):
-        raise ValueError(f"a {name} has no output, or lacks one of its first {least} inputs")
+    require_ends(name, reads, writes)
     ends = _numbered(own, reads), _numbered(own, writes)
-    if name == "BATCH_MATMUL" and any(len(tensor.shape) < 2 for tensor in ends[0]):
-        raise ValueError("a BATCH_MATMUL has an input of fewer than two axes")
-    return Operator(name, *ends, slots, table.builtinOptions)
+    require_fit(name, *ends)
+    return Operator(name, *ends, slots, table.builtinOptions, graph)
 
 
 def _tensor(table, dtype, own, model):
@@ -293,4 +338,6 @@ def _tensor(table, dtype, own, model):
         elsewhere=elsewhere,
         elsewhere_bytes=size,
         variable=table.isVariable,
+        ranked=table.hasRank,
+        free=tuple(axis for axis, n in enumerate(_listed(table.shapeSignature)) if n == -1),
     )

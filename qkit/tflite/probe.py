@@ -43,12 +43,15 @@ class Probe:
     stateful: bool = False  # whether a run may leave something behind that changes the next one
     slow: bool = False  # whether batches gain nothing
     batchable: bool = False  # whether what an item of the batch gives hangs on no other
+    memory_bytes: int = 0  # that the account which was asked for has
 
 
 def probe(tflite, *, batch_size=None, threads=1, inputs=None, **options):
     """Load and run a .tflite file elsewhere as `allocated` would here; each content only once.
 
-    Where `inputs` are given, arrays in the file's order, it runs on these, and not on noise.
+    Where `inputs` are given, arrays in the file's order, it runs on these, and not on noise. An
+    `account`, "plan" or "arena", asks for memory alone: what LiteRT's own kernels keep activations
+    in, or what tflite-micro allocates.
     """
     how = {"batch_size": batch_size, "threads": threads, **options}
     content = hashlib.sha256(tflite)
@@ -187,9 +190,16 @@ def _serve():
 
 def _trial(tflite, inputs, how):
     try:
-        stateful = _keeps_state(tflite)
+        if account := how.get("account"):
+            from qkit.tflite import memory
+
+            return Probe(memory_bytes=memory.ACCOUNTS[account](tflite))
+        from qkit.tflite.file import inspect
+
+        file = inspect(tflite)
+        stateful = _keeps_state(file)
         if how["batch_size"] is None:
-            return _alone(tflite, inputs, how, stateful)
+            return _alone(file, tflite, inputs, how, stateful)
         if stateful:
             raise ValueError("it keeps a state from run to run, of its own batch size")
         return _batch(tflite, **how)
@@ -197,12 +207,10 @@ def _trial(tflite, inputs, how):
         return Probe(str(error).strip() or type(error).__name__)
 
 
-def _keeps_state(tflite):
+def _keeps_state(file):
     """Whether a run may change what the next one gives: by variables, or random numbers."""
-    from qkit.tflite.file import inspect
     from qkit.tflite.values import stored_values
 
-    file = inspect(tflite)
     for tensor in file.tensors:
         if tensor.sparsity is not None:  # beyond the end of one that does not fit it is read
             stored_values(tensor)
@@ -210,10 +218,34 @@ def _keeps_state(tflite):
     return keeping or any(op.name in _KEEPERS for op in file.operators)
 
 
-def _alone(tflite, given_inputs, how, stateful):
+def _alone(file, tflite, given_inputs, how, stateful):
+    declared = [tensor.dtype for tensor in file.tensors[0].graph]
+    try:
+        _, inputs, given, slow = ran(tflite, given_inputs, declared, **how)
+    except _FailedRunError as error:
+        return Probe(failed=str(error), stateful=stateful)
+    batchable = not slow and _fixed_batch(tflite, how, inputs, given)
+    return Probe(stateful=stateful, slow=slow, batchable=batchable)
+
+
+class _FailedRunError(RuntimeError):
+    """A file that loads, and then takes none of the inputs that are tried."""
+
+
+def _require_dtypes(interpreter, declared):
+    """Refuse an operator that gives another dtype than the file says: XNNPACK reads by the file."""
+    for detail in interpreter.get_tensor_details():
+        index, made = detail["index"], detail["dtype"]
+        if index < len(declared) and made is not getattr(np, declared[index], made):
+            raise ValueError(f"{detail['name']!r} is {declared[index]}, and made {made.__name__}")
+
+
+def ran(tflite, given_inputs=None, declared=(), **how):
+    """Return an interpreter that has run, its inputs, what it gave, and whether that was slow."""
     for integers in (0, 1), (0, 0), (1, 1):  # indices may want zeros, and divisors ones
         interpreter = allocated(tflite, **how)
         interpreter.get_output_details()  # fails where a name is no text
+        _require_dtypes(interpreter, declared)
         noise = [_noise(d, d["shape"], *integers) for d in interpreter.get_input_details()]
         inputs = noise if given_inputs is None else given_inputs
         try:
@@ -222,13 +254,10 @@ def _alone(tflite, given_inputs, how, stateful):
             slow = time.perf_counter() - started > _SLOW_S
             if not slow:
                 _run(interpreter, inputs)  # what the first run left behind may end it
-            break
+            return interpreter, inputs, given, slow
         except (RuntimeError, ValueError) as error:
             failed = str(error).strip() or type(error).__name__
-    else:
-        return Probe(failed=failed, stateful=stateful)
-    batchable = not slow and _fixed_batch(tflite, how, inputs, given)
-    return Probe(stateful=stateful, slow=slow, batchable=batchable)
+    raise _FailedRunError(failed)
 
 
 def _fixed_batch(tflite, how, inputs, given):

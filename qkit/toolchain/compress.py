@@ -73,6 +73,7 @@ def prune(
     return _compressed(
         opened, x, y, settings, cache, loss, what="prune",
         kind=("pruning", sparsity, schedule, pattern),
+        said=f"pruning {pattern or f'to {sparsity:.0%}'}, {schedule}, seed {seed}",
         known=partial(_known, prune_registry.PruneRegistry, "prunable"),
         remedy="give its class a method get_prunable_weights() that returns them",
         misfit=lambda weights: _misfit(weights, pattern),
@@ -82,8 +83,7 @@ def prune(
             block_size=(1, 1) if pattern in (None, "2:4") else tuple(pattern),
             sparsity_m_by_n=(2, 4) if pattern == "2:4" else None,
         ),
-        unwrap=tfmot.strip_pruning,
-        callbacks=[tfmot.UpdatePruningStep()],
+        unwrap=tfmot.strip_pruning, callbacks=[tfmot.UpdatePruningStep()],
     )  # fmt: skip
 
 
@@ -140,6 +140,7 @@ def cluster(
     return _compressed(
         opened, x, y, settings, cache, loss, what="cluster",
         kind=("clustering", int(clusters), init, per_channel, preserve_sparsity),
+        said=f"clustering to {clusters} values, {init}, rate {learning_rate:g}, seed {seed}",
         known=partial(_known, clustering_registry.ClusteringRegistry, "clusterable"),
         remedy="derive its class from tfmot.clustering.keras.ClusterableLayer",
         misfit=lambda weights: _too_small(weights[0][1], clusters, per_channel),
@@ -147,15 +148,14 @@ def cluster(
             layer,
             number_of_clusters=int(clusters),
             cluster_centroids_init=tfmot.CentroidInitialization[_INITIALISATIONS[init]],
-            cluster_per_channel=per_channel,
-            preserve_sparsity=preserve_sparsity,
+            cluster_per_channel=per_channel, preserve_sparsity=preserve_sparsity,
         ),
         unwrap=tfmot.strip_clustering,
     )  # fmt: skip
 
 
 def _compressed(
-    opened, x, y, settings, cache, loss, *, what, kind, known, remedy, misfit, wrap, unwrap,
+    opened, x, y, settings, cache, loss, *, what, kind, said, known, remedy, misfit, wrap, unwrap,
     callbacks=(),
 ):  # fmt: skip
     """Train a copy with wrappers around the layers that fit; return it, stripped, and a record."""
@@ -168,7 +168,7 @@ def _compressed(
         return wrap(layer) if known(layer) and layer.name not in left_alone else layer
 
     history = record_training(
-        copy, x, y, settings, kind=kind, what=kind[0], cache=cache, left_alone=left_alone,
+        copy, x, y, settings, kind=kind, what=said, cache=cache, left_alone=left_alone,
         wrap=wrapped, unwrap=unwrap, callbacks=callbacks, loss=loss,
     )  # fmt: skip
     return copy, history

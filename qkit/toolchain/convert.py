@@ -1,20 +1,30 @@
 """From a model of any kind to the bytes of a .tflite file that keeps its promise."""
 
 import difflib
+import re
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from qkit import validate
-from qkit._tensorflow import quiet, tensorflow
+from qkit._tensorflow import first_line, quiet, tensorflow
 from qkit.networks import Network
 from qkit.samples import count, rows, samples
+from qkit.tflite.edit import with_inputs_in_order
 from qkit.tflite.file import inspect
 from qkit.toolchain.promise import check_promise, room_for_biases
-from qkit.toolchain.schemes import find_scheme
-from qkit.toolchain.sources import converter_of, require_finite_weights, source, without_loops
+from qkit.toolchain.recipes import quantized
+from qkit.toolchain.schemes import ENGINES, find_scheme
+from qkit.toolchain.sources import (
+    Lite,
+    converter_of,
+    require_finite_weights,
+    source,
+    without_loops,
+)
 from qkit.toolchain.wrapping import require_compressed, require_stripped
 
 _one_at_a_time = threading.Lock()  # a model is not as it was while it is converted
@@ -29,8 +39,9 @@ def convert(model, scheme, calibration=None, *, left_in_float=(), signature=None
 
     Parameters
     ----------
-    model : tf.keras.Model of Keras 2 or 3, or concrete function; or str or Path
-        The folder of a SavedModel, or a .keras file.
+    model : tf.keras.Model of Keras 2 or 3, or concrete function; or str, Path or bytes
+        The folder of a SavedModel, or a .keras file; or a float .tflite file from anywhere, or its
+        bytes, which litert-quantizer puts on the scheme's grid: the converter starts from models.
     scheme : str or Scheme, a name in `qk.SCHEMES`, or one of your own
     calibration : ndarray of shape (n, *input), optional; of several inputs a list, or a dict
         Unlabelled items, scaled as in training, from which the ranges of the activations are
@@ -52,6 +63,7 @@ def convert(model, scheme, calibration=None, *, left_in_float=(), signature=None
     b'TFL3'
     """
     scheme = find_scheme(scheme)
+    validate.choice(scheme.engine, ENGINES, name=f"convert: engine of the scheme {scheme.name!r}")
     if "EXPERIMENTAL_SPARSITY" in scheme.optimizations and scheme.weights == "int8":
         raise ValueError(
             f"convert: {scheme.name!r} asks for EXPERIMENTAL_SPARSITY with int8 weights; the "
@@ -64,31 +76,61 @@ def convert(model, scheme, calibration=None, *, left_in_float=(), signature=None
     if left_in_float:
         _require_full_integer(scheme)
     opened = checked_source(model, scheme, signature)
+    if isinstance(opened, Lite):
+        scheme = replace(scheme, engine="litert_quantizer")
+    if left_in_float and scheme.engine != "converter":
+        raise ValueError("convert: left_in_float is for the converter, not for litert-quantizer.")
     if scheme.calibrated:
         calibration = checked_calibration(calibration, opened, scheme)
+        opened = without_loops(opened, partial(convert, opened, "float32", calibration))
     in_float = partial(convert, opened, "float32", calibration)
     if left_in_float:
         _require_known(left_in_float, in_float())
-    if scheme.calibrated:
-        opened = without_loops(opened, in_float)
+    if scheme.engine == "converter":
+        tflite = _converted(opened, scheme, calibration, left_in_float)
+    elif isinstance(opened, Lite) and scheme.weights == "float32":
+        tflite = opened.tflite
+    else:
+        tflite = quantized(in_float(), scheme, calibration)
+    check_promise(tflite, scheme, left_in_float)
+    return tflite
+
+
+def _converted(opened, scheme, calibration, left_in_float):
+    """Return the file that TensorFlow's converter writes."""
     with _one_at_a_time, quiet(), room_for_biases(getattr(opened, "model", None)):
         try:
             tflite = _written(_converter(opened, scheme, calibration), left_in_float)
         except Exception as error:  # RuntimeError or ConverterError, by the stage that refuses
             said = f"convert: {scheme.name!r} makes the converter stop: {_cause(error)}"
             raise ValueError(said) from error
-    check_promise(tflite, scheme, left_in_float)
-    return tflite
+    return with_inputs_in_order(tflite, opened.takes) if len(opened.takes) > 1 else tflite
+
+
+# What the converter says, by what is found in it; the cause, and a way out that a test has tried.
+_CAUSES = {
+    r"to be static": (
+        "a loop, as of a recurrent layer, has shapes that are not known. Build the layer with "
+        "unroll=True and the same weights, and save the model anew."
+    ),
+    r"'tf\.(\w+)' op is neither a custom op nor a flex op": (
+        "LiteRT has no operator for {}. Write it with others, or compute it before the network or "
+        "after it: tf.keras.Model(model.input, layer.output) ends where it starts."
+    ),
+    r"16x8-bit not yet supported for op: '(\w+)'": (
+        "it has no int16 activations for {}. Take 'litert_int16_activations', which has more, and "
+        "computes in float what it has none for."
+    ),
+}
 
 
 def _cause(error):
-    """Return what the converter says; in our own words where the cause and a way out are known."""
-    if "to be static" in str(error):
-        return (
-            "a loop, as of a recurrent layer, has shapes that are not known. Build the layer with "
-            "unroll=True and the same weights, and save the model anew."
-        )
-    return error
+    """Return what the converter says: in our own words where the cause is known, else shortly."""
+    said = str(error)
+    for pattern, cause in _CAUSES.items():
+        if found := re.findall(pattern, said):
+            return cause.format(", ".join(dict.fromkeys(found)))
+    return first_line(error)[:300]
 
 
 def _converter(opened, scheme, calibration):
@@ -143,9 +185,11 @@ def require_calibration(calibration, scheme):
     """Return a sample that is there, and varies; its shape is for the model to tell."""
     what = f"convert: calibration for {scheme.name!r}"
     if calibration is None:
+        in_float = scheme.activations == "float32"
+        why = "errors count by what flows in" if in_float else "integer activations need ranges"
         raise ValueError(
-            f"{what} is missing: integer activations need ranges, and those are chosen from a "
-            "sample of unlabelled images. Pass calibration=data.x_train[:300]."
+            f"{what} is missing: {why}, and that takes a sample of unlabelled images. "
+            "Pass calibration=data.x_train[:300]."
         )
     if hasattr(calibration, "__iter__") and not isinstance(calibration, (str, np.ndarray)):
         return calibration  # several inputs, a pipeline: what that holds depends on the model
@@ -175,6 +219,12 @@ def checked_source(model, scheme, signature=None):
     if isinstance(opened, Network):
         require_finite_weights({k: w.numpy() for k, w in opened.weights.items()})
         _refuse_combinations(opened, scheme)
+    elif isinstance(opened, Lite) and scheme.technique:
+        raise ValueError(
+            f"convert: {scheme.name!r} wants a model that training made, and nothing can be "
+            "trained in a .tflite file. Train where it comes from, and quantize the file made of "
+            "that: 'full_integer' takes any."
+        )
     return opened
 
 

@@ -5,16 +5,14 @@ import itertools
 
 import numpy as np
 
+from qkit.tflite.faults import TAKING, known_faults
 from qkit.tflite.file import inspect
 from qkit.tflite.probe import probe
-from qkit.tflite.values import stored_values
 
-# An int16 step of 1,000 spans ±3e7: such a range comes from a mask like −1e9, and buries the rest.
-_LARGEST_INT16_STEP = 1_000
-_LARGEST_EXPONENT = 88  # of e in float32: a softmax cannot tell values further apart
-_TAKING = ("GATHER", "EMBEDDING_LOOKUP")  # rows of a table, on whose grid they stay at first
-_PASSING = ("CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE")
-_INT32_ENDS = (-(2**31), -(2**31) + 1, 2**31 - 1)
+_SECOND = {  # by the engine that leaves in float what it has no kernel for
+    name: f" Take 'litert_{name}', which computes these in float and has them counted."
+    for name in ("full_integer", "int16_activations")
+}
 
 
 class PromiseError(ValueError):
@@ -52,8 +50,9 @@ def check_promise(tflite, scheme, left_in_float=()):
     `left_in_float` names what operators in float give: these, and no others.
     """
     file = inspect(tflite)
+    known = (f"{consequence} {remedy}" for *_, consequence, remedy in known_faults(file))
     broken = _dtypes(file, scheme), _float_operators(file, scheme, left_in_float)
-    for fault in itertools.chain(_known_faults(file), *broken):
+    for fault in itertools.chain(known, *broken):
         raise PromiseError(f"convert: {scheme.name!r} was asked for, but {fault}")
     trial = probe(tflite)
     if error := trial.error or trial.failed:
@@ -61,56 +60,8 @@ def check_promise(tflite, scheme, left_in_float=()):
         raise PromiseError(
             f"convert: {scheme.name!r} converts, but the file cannot be run: {error}. The usual "
             f"reason is an operator without a kernel for {scheme.activations} activations; the "
-            f"file has {operators}."
+            f"file has {operators}.{_SECOND.get(scheme.name, '')}"
         )
-
-
-def _known_faults(file):
-    """Yield what goes wrong in silence in a file, whatever was asked for."""
-    for tensor in file.tensors:
-        if not np.isfinite(tensor.scale).all():
-            yield (
-                f"a scale of the tensor {tensor.name!r} is not finite: what flows through it is "
-                "lost. The initial state of an unrolled recurrent layer, all zeros, does that to "
-                "weights that its steps share. Pass the Keras model in place of its folder."
-            )
-    for op in file.operators:
-        in_float = op.name == "DEPTHWISE_CONV_2D" and op.outputs[0].dtype == "float32"
-        if in_float and op.inputs[1].dtype == "int8" and op.inputs[1].scale.size < 2:
-            yield (
-                f"its depthwise convolution {op.inputs[1].name!r} has int8 weights with a single "
-                "scale and float activations. The kernel for that reads memory it should not, "
-                "and gives values that change from run to run. Use per_channel=True."
-            )
-    softened = {id(t) for op in file.operators if op.name == "SOFTMAX" for t in op.inputs}
-    for tensor in file.activations:
-        step = tensor.scale.max(initial=0)
-        largest = _LARGEST_INT16_STEP if tensor.dtype == "int16" else np.inf
-        if step > min(largest, _LARGEST_EXPONENT if id(tensor) in softened else np.inf):
-            yield (
-                f"one step of the grid of {tensor.name!r} is {step:,.0f}: a huge constant, such as "
-                "a mask of −1e9, spans the range and rounds all else to zero. Use a mask of −100."
-            )
-    makers = {id(tensor): op for op in file.operators for tensor in op.outputs}
-    for op in file.operators:
-        ids = op.input(1 if op.name == "GATHER" else 0) if op.name in _TAKING else None
-        while ids is not None:
-            if ids.scale.max(initial=0) > 1:
-                yield (
-                    f"the numbers of rows that {op.name} takes go through {ids.name!r}, a grid in "
-                    f"steps of {ids.scale[0]:.3g}: most become those of others. Give the network "
-                    "integers, tf.keras.Input(shape, dtype='int32'), or keep float inputs."
-                )
-            maker = makers.get(id(ids))
-            ids = maker.inputs[0] if maker and maker.name in _PASSING and maker.inputs else None
-    for tensor in file.tensors:
-        bias = tensor.constant and tensor.dtype == "int32" and tensor.scale.size
-        if bias and np.isin(stored_values(tensor), _INT32_ENDS).any():
-            yield (
-                f"a bias in {tensor.name!r} is cut off: the weights of its channel are all zero, "
-                "and so is nearly the step in which it is written. Pass the Keras model in place "
-                "of its folder, or take the dead channel out."
-            )
 
 
 def _dtypes(file, scheme):
@@ -125,7 +76,7 @@ def _dtypes(file, scheme):
             else "Was the model left without calibration, or its scheme without optimizations?"
         )
         yield f"the file's weights are {_list(weights)}: none was quantized. {reason}"
-    taken = {id(t) for op in file.operators if op.name in _TAKING for t in op.outputs}
+    taken = {id(t) for op in file.operators if op.name in TAKING for t in op.outputs}
     activations = {t.dtype for t in file.activations if id(t) not in taken}
     integers = activations - {"float32", "float16"}
     if scheme.activations == "float32" and integers:
@@ -144,8 +95,8 @@ def _dtypes(file, scheme):
 
 def _float_operators(file, scheme, left_in_float):
     """Yield which operators compute in float, or on the grid, and were to do the other."""
-    if scheme.activations == "float32":
-        return
+    if scheme.activations == "float32" or scheme.engine != "converter":
+        return  # the quantizer promises none: what it knows no grid for computes in float
     ends = {id(tensor) for tensor in file.inputs}
     left = {
         op.outputs[0].name: op.name
@@ -154,7 +105,8 @@ def _float_operators(file, scheme, left_in_float):
     }
     unasked = [kind for name, kind in left.items() if name not in left_in_float]
     if unasked:
-        yield f"{len(unasked)} operators are left in float: {', '.join(sorted(set(unasked)))}."
+        kinds = ", ".join(sorted(set(unasked)))
+        yield f"{len(unasked)} operators are left in float: {kinds}.{_SECOND.get(scheme.name, '')}"
     for name in left_in_float:
         if name not in left:
             yield (

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 _NOTHING, _SAMPLE, _LABELS = "nothing", "unlabelled sample", "labelled training data"
+ENGINES = ("converter", "litert_quantizer")
 _EVERYWHERE = "CPU, GPU (Android), EdgeTPU, Hexagon DSP"
 
 
@@ -25,6 +26,16 @@ class Scheme:
         Names in ``tf.lite.Optimize``, in ``tf.lite.OpsSet`` and of dtypes; empty: the default.
     per_channel : bool
         Whether each channel of the weights has its own scale.
+    engine : {"converter", "litert_quantizer"}
+        TensorFlow's converter, which starts from a model; or litert-quantizer, which starts from a
+        float file and is asked for by the fields below.
+    weight_only : bool
+        Whether weights go back to float before they are used; else, without a grid of their own,
+        activations are put on one as they come.
+    block_size : {0, 32, 64}
+        How many weights of a dense layer's output share a scale; 0: all of them.
+    algorithm : {"min_max", "mse", "octav", "gptq", "hadamard"}
+        How the grid of the weights is chosen. Where an operator does not go with it: "min_max".
     published_size_cut, published_accuracy, published_hardware : str or None
         What the official guide says of it, see `PUBLISHED_SOURCE`; None where it says nothing.
     """
@@ -40,6 +51,10 @@ class Scheme:
     supported_ops: tuple = ()
     supported_types: tuple = ()
     per_channel: bool = True
+    engine: str = "converter"
+    weight_only: bool = False
+    block_size: int = 0
+    algorithm: str = "min_max"
     published_size_cut: str | None = None
     published_accuracy: str | None = None
     published_hardware: str | None = None
@@ -68,6 +83,8 @@ def _guide(cut, loss, hardware):
 
 _INTEGER = {"supported_ops": ("TFLITE_BUILTINS_INT8",), **_guide("75 %", "small", _EVERYWHERE)}
 _INT16 = ("EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",)
+_QUANTIZER = {"engine": "litert_quantizer", "optimizations": ()}
+_INT4 = (_NOTHING, "int4", "float32")
 _TRAINED_INT8 = (_LABELS, "int8", "int8", "float32")
 _TRAINED_FLOAT = (_LABELS, "float32", "float32", "float32")
 _ALL = (
@@ -99,6 +116,39 @@ _ALL = (
     Scheme("pqat", "QAT that preserves sparsity", *_TRAINED_INT8, "pqat"),
     Scheme("cqat", "QAT that preserves clusters", *_TRAINED_INT8, "cqat"),
     Scheme("pcqat", "QAT that preserves sparsity and clusters", *_TRAINED_INT8, "pcqat"),
+    Scheme(
+        "litert_dynamic_range", "dynamic range, by litert-quantizer", _NOTHING, "int8", "float32",
+        **_QUANTIZER,
+    ),
+    Scheme(
+        "litert_full_integer", "full integer, by litert-quantizer", _SAMPLE, "int8", "int8",
+        **_QUANTIZER,
+    ),
+    Scheme(
+        "litert_int16_activations", "int16 activations, by litert-quantizer", _SAMPLE, "int8",
+        "int16", **_QUANTIZER,
+    ),
+    Scheme(
+        "weight_only_int8", "int8 weights, computed in float", _NOTHING, "int8", "float32",
+        weight_only=True, **_QUANTIZER,
+    ),
+    Scheme(
+        "weight_only_int4", "int4 weights, computed in float", *_INT4, weight_only=True,
+        **_QUANTIZER,
+    ),
+    Scheme("int4", "int4 weights", *_INT4, **_QUANTIZER),
+    Scheme("int4_blocks_32", "int4 weights in blocks of 32", *_INT4, block_size=32, **_QUANTIZER),
+    Scheme("int4_blocks_64", "int4 weights in blocks of 64", *_INT4, block_size=64, **_QUANTIZER),
+    Scheme("int4_mse", "int4 weights, steps from their RMS", *_INT4, algorithm="mse", **_QUANTIZER),
+    Scheme("int4_octav", "int4 weights by OCTAV", *_INT4, algorithm="octav", **_QUANTIZER),
+    Scheme("int4_hadamard", "int4 weights, rotated", *_INT4, algorithm="hadamard", **_QUANTIZER),
+    Scheme(
+        "int4_gptq", "int4 weights by GPTQ", _SAMPLE, "int4", "float32", algorithm="gptq",
+        **_QUANTIZER,
+    ),
+    Scheme(
+        "int2", "int2 dense layers, int4 convolutions", _NOTHING, "int2", "float32", **_QUANTIZER
+    ),
 )  # fmt: skip
 SCHEMES = MappingProxyType({scheme.name: scheme for scheme in _ALL})
 
@@ -135,7 +185,7 @@ def _combined(first, then):
         )
     title = f"{first.title}, {then.title}"
     if first.through_grid:
-        if then.activations != "int8":
+        if then.activations != "int8" or then.engine != "converter":
             raise ValueError(
                 f"unknown scheme {name!r}: a model that was trained through the grid has int8 "
                 "weights and activations. Only its input and output can be chosen: "

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from qkit._tensorflow import keras_3, quiet, tensorflow
+from qkit.interpreter.run import given_by, open_interpreter, taken
 from qkit.networks import Network, in_float32, is_keras_3, network, speaks_keras_2, unrolled
-from qkit.samples import samples
+from qkit.samples import Unordered, samples
 from qkit.tflite.file import inspect
+
+_LOOPS = {"WHILE", "IF", "STABLEHLO_WHILE"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +30,23 @@ class Saved:
     kept: object = None  # the temporary folder, which lives as long as this does
 
 
+@dataclass(frozen=True, eq=False)
+class Lite:
+    """A float .tflite file, from wherever it comes."""
+
+    name: str
+    tflite: bytes
+    takes: Mapping  # shape of an item and dtype by the name of the input
+    gives: Mapping  # shape of an item by the name of the output
+
+
 def source(model, *, what, signature=None):
-    """Return a `Network`, or the `Saved` that a model of another kind is written to.
+    """Return a `Network`, a `Lite` file, or the `Saved` that any other model is written to.
 
     Parameters
     ----------
-    model : Keras 2 or Keras 3 model; concrete function; or path of a SavedModel or a .keras file
+    model : Keras 2 or Keras 3 model; concrete function; bytes of a float .tflite file; or path of
+        one, of a SavedModel or of a .keras file
     what : str, the caller's name, for messages
     signature : str, optional, of a SavedModel; by default "serving_default", or the only one
     """
@@ -43,13 +57,17 @@ def source(model, *, what, signature=None):
             f"{what}: signature={signature!r} is for the folder of a SavedModel, got "
             f"{type(model).__name__}."
         )
-    if isinstance(model, (Network, Saved)):
+    if isinstance(model, (bytes, bytearray)):
+        model = _lite(bytes(model), "file", what)
+    if isinstance(model, (Network, Saved, Lite)):
         return model
     if hasattr(model, "structured_input_signature"):
-        return _saved("function", lambda folder: _save_function(model, folder))
+        names = _names_in_order(model.structured_input_signature)
+        return _saved("function", lambda folder: _save_function(model, folder), names)
     if is_keras_3(model):
         whole = _without_loops_of_keras_3(model)
-        return _saved(model.name, lambda folder: whole.export(folder, verbose=False))
+        names = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
+        return _saved(model.name, lambda folder: whole.export(folder, verbose=False), names)
     if speaks_keras_2(model) and model.built and not model.inputs:
         return _saved(model.name, lambda folder: model.save(folder, save_format="tf"))
     opened = network(model, what=what)
@@ -70,22 +88,24 @@ def converter_of(opened, items, *, one_by_one=False):
 
 
 def without_loops(opened, in_float):
-    """Return a model that TensorFlow's calibration survives: a loop, as of a GRU, ends the process.
+    """Return a model without loops: TensorFlow's calibration of a GRU's ends the process.
 
     `in_float` makes the model's float file, which is looked at only where there may be a loop.
     """
-    if isinstance(opened, Saved):
+    if isinstance(opened, Lite):
+        looping = True
+    elif isinstance(opened, Saved):
         looping = b"While" in (opened.folder / "saved_model.pb").read_bytes()
     else:
         recurrent = tensorflow().keras.layers.RNN
         looping = any(isinstance(layer, recurrent) for layer in opened.layers.values())
-    if not looping or inspect(in_float()).graphs == 1:
+    if not looping or not _LOOPS & {op.name for op in inspect(in_float()).operators}:
         return opened
-    if isinstance(opened, Saved):
+    if not isinstance(opened, Network):
         raise ValueError(
-            f"convert: {opened.name!r} runs in a loop, which TensorFlow's calibration does not "
-            "survive. Build its recurrent layers with unroll=True and the same weights, or pass "
-            "the Keras 2 model itself, whose loops are written out here."
+            f"convert: {opened.name!r} runs in a loop, which no calibration survives. Build its "
+            "recurrent layers with unroll=True and the same weights, or pass the Keras 2 model "
+            "itself, whose loops are written out here."
         )
     return network(unrolled(opened.model), what="convert")
 
@@ -119,7 +139,10 @@ def _of_function(opened, lengths, batch):
     def computed(**inputs):
         if isinstance(opened, Saved):
             return held.signatures[opened.signature](**inputs)
-        return held([*inputs.values()] if len(inputs) > 1 else next(iter(inputs.values())))
+        given = held([*inputs.values()] if len(inputs) > 1 else next(iter(inputs.values())))
+        if isinstance(given, (list, tuple)) and len(given) > 1:  # which would lose their names
+            return dict(zip(opened.gives, given, strict=True))
+        return given
 
     function = computed.get_concrete_function(**specs)
     # of a Keras model each layer would be traced once more, which takes seconds a GRU
@@ -131,11 +154,30 @@ def _read(path, what, signature):
         return _opened(path, signature, what)
     if path.suffix == ".keras" and path.is_file():
         return _loaded(path)
+    if path.suffix == ".tflite" and path.is_file():
+        return _lite(path.read_bytes(), path.stem, what)
     raise ValueError(
         f"{what}: {path} is not the folder of a SavedModel: it holds no saved_model.pb. Make one "
         "with model.save(folder, save_format='tf'), or in Keras 3 model.export(folder); or pass "
-        "the model itself, or a .keras file."
+        "the model itself, or a .keras or float .tflite file."
     )
+
+
+def _lite(tflite, name, what):
+    """Return a float file, opened; refuse one that is quantized already."""
+    file = inspect(tflite)
+    values = {t.dtype for t in (*file.weights, *file.activations) if t.scale.size or t.details}
+    values |= {t.dtype for t in file.weights if t.dtype in ("float16", "bfloat16")}
+    if values := values - {"float32"}:
+        raise ValueError(
+            f"{what}: the .tflite file holds values in {' and '.join(sorted(values))}: it is "
+            "quantized already, and schemes start from the float32 file that it was made of. To "
+            "measure this one, call qk.accuracy(tflite, x, y), or compare a model to it: "
+            "extra={'mine': tflite}."
+        )
+    interpreter = open_interpreter(tflite)
+    gives = {k: tuple(map(int, d["shape"][1:])) for k, d in given_by(interpreter).items()}
+    return Lite(name, tflite, taken(interpreter)[0], gives)
 
 
 def _loaded(path):
@@ -156,11 +198,12 @@ def _without_loops_of_keras_3(model):
     return unrolled(model) if looping else model
 
 
-def _saved(name, write):
+def _saved(name, write, inputs=()):
+    """Return what `write` saves of a model, which may tell the order of its inputs."""
     folder = tempfile.TemporaryDirectory(prefix="qkit-", ignore_cleanup_errors=True)
     with quiet():
         write(folder.name)
-    return _opened(Path(folder.name), None, "convert", name=name, kept=folder)
+    return _opened(Path(folder.name), None, "convert", name=name, kept=folder, inputs=inputs)
 
 
 def _save_function(function, folder):
@@ -174,9 +217,10 @@ def _holder(function):
     return module
 
 
-def _opened(folder, signature, what, *, name=None, kept=None):
+def _opened(folder, signature, what, *, name=None, kept=None, inputs=()):
     with quiet():
-        signatures = tensorflow().saved_model.load(str(folder)).signatures
+        loaded = tensorflow().saved_model.load(str(folder))
+    signatures = loaded.signatures
     names = [*signatures]
     chosen = signature or next((n for n in ("serving_default", *names[:1]) if n in names), None)
     if chosen not in names or (signature is None and chosen != "serving_default" and names[1:]):
@@ -191,8 +235,28 @@ def _opened(folder, signature, what, *, name=None, kept=None):
         name: (_item_of(spec), spec.dtype.as_numpy_dtype)
         for name, spec in function.structured_input_signature[1].items()
     }
-    gives = {name: _item_of(spec) for name, spec in function.structured_outputs.items()}
+    takes = _in_order(takes, [inputs, *_orders(loaded)])
+    gives = {k: _item_of(spec) for k, spec in sorted(function.structured_outputs.items())}
     return Saved(name or folder.name, folder, chosen, takes, gives, kept)
+
+
+def _orders(loaded):
+    """Yield in what order the functions of a SavedModel take tensors; its signatures have none."""
+    for part in vars(loaded).values():
+        for function in getattr(part, "concrete_functions", ()):
+            yield _names_in_order(function.structured_input_signature)
+
+
+def _names_in_order(signature):
+    return [getattr(spec, "name", None) for spec in tensorflow().nest.flatten(signature)]
+
+
+def _in_order(takes, orders):
+    """Return inputs in the first of some orders that has them all: a signature has none."""
+    for order in orders:
+        if {*takes} <= {*order}:
+            return {name: takes[name] for name in order if name in takes}
+    return Unordered(sorted(takes.items()))
 
 
 def _item_of(spec):

@@ -6,7 +6,7 @@ from functools import lru_cache
 from qkit import validate
 from qkit.evaluate import calibration_effect as effect
 from qkit.plots.calibration import plot_calibration_effect
-from qkit.widgets.effects import part, subject
+from qkit.widgets.effects import dataset, part, subject
 from qkit.widgets.explorer import Explorer, choice
 
 
@@ -22,7 +22,7 @@ def explore_calibration(model, data, *, test_images=1000):
     -------
     Explorer
     """
-    what = "explore_calibration"
+    what, data = "explore_calibration", dataset(data)
     file, x, _, reference = subject(model, data, test_images, what=what)
     seen = effect.activation_histograms(file, x)
     train, labels = (part(data, name, what=what) for name in ("x_train", "y_train"))

@@ -10,9 +10,10 @@ import numpy as np
 from qkit.cache import write_atomically
 from qkit.evaluate.decision_tree import TREE, disagreements, follow
 from qkit.evaluate.report import sentence
-from qkit.evaluate.significance import paired
+from qkit.evaluate.significance import p_said, paired
 from qkit.evaluate.tradeoff import QUANTITIES, tradeoff
 from qkit.plots.decision_tree import plot_decision_tree
+from qkit.plots.page import report
 from qkit.plots.style import require
 from qkit.plots.tradeoffs import plot_tradeoff
 from qkit.widgets.explorer import Explorer, choice
@@ -146,7 +147,7 @@ def _flips(found, scheme, against):
     return (
         f"Against {against}: {lost} of {found.a.n:,} images lost, {gained} gained, "
         f"{both - lost - gained} wrong in another way; {found.difference_pp:+.2f} points, "
-        f"p = {found.p_value:.2g}: {found.verdict}."
+        f"{p_said(found.p_value)}: {found.verdict}."
     )
 
 
@@ -161,7 +162,7 @@ def _saved(comparison, folder, kind):
         if kind == "csv":
             write_atomically(path, comparison.to_frame().to_csv().encode())
         else:
-            comparison.to_html(path)
+            report(comparison, path)
     except OSError as error:
         return f"Nothing written: {path.parent} cannot be written to ({error.strerror})."
     return f"Written: {path}, {len(comparison.models)} schemes, {path.stat().st_size:,} bytes."

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache, partial
+from types import SimpleNamespace
 
 import ipywidgets as ipw
 
@@ -10,10 +11,11 @@ from qkit.data import drawn
 from qkit.evaluate.accuracy import accuracy, require_classes
 from qkit.evaluate.effect import effect
 from qkit.interpreter.one_shot import STORAGES, cluster_once, prune_once
-from qkit.interpreter.simulation import bits, calibrated_ranges
+from qkit.interpreter.simulation import Bits, bits, calibrated_ranges
 from qkit.plots.effects import MOST_CLUSTERS, MOST_STEPS, live_effect
 from qkit.quantize.centroids import INITS
 from qkit.quantize.coding import kib
+from qkit.samples import rows
 from qkit.tflite.edit import opened
 from qkit.toolchain.convert import convert
 from qkit.widgets.explorer import Explorer, choice
@@ -23,13 +25,26 @@ _BITS = [*((str(bits), bits) for bits in (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)), ("f
 _PATTERNS = {"each weight": None, "2:4": "2:4", "blocks of 1 × 4": (1, 4)}
 
 
+def dataset(data):
+    """Return data with parts to train and to test: of (x, y) both are all items."""
+    if not isinstance(data, tuple) or len(data) != 2:
+        return data
+    x, y = (validate.array(each, what="the explorer's data (x, y)") for each in data)
+    if x.ndim < 2 or y.ndim < 1 or len(x) != len(y):
+        raise ValueError(
+            "the explorer's data (x, y) must be items and a class number for each, got the shapes "
+            f"{x.shape} and {y.shape}."
+        )
+    return SimpleNamespace(x_train=x, y_train=y, x_test=x, y_test=y)
+
+
 def part(data, name, *, what):
     """Return an array of a Dataset."""
     found = getattr(data, name, None)
     if found is None:
         raise TypeError(
             f"{what}: expected a Dataset with {name}, got {type(data).__name__} without it. Pass "
-            "what qk.load_data returns, or a qk.Dataset."
+            "what qk.load_data returns, a qk.Dataset, or (x, y)."
         )
     return found
 
@@ -38,26 +53,28 @@ def subject(model, data, images, *, what):
     """Return a model's FloatFile, so many test images, their labels, and its Accuracy on them."""
     images = validate.whole(images, name=f"{what}: the number of test images")
     tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
-    x, y = (part(data, name, what=what)[:images] for name in ("x_test", "y_test"))
+    x, y = (rows(part(data, name, what=what), slice(images)) for name in ("x_test", "y_test"))
     reference = accuracy(tflite, x, y)  # which refuses damaged files
     require_classes(reference, what=what)
     return opened(tflite), x, y, reference
 
 
-def explore_bits(model, data, *, images=1000, calibration=None):
+def explore_bits(model, data, *, images=1000, calibration=None, start=None):
     """Explore how few bits each layer's weights and activations can do with.
 
     Parameters
     ----------
     model : tf.keras.Model or bytes, a trained Keras 2 classifier, or its float .tflite file
-    data : Dataset
+    data : Dataset; or (x, y), labelled items, from which ranges are chosen, too
     images : int, how many of its first test images the accuracy is measured on
     calibration : ndarray, optional, images that choose the activations' ranges; 100 by default
+    start : Bits, optional, from ``explore_layers(…).bits()`` or `qk.simulation.bits`; all 8 else
 
     Returns
     -------
     Explorer
     """
+    data = dataset(data)
     file, *measured = subject(model, data, images, what="explore_bits")
     if calibration is None:
         calibration = drawn(part(data, "x_train", what="explore_bits"), 100)
@@ -72,13 +89,30 @@ def explore_bits(model, data, *, images=1000, calibration=None):
     kinds = "weight bits", "activation bits"
     labels = [f"{kind}, {name}" for name in ("all", *names) for kind in kinds]
     labels.append("activation bits, input")  # which has no weights
-    controls = {label: ipw.SelectionSlider(options=_BITS, value=8) for label in labels}
+    now = _bits_at_first(start, labels[2:])
+    controls = {x: ipw.SelectionSlider(options=_BITS, value=now.get(x, 8)) for x in labels}
     leads = {
         f"{kind}, all": partial(dict.fromkeys, [x for x in labels[2:] if x.startswith(kind)])
         for kind in kinds
     }
     alt = "Bits of each layer; share of wrong answers against size; images that flip."
     return _explorer(file, measured, controls, change, "{}.".format, alt, leads)
+
+
+def _bits_at_first(start, labels):
+    """Return bits by label of their control: those of a change, of the same layers."""
+    if start is None:
+        return {}
+    validate.instance(start, Bits, name="explore_bits: start")
+    both = ("weight", start.weight_bits), ("activation", start.activation_bits)
+    found = {f"{kind} bits, {name}": b for kind, by in both for name, b in by.items()}
+    if {*found} != {*labels}:
+        raise ValueError(
+            f"explore_bits: start is of the layers {', '.join(start.weight_bits)}, which are not "
+            "those of the model. Make it from the same model."
+        )
+    allowed = dict(_BITS).values()
+    return {k: validate.choice(b, allowed, name=f"explore_bits: {k}") for k, b in found.items()}
 
 
 def explore_sparsity(model, data, *, images=1000):
@@ -92,7 +126,7 @@ def explore_sparsity(model, data, *, images=1000):
     -------
     Explorer
     """
-    file, *measured = subject(model, data, images, what="explore_sparsity")
+    file, *measured = subject(model, dataset(data), images, what="explore_sparsity")
 
     def fits(words):
         left_whole = prune_once(file, 0, pattern=_PATTERNS[words]).left_whole
@@ -123,7 +157,7 @@ def explore_clusters(model, data, *, images=1000):
     -------
     Explorer
     """
-    file, *measured = subject(model, data, images, what="explore_clusters")
+    file, *measured = subject(model, dataset(data), images, what="explore_clusters")
     controls = {
         "clusters": ipw.IntSlider(16, 2, MOST_CLUSTERS),
         "init": choice(INITS, value="linear", description="start"),
@@ -142,19 +176,30 @@ def _explorer(file, measured, controls, change, said, alt, leads=None):
     """
     x, y, reference = measured
     changed = lru_cache(maxsize=256)(change)
+    others = _said_of_others(file)
     first = changed(**{name: c.value for name, c in controls.items() if name != "layer"})
     figure, update_change, update_effect = live_effect(first, reference, x)
 
     def answer(layer=None, **values):
         found = changed(**values)
         update_change(found, layer)
-        return said(found, layer), found
+        return f"{said(found, layer)}{others}", found
 
     return Explorer(
         controls, figure, answer, alt=alt, draw=update_effect, leads=leads,
         compute=partial(effect, file, x=x, y=y, reference=reference),
         say=lambda effect: f"{effect.paired.against(effect.change.reference_name)}.",
     )  # fmt: skip
+
+
+def _said_of_others(file):
+    """Say which weights are not changed here, as they are in no layer that one can choose."""
+    if not (left_out := file.left_out):
+        return ""
+    kinds = ", ".join(f"{count:,} of {kind}" for kind, count in left_out.items())
+    others = sum(left_out.values())
+    share = others / (others + sum(layer.weights.size for layer in file.layers))
+    return f" Not among these weights, and left as they are: {kinds} ({share:.0%} of all)."
 
 
 def _layer_shown(changed):

@@ -37,7 +37,7 @@ class Explorer(ipw.VBox):
         self._live = LiveFigure(figure)
         self._answer = answer if compute else lambda **values: (answer(**values), None)
         self._compute, self._draw, self._say = compute, draw, say
-        self._alt = alt
+        self.alt = alt  # what the picture shows, for who does not see it
         self._kept, self._asked, self._worker, self._failure = {}, None, None, None
         self._leads, self._refusals, self._following = leads or {}, refusals or {}, False
         self._change, self._fast, self._slow, self._image = "", "", "", ""
@@ -56,8 +56,11 @@ class Explorer(ipw.VBox):
 
     @property
     def readout(self):
-        """The readout as plain text: what changed, what follows, what the long computation gave."""
-        return " ".join(filter(None, (self._change, self._fast, self._slow)))
+        """The readout as plain text: what changed, what follows, what the long computation gave.
+
+        Of values for which that is still under way it tells nothing old.
+        """
+        return " ".join(filter(None, (self._change, self.said)))
 
     @property
     def settled(self):
@@ -88,6 +91,23 @@ class Explorer(ipw.VBox):
         with _DRAWING:
             return self._live.png()
 
+    @property
+    def said(self):
+        """The readout without what changed."""
+        slow = self._slow if self.settled or not self._slow else "(being measured anew …)"
+        return " ".join(filter(None, (self._fast, slow)))
+
+    def save(self, path, *, states=200):
+        """Write it to one HTML file in which its controls still move, without a kernel.
+
+        They move through pictures that are drawn now, at most so many `states`; where all positions
+        of all controls would be more, the page has every second one of the longest, and so on. What
+        is typed stays as it is. The page loads nothing, and answers to mouse and keys.
+        """
+        from qkit.widgets.saved import save
+
+        return save(self, path, states=states)
+
     def tell(self, words):
         """Begin the readout with words, until a control changes."""
         with _DRAWING:
@@ -113,7 +133,7 @@ class Explorer(ipw.VBox):
                 self.controls[other].value = value
         finally:
             self._following = False
-        said = refused or f"{_said_change(_labels(control), old, new)}."
+        said = refused or f"{_said_change(labels(control), old, new)}."
         self._change = f"{control.description}: {said}"
         self._refresh()
 
@@ -184,7 +204,7 @@ class Explorer(ipw.VBox):
             slow = f'<span style="color:#767676">{slow} (being measured anew …)</span>'
         words = f"<b>{html.escape(self._change)}</b> {html.escape(self._fast)} {slow}"
         self._words.value = f'<div role="status" aria-live="polite">{words}</div>'
-        alt = html.escape(f"{self._alt} {self.readout}")
+        alt = html.escape(f"{self.alt} {self.readout}")
         self._picture.value = (
             f'<img alt="{alt}" src="data:image/png;base64,{self._image}" style="max-width:100%">'
         )
@@ -250,7 +270,7 @@ def choice(options, **given):
 
 def _with_whole_readout(control):
     """Return a control, beside a readout of its own where the slider's would cut options off."""
-    words = list(_labels(control).values())
+    words = list(labels(control).values())
     longest = max(map(len, words), default=0)
     # of an option, a slider shows 16 characters
     if longest <= 16 or not isinstance(control, ipw.SelectionSlider):
@@ -261,7 +281,7 @@ def _with_whole_readout(control):
     return ipw.HBox([control, whole])
 
 
-def _labels(control):
+def labels(control):
     """Return by value what a control shows for it; nothing where it does not choose."""
     if isinstance(control.value, bool):
         return {False: "no", True: "yes"}
@@ -269,10 +289,15 @@ def _labels(control):
     return dict(o[::-1] if isinstance(o, tuple) else (o, str(o)) for o in options)
 
 
-def _said_change(labels, old, new):
+def word(value, shown):
+    """Return what a value is called: by the labels of its control, else the number itself."""
+    value = shown.get(value, value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _said_change(shown, old, new):
     if isinstance(old, tuple):  # of many chosen, what came and went
         gone = [f"without {value}" for value in old if value not in new]
         come = [f"with {value}" for value in new if value not in old]
         return ", ".join(gone + come)
-    words = (labels.get(value, value) for value in (old, new))
-    return " → ".join(f"{word:g}" if isinstance(word, float) else str(word) for word in words)
+    return f"{word(old, shown)} → {word(new, shown)}"

@@ -10,7 +10,7 @@ import time
 from functools import partial
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import qkit as qk
 from qkit._tensorflow import quiet, tensorflow
@@ -42,6 +42,11 @@ def main():
         print(f"    (the first time, with its trial run in another process: {first_s:.2f} s)")
     ways = partial(plain_training, data), partial(training, data)
     right.append(row(f"training, {EPOCHS} epochs", *ways, rounds=3, least=1.6))
+    large = many_layers()
+    seconds_alone("inspect, 20 MB in 200 layers", partial(inspected, large), most=1)
+    seconds_alone("lint, the same for five targets", partial(linted, large), most=5)
+    right.append(errors_by_layer(data))
+    right.append(integers(model, data))
     return 0 if all(right) else 1
 
 
@@ -80,6 +85,30 @@ def row(what, plain, ours, *, rounds, least=None, most=None, same=np.array_equal
     return agree
 
 
+def seconds_alone(what, ours, *, most):
+    """Time a way that has no plain one beside it, and print its line: seconds, and at most so."""
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        ours()
+        seconds.append(time.perf_counter() - started)
+    missed = "  missed" * bool(np.median(seconds) > most)
+    print(f"{what:36}{'':24}{spread(seconds, 3):>24}{'':24}   ≤ {most} s{missed}")
+
+
+def many_layers():
+    """Return a float file of 20 MB in 200 dense layers."""
+    layers = tensorflow().keras.layers
+    dense = [layers.Dense(158, activation="relu") for _ in range(200)]
+    return qk.convert(tensorflow().keras.Sequential([layers.InputLayer((158,)), *dense]), "float32")
+
+
+def inspected(tflite):
+    """Read a file, and make its tables and its plan of memory."""
+    file = qk.inspect(tflite)
+    return file.to_frame(), file.operator_table, file.memory_plan.summary()
+
+
 def spread(values, digits):
     """Return the median of some values and their range, as text."""
     middle, low, high = (f"{f(values):.{digits}f}" for f in (np.median, np.min, np.max))
@@ -107,22 +136,76 @@ def walkthrough_loop(tflite, images):
     return [np.array(predictions)]
 
 
+def linted(tflite):
+    """Look for findings, for each target."""
+    for target in ("cpu", "gpu", "edgetpu", "microcontroller", "ethos-u"):
+        qk.lint(tflite, target)
+
+
+def errors_by_layer(data):
+    """Hold `layer_errors` on a depthwise network against litert-quantizer's own comparison.
+
+    That gives accumulated errors alone; ours each operator's own, and what it does, as well.
+    """
+    from litert_quantizer import model_validator
+    from litert_quantizer.utils.validation_utils import ValidationErrorMetric as Metric
+
+    in_float = qk.convert(qk.models.depthwise_cnn(), "float32")
+    tflite = qk.convert(in_float, "litert_full_integer", data.x_train[:100])
+    x = data.x_test[:100]
+    feeds = {"serving_default": [{"image": item[None]} for item in x]}
+    name = qk.inspect(tflite).operators[-2].outputs[0].name
+
+    def theirs():
+        how = {"use_xnnpack": False, "num_threads": 1}
+        compared = model_validator.compare_model(in_float, tflite, feeds, [Metric.MSE], **how)
+        return [compared.get_all_tensor_results()[name]["mse"]]
+
+    def ours():
+        row = qk.layer_errors(in_float, tflite, x).table.iloc[-1]
+        return [(row["rmse_steps"] * qk.inspect(tflite).operators[-2].outputs[0].scale[0]) ** 2]
+
+    same = partial(np.allclose, rtol=0.05)
+    return row("layer errors, 100 images: validate", theirs, ours, rounds=5, most=3, same=same)
+
+
 def bare_batches(tflite, data):
     """Predict in batches, with nothing around it."""
-    x = data.x_test
+    return [in_batches(tflite, data.x_test, num_threads=os.cpu_count()).argmax(axis=1)]
+
+
+def in_batches(tflite, x, **how):
+    """Return what a classifier of ten classes gives, run in batches."""
     size = min(BATCH_SIZE, len(x))
-    interpreter = Interpreter(model_content=tflite, num_threads=os.cpu_count())
+    interpreter = Interpreter(model_content=tflite, **how)
     source = interpreter.get_input_details()[0]["index"]
     target = interpreter.get_output_details()[0]["index"]
     interpreter.resize_tensor_input(source, (size, *x.shape[1:]))
     interpreter.allocate_tensors()
-    predictions = np.empty(len(x), np.int64)
+    outputs = np.empty((len(x), 10), np.float32)
     for start in range(0, len(x), size):
         start = min(start, len(x) - size)
         interpreter.set_tensor(source, x[start : start + size])
         interpreter.invoke()
-        predictions[start : start + size] = interpreter.get_tensor(target).argmax(axis=1)
-    return [predictions]
+        outputs[start : start + size] = interpreter.get_tensor(target)
+    return outputs
+
+
+def integers(model, data):
+    """Hold NumPy, which keeps every tensor, against the kernels whose integers it computes."""
+    kernels = {"experimental_op_resolver_type": OpResolverType.BUILTIN_REF}
+    right, x = [], data.x_test
+    for scheme in ("full_integer", "int16_activations"):
+        tflite = qk.convert(model, scheme, data.x_train[:300])
+
+        def plain(tflite=tflite):
+            return [in_batches(tflite, x, **kernels)]
+
+        def ours(tflite=tflite):
+            return [qk.run_integer(tflite, x).output]
+
+        right.append(row(f"run_integer, {scheme}", plain, ours, rounds=5, most=3))
+    return all(right)
 
 
 def training(data):

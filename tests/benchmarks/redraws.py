@@ -16,7 +16,9 @@ import numpy as np
 from IPython.core.pylabtools import print_figure
 
 import qkit as qk
+from qkit.interpreter.kernels import KERNELS
 from qkit.plots.number import plot_numbers
+from qkit.quantize.pixel import convolutions
 
 REDRAWS = 60
 SLOWEST_MS, LEAST_RATIO = 40, 8  # for the explorers of a number, a grid and a calibration
@@ -39,6 +41,8 @@ def main():
         explorer_of_grids(tflite),
         explorer_of_calibration(tflite, data),
         explorer_of_bits(tflite, data),
+        explorer_of_layers(tflite, data),
+        explorer_of_pixels(tflite, data),
         explorer_of_sparsity(tflite, data),
         explorer_of_clusters(tflite, data),
         explorer_of_schemes(comparison),
@@ -96,6 +100,38 @@ def explorer_of_bits(tflite, data):
     changed = row("explore_bits", explorer, control, options_of(control))
     accuracy_row(seconds)
     return changed
+
+
+def explorer_of_layers(tflite, data):
+    """Pick one operator after the other; then new bits for the layer of each."""
+    explorer = qk.explore_layers(tflite, data)
+    control = explorer.controls["layer"]
+    operators = options_of(control)
+    changed = row("explore_layers", explorer, control, operators)
+    seconds = []
+    for operator in operators:
+        control.value = operator
+        explorer.wait()
+        seconds += to_new_accuracies(explorer, explorer.controls["becomes"], ["int16", "float32"])
+    accuracy_row(seconds)
+    return changed
+
+
+def explorer_of_pixels(tflite, data):
+    """Drag the row of the integer that is taken apart."""
+    x = data.x_test[:20]
+    in_int8 = qk.convert(tflite, "litert_full_integer", data.x_train[:100])
+    trace = qk.run_integer(in_int8, x)
+    (number,) = convolutions(trace.file)
+    explorer = qk.explore_pixel(in_int8, x)
+    names = "item", "column", "filter"
+    place = {name: explorer.controls[name].value for name in names}
+    theirs = dict.fromkeys(KERNELS, 0)
+
+    def plain(row):
+        return qk.plot_pixel(qk.pixel(trace, number, row=row, **place), theirs)
+
+    return row("explore_pixel", explorer, explorer.controls["row"], range(26), plain, aim=True)
 
 
 def explorer_of_sparsity(tflite, data):

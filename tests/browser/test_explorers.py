@@ -49,6 +49,8 @@ CALLS = (
     "qk.explore_decision_tree(comparison)",
     "qk.explore_calibration(tflite, data, test_images=100)",
     "qk.explore_mistakes(model, data, images=100)",
+    "qk.explore_layers(tflite, data, images=100)",
+    'qk.explore_pixel(models["full_integer"], data.x_test[:20])',
 )
 
 

@@ -275,7 +275,7 @@ def test_what_no_layer_multiplies_with_is_no_kernel(reader, place, with_parts):
 )  # fmt: skip
 def test_what_a_layer_multiplies_with_is_a_kernel(reader, place, with_parts):
     def add(parts, x):
-        inputs = [x, *[-1] * place]  # the places before it may be left out
+        inputs = [x, *[x if reader == "SVDF" else -1] * place]  # those before may be left out
         inputs[place] = parts.tensor("w", FOUR)
         inputs += [x] * (not place)  # what takes weights first takes two
         inputs[0] = x if place else inputs[0]

@@ -15,17 +15,6 @@ from qkit.evaluate.tasks import ratio
 SCHEMES = ["dynamic_range", "full_integer", "int16_activations", "qat"]
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch):
-    """Let the measurements of latency be few, and take every network for a large one."""
-    impatient(monkeypatch)
-
-
-def impatient(patch):
-    patch.setattr(module, "_LARGE_US", 0)
-    patch.setattr(module, "_FEWER", {"instances": 3, "rounds": 1})
-
-
 @pytest.fixture(scope="module")
 def coloured(tmp_path_factory):
     """Return a folder of three classes of noisy pictures of 12×12, eight each."""
@@ -58,9 +47,7 @@ def small(tf, *, norm_first=False, seed=0):
 
 @pytest.fixture(scope="module")
 def measured(tf, coloured):
-    with pytest.MonkeyPatch.context() as patch:
-        impatient(patch)
-        return qk.compare(small(tf), schemes=SCHEMES, images=coloured)
+    return qk.compare(small(tf), schemes=SCHEMES, images=coloured)
 
 
 def test_rows_are_the_schemes_with_float32_first(measured):
@@ -91,18 +78,18 @@ def test_numbers_are_those_of_the_parts(measured, coloured):
     assert frame.loc["float32", "p_value"] == 1
 
 
-def test_a_large_network_is_timed_less_often(tf, coloured, monkeypatch):
-    asked = []
+def test_a_large_network_is_timed_less_often(measured, coloured, monkeypatch):
+    asked, given = [], measured.models["float32"]
 
     def latency(models, x, **options):
         asked.append((list(models), options.get("instances")))
         return qk.latency(models, x, **options)
 
     monkeypatch.setattr(module, "latency", latency)
-    qk.compare(small(tf), schemes=["int16_activations"], images=coloured)
+    qk.compare(given, schemes=["int16_activations"], images=coloured)
     assert asked == [(["float32", "int16_activations"], 3)]
     monkeypatch.setattr(module, "_LARGE_US", 1e9)
-    qk.compare(small(tf), schemes=["int16_activations"], images=coloured)
+    qk.compare(given, schemes=["int16_activations"], images=coloured)
     assert asked[1:] == [(["float32", "int16_activations"], None)]
 
 

@@ -106,6 +106,8 @@ def test_loss_is_told_beside_the_promise(told):
         "Accuracy": "Accuracy: the guide says small loss, measured it is 2.00 points below "
         "float32 (p = 1.9e-06)."
     }
+    assert "Accuracy" not in told("full_integer", full_integer=(range(62), 20, 5))  # a small loss
+    assert "Accuracy" in told("float16", float16=(range(60), 40, 10))  # not an insignificant one
     assert "guide says" not in told("int16_activations", int16_activations=(range(90), 20, 6))[
         "Accuracy"
     ]  # fmt: skip
@@ -148,13 +150,12 @@ def test_int16_is_held_against_full_integer(told):
     assert "Higher accuracy" not in told("int16_activations", without=["full_integer"])
 
 
-def test_size_is_held_against_the_promise(told):
-    assert told("full_integer", full_integer=(range(55), 24, 5))["Size"] == (
-        "Size: the guide says up to 75 % smaller, measured it is 70.0 %."
-    )
-    assert told("float16", float16=(range(50), 43, 10))["Size"] == (
-        "Size: the guide says up to 50 % smaller, measured it is 46.2 %."
-    )
+def test_up_to_75_percent_is_kept_by_less(told):
+    assert "Size" not in told("full_integer", full_integer=(range(55), 24, 5))
+    assert "Size" not in told("float16", float16=(range(50), 43, 10))
+
+
+def test_size_is_held_against_what_was_asked(told):
     assert told("full_integer", full_integer=(range(55), 41, 5))["Size"] == (
         "Size: you asked for a cut by more than half, measured it is 48.8 %."
     )

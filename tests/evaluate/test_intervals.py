@@ -44,9 +44,9 @@ def of_median(instances):
 INTERVALS = {
     "accuracy": (0.97, lambda rng: of(rng.random(300) < 0.97).interval, 500, 10_000),
     "difference": (2, lambda rng: qk.paired(*map(of, pair(rng, 500))).interval_pp, 500, 10_000),
-    "score": (0.8, lambda rng: scored(rng.random(200) < 0.8).interval, 80, 2000),
+    "score": (0.8, lambda rng: scored(rng.random(200) < 0.8).interval, 80, 1000),
     "difference of scores": (
-        0.02, lambda rng: qk.paired(*map(scored, pair(rng, 500))).interval, 40, 1000
+        0.02, lambda rng: qk.paired(*map(scored, pair(rng, 500))).interval, 40, 500
     ),
     **{f"latency of {n}": ((50, 1.6), of_median(n), 1500, 20_000) for n in (2, 3, 5, 8, 9, 20)},
 }  # fmt: skip

@@ -50,6 +50,12 @@ def test_p_value_is_mcnemars_exact_one(lost, gained):
     assert pair(400, lost, gained, 3).p_value == pytest.approx(mcnemar_exact(lost, gained))
 
 
+def test_no_p_value_is_zero():
+    found = pair(0, 1200, 0, 10)
+    assert found.p_value < 1e-300
+    assert str(found).endswith("p < 1e-300: more than noise")
+
+
 def test_no_disagreement_is_no_evidence():
     found = pair(8, 0, 0, 2)
     assert (found.p_value, found.difference_pp) == (1, 0)

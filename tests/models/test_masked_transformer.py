@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.data import DataNotFoundError
 from qkit.interpreter.run import intermediate, outputs
 from qkit.tflite.file import inspect
 
@@ -139,14 +138,6 @@ def test_product_that_is_an_output_too_keeps_a_range_of_its_own(tf, digits):
 
 
 GENUINE = os.environ.get("QKIT_DATA")
-
-
-@pytest.fixture(scope="module")
-def mnist():
-    try:
-        return qk.load_data("mnist")
-    except DataNotFoundError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

@@ -139,6 +139,7 @@ EXPLORERS = {
     "explore_sparsity": ("x_test", "y_test"),
     "explore_clusters": ("x_test", "y_test"),
     "explore_calibration": ("x_test", "y_test", "x_train", "y_train"),
+    "explore_layers": ("x_test", "y_test", "x_train"),
 }
 
 
@@ -163,7 +164,8 @@ def test_a_file_without_layers_has_nothing_to_explore(toy_tflite, toy_data, edit
         graph.outputs = graph.operators[0].outputs
 
     file, data = edited(toy_tflite, without_layers), replace(toy_data, y_test=toy_data.y_test)
-    for explore in (qk.explore_bits, qk.explore_sparsity, qk.explore_clusters):
+    for name in ("bits", "sparsity", "clusters", "layers"):
+        explore = getattr(qk, f"explore_{name}")
         with pytest.raises(ValueError, match="has no convolution and no dense layer"):
             explore(file, data)
     with pytest.raises(ValueError, match="has no convolution and no dense layer"):

@@ -19,9 +19,10 @@ from qkit.published.relatives import TOP_1, Int16Effect, Relative
 from qkit.toolchain.aware import RangeHistory
 from qkit.toolchain.history import WeightHistory
 
+# Formulas, also where a dollar is escaped; what legends leave out; markup, formats, other letters.
 NAMES = [
-    r"price in $ and $\frac$", r"a\$b", "__hidden", "<b>‘100 %’ & {} {x}",
-    r"ÄÖ→µ² back\slash", "two\nlines",
+    r"price in $ and $\frac$", r"a\$b ÄÖ→µ² back\slash", "__hidden\ntwo lines",
+    "<b>‘100 %’ & {} {x}",
 ]  # fmt: skip
 LONG = "encoder." + 12 * "block_$1$.attention." + "kernel"
 FILES = Path(__file__).parents[1] / "files"
@@ -89,6 +90,14 @@ def make(hand_made, edited, toy_tflite, toy_data, digits):
         ends = np.array([[-1.0, 1], [-2, 2]])
         return qk.plot_range_history(RangeHistory(np.arange(2), {name: ends}, {name: (-1, 1)}))
 
+    def layer_errors(name):
+        int8 = qk.convert(file(name), "litert_full_integer", toy_data.x_train)
+        return qk.plot_layer_errors(qk.layer_errors(file(name), int8, toy_data.x_test))
+
+    def mixed(name):
+        found = qk.mixed_precision(toy_tflite, toy_data, budget_bytes=9999)
+        return qk.plot_mixed_precision(dataclasses.replace(found, unit=name))
+
     def ledgers(name):
         return {name: qk.size(toy_tflite)}
 
@@ -114,6 +123,12 @@ def make(hand_made, edited, toy_tflite, toy_data, digits):
         "calibration_effect": lambda n: qk.plot_calibration_effect(
             qk.calibration_effect(file(n), toy_data, sample_size=5)
         ),
+        "layer_errors": layer_errors,
+        "sensitivity": lambda n: qk.plot_sensitivity(
+            qk.sensitivity(file(n), toy_data, bits=[4], parts=["weights"])
+        ),
+        "mixed_precision": mixed,
+        "explore_layers": lambda n: qk.explore_layers(file(n), toy_data),
         "explore_grid": lambda n: qk.explore_grid({n: IMAGES[0], "b": IMAGES[1]}),
         "explore_bits": lambda n: qk.explore_bits(file(n), toy_data),
         "explore_sparsity": lambda n: qk.explore_sparsity(file(n), toy_data),
@@ -140,11 +155,11 @@ PICTURES = (
     "accuracies", "accuracies of a metric", "latencies", "sizes", "bytes_by_stage", "scheme_rows",
     "tradeoff", "architectures", "int16_effects", "weight_history", "range_history",
     "weight_histogram", "digit_answers", "flips", "effect of bits", "effect of pruning",
-    "effect of clustering", "calibration_effect",
+    "effect of clustering", "calibration_effect", "layer_errors", "sensitivity", "mixed_precision",
 )  # fmt: skip
 EXPLORERS = (
     "explore_grid", "explore_bits", "explore_sparsity", "explore_clusters", "explore_calibration",
-    "explore_digit", "explore_schemes", "explore_decision_tree",
+    "explore_digit", "explore_schemes", "explore_decision_tree", "explore_layers",
 )  # fmt: skip
 
 
@@ -159,20 +174,19 @@ def test_every_name_stands_in_the_picture_as_it_is(picture, make):
 
 @pytest.mark.parametrize("explorer", EXPLORERS)
 def test_every_name_stands_in_the_explorer_and_its_readout_is_escaped(explorer, make):
-    for name in ("_ $ {} \\ % $", "<i>$x$</i>\n&"):
-        made = make[explorer](name)
-        for text in texts(made):
-            said = text.get_text()
-            assert not text.get_parse_math() or "$" not in said or r"\mathdefault" in said
-        for control in made.controls.values():
-            for option in getattr(control, "options", ())[:3]:
-                value = option[1] if isinstance(option, tuple) else option
-                control.value = (value,) if isinstance(control.value, tuple) else value
-                made.wait()
-        assert "could not be measured" not in made.readout
-        for shown in made.children[1:3]:
-            assert "<i>" not in shown.value
-            assert len(re.findall("<", shown.value)) <= 6
+    made = make[explorer]("_<i>$x$</i>\n& {} \\ %")
+    for text in texts(made):
+        said = text.get_text()
+        assert not text.get_parse_math() or "$" not in said or r"\mathdefault" in said
+    for control in made.controls.values():
+        for option in getattr(control, "options", ())[:3]:
+            value = option[1] if isinstance(option, tuple) else option
+            control.value = (value,) if isinstance(control.value, tuple) else value
+            made.wait()
+    assert "could not be measured" not in made.readout
+    for shown in made.children[1:3]:
+        assert "<i>" not in shown.value
+        assert len(re.findall("<", shown.value)) <= 6
 
 
 @pytest.mark.filterwarnings("error:constrained_layout")

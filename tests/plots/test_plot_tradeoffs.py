@@ -118,6 +118,14 @@ def test_schemes_of_the_same_x_stand_side_by_side(compared):
     assert c == 8
 
 
+def test_however_many_share_an_x_they_stand_within_a_markers_width_of_it(hand_made):
+    rows = {f"twin {i}": (range(9 + i), 50, 10) for i in range(6)} | {"far": (range(6), 90, 10)}
+    ax = qk.plot_tradeoff(hand_made(rows)).axes[0]
+    *twins, _ = (ax.transData.transform((x, 0.5))[0] for x, _ in places(ax))
+    marker = 8.5 * ax.figure.dpi / 72
+    assert 0 < np.ptp(twins) <= marker
+
+
 def test_standing_side_by_side_keeps_the_order(hand_made):
     rows = {"a": (range(9), 50, 10), "b": (range(8), 50, 10), "c": (range(7), 50.1, 10)}
     rows["far"] = (range(6), 90, 10)
@@ -131,6 +139,28 @@ def test_a_scheme_keeps_its_colour_and_marker_when_others_go(compared):
     alone = qk.tradeoff(compared, schemes=["int16_activations"])
     (part,) = dots(qk.plot_tradeoff(alone).axes[0]).values()
     assert (part.get_color(), part.get_marker()) == (whole.get_color(), whole.get_marker())
+
+
+def test_the_still_legend_names_what_is_drawn_and_the_explorers_all(compared):
+    part = qk.tradeoff(compared, schemes=["float16", "int16_activations"])
+    points, names = qk.plot_tradeoff(part).axes
+    assert [text.get_text() for text in names.texts] == ["float16", "int16_activations"]
+    drawn = [(dot.get_color(), dot.get_marker()) for dot in dots(points).values()]
+    assert [(line.get_color(), line.get_marker()) for line in names.lines] == drawn
+    figure, update = qk.plot_tradeoff.live(schemes=list(ROWS))
+    update(part)
+    assert [text.get_text() for text in figure.axes[1].texts] == list(ROWS)
+
+
+@pytest.mark.parametrize("picked", ROWS)
+def test_a_name_stands_beyond_the_interval_of_its_scheme(compared, picked):
+    found = qk.tradeoff(compared)
+    figure = qk.plot_tradeoff(found, picked=picked)
+    figure.canvas.draw()
+    ax = figure.axes[0]
+    low, high = (ax.transData.transform((1, end))[1] for end in found.points[picked][1][1:])
+    label = ax.texts[0].get_window_extent()
+    assert label.y0 >= high or label.y1 <= low
 
 
 def test_draws_on_the_figure_it_is_given(compared):

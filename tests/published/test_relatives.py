@@ -1,9 +1,15 @@
 """Relatives of the published table, and what is done with one of them, or of one's own."""
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.evaluate.tasks import ratio
 from qkit.interpreter.run import outputs
 from qkit.published import RELATIVES, Relative, detection, int16_effect
 from qkit.published.relatives import TOP_1, right_classes
@@ -122,3 +128,18 @@ def test_denoiser_cleans_and_int8_loses_the_quiet_ones(on_mnist):
     assert value["float32"] > 13.5  # of 5 dB
     assert value["int8"] < value["float32"] - 1
     assert value["int16"] == pytest.approx(value["float32"], abs=0.1)
+
+
+@pytest.mark.slow
+def test_networks_trained_beside_one_another_are_those_trained_in_turn(digits):
+    own = replace(OWN, metric=qk.Metric("top-1", "", True, right_classes, partial(ratio)))
+    plain = qk.published.int16_effects([own], digits, seeds=(0, 1), cache=False)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        given = {"seeds": (0, 1), "cache": False, "executor": pool}
+        beside = qk.published.int16_effects([own], digits, **given)
+    for one, other in zip(plain, beside, strict=True):
+        assert one.summary() == other.summary()
+        assert one.models == other.models
+    # also where a metric is not equal to the copy that comes back from another process
+    seeds = [effect.scores["int8"] for effect in beside]
+    assert qk.paired(*seeds).a.metric is own.metric

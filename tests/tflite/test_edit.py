@@ -5,8 +5,8 @@ import pytest
 
 import qkit as qk
 from qkit.interpreter.run import scores
-from qkit.tflite.edit import layers, opened, with_weights
-from qkit.tflite.file import TfliteError
+from qkit.tflite.edit import layers, opened, with_given, with_weights
+from qkit.tflite.file import TfliteError, parsed
 
 
 @pytest.fixture
@@ -138,3 +138,18 @@ def test_weights_that_two_operators_read_are_those_of_one_layer(twice, second):
     # both of what it gives take its bits, and the input does not
     assert [len(qparams) for qparams in change.grids(tflite).values()] == [1, 1]
     assert np.unique(qk.outputs(change.applied(tflite), x)).size <= 4
+
+
+def test_given_values_go_to_the_readers_that_are_named_and_to_no_others(built):
+    tensors = {name: ((1, 2), "float32") for name in "xabcy"}
+    one_by_one = ("ABS", "x", "a", "AbsOptions"), ("NEG", "a", "b", "NegOptions")
+    joined = ("NEG", "a", "c", "NegOptions"), ("ADD", "bc", "y", "AddOptions")
+    model = parsed(built((tensors, [*one_by_one, *joined], "x", "y")))
+    x, given = np.float32([[1, -2]]), np.float32([[10, 20]])
+    for readers, expected in (
+        (None, -2 * given),
+        ({(1, 0)}, -given - abs(x)),
+        (set(), -2 * abs(x)),
+    ):
+        tflite = with_given(model, {1: given}, readers)
+        np.testing.assert_array_equal(qk.outputs(tflite, [x, given]), expected)

@@ -1,11 +1,16 @@
 """The tables of a file are read as TensorFlow's own interpreter reads them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import qkit as qk
-from qkit.tflite.file import _READ, TfliteError, inspect
+from qkit.tflite.bounds import _READ
+from qkit.tflite.file import _MULTIPLYING, TfliteError, inspect
+
+BY_CONVERTER = [name for name, scheme in qk.SCHEMES.items() if scheme.engine == "converter"]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +28,7 @@ def interpreter():
     return open_plain
 
 
-@pytest.mark.parametrize("name", qk.SCHEMES)
+@pytest.mark.parametrize("name", BY_CONVERTER)
 def test_tensors_are_the_interpreters(name, tflite, interpreter):
     file = inspect(tflite(name))
     details = interpreter(tflite(name)).get_tensor_details()
@@ -37,7 +42,7 @@ def test_tensors_are_the_interpreters(name, tflite, interpreter):
         assert tensor.axis == grid["quantized_dimension"]
 
 
-@pytest.mark.parametrize("name", qk.SCHEMES)
+@pytest.mark.parametrize("name", BY_CONVERTER)
 def test_operators_and_ends_are_the_interpreters(name, tflite, interpreter):
     file, opened = inspect(tflite(name)), interpreter(tflite(name))
     ops = opened._get_ops_details()
@@ -76,6 +81,11 @@ def test_table_has_a_row_a_tensor(tflite):
         "zero_point",
         "channels",
         "size_bytes",
+        "granularity",
+        "kind",
+        "memory_bytes",
+        "first_operator",
+        "last_operator",
     ]
     assert len(table) == len(inspect(tflite("full_integer")).tensors)
     kernel = table[(table["channels"] == 12) & (table["dtype"] == "int8")].iloc[0]
@@ -83,6 +93,70 @@ def test_table_has_a_row_a_tensor(tflite):
     assert kernel["scale"] > 0
     without_grid = table[table["channels"] == 0]
     assert without_grid["scale"].isna().all()
+    assert {*without_grid["granularity"]} == {""}
+    assert kernel["granularity"] == "per channel"
+    assert {*table[table["channels"] == 1]["granularity"]} == {"per tensor"}
+
+
+def test_table_says_of_activations_what_they_take_and_when(tflite):
+    file = qk.inspect(tflite("full_integer"))
+    table = file.to_frame()
+    constant = table["kind"] == "constant"
+    assert constant.tolist() == [tensor.constant for tensor in file.tensors]
+    ends = ["memory_bytes", "first_operator", "last_operator"]
+    assert table[constant][ends].isna().all(axis=None)
+    assert {*table[ends].dtypes.astype(str)} == {"Int64"}
+    conv = table[table["shape"] == (1, 26, 26, 12)].iloc[0]
+    names = [op.name for op in file.operators]
+    assert conv[ends].tolist() == [26 * 26 * 12, names.index("CONV_2D"), names.index("MAX_POOL_2D")]
+
+
+def test_table_of_operators_is_in_the_order_of_the_run(tflite):
+    file = qk.inspect(tflite("dynamic_range"))
+    table = file.operator_table
+    assert table["operator"].tolist() == [op.name for op in file.operators]
+    dense = table.iloc[-1]
+    assert dense["writes"] == "StatefulPartitionedCall:0 float32 1×10"
+    assert dense["reads"].endswith("int8 10×2028, walkthrough_cnn/logits/BiasAdd float32 10")
+    assert (dense["weights"], dense["granularity"]) == ("int8", "per channel")
+    assert (dense["multiply_accumulates"], dense["written_bytes"]) == (2028 * 10, 4 * 10)
+    assert table["multiply_accumulates"].sum() == file.multiply_accumulates
+    assert table["alive_bytes"].tolist() == [*file.memory_plan.alive_bytes]
+    assert file.operators[0].multiply_accumulates is None
+    assert table["multiply_accumulates"].isna()[0]
+
+
+def test_scales_by_blocks_are_told(toy_tflite, edited):
+    from ai_edge_litert import schema_py_generated as schema
+
+    def change(details):
+        def kernel(content):
+            tensor = next(t for t in content.subgraphs[0].tensors if len(t.shape) == 2 and t.buffer)
+            tensor.quantization = schema.QuantizationParametersT(
+                detailsType=getattr(schema.QuantizationDetails, details),
+                details=getattr(schema, f"{details}T")(),
+            )
+
+        return {*qk.inspect(edited(toy_tflite, kernel)).to_frame()["granularity"]}
+
+    assert change("BlockwiseQuantization") == {"", "in blocks"}
+    assert change("CustomQuantization") == {"", "of another kind"}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "size"),
+    [
+        ("float32", (1, 3), 12), ("int4", (1, 3), 2), ("int2", (5,), 2), ("bool", (2, 2), 4),
+        ("bfloat16", (3,), 6), ("float8_e4m3fn", (3,), 3), ("complex64", (), 8), ("int8", (0,), 0),
+        ("int8", (-1, 4), None), ("string", (3,), None), ("resource", (1,), None),
+        ("variant", (), None), ("unknown", (2,), None), ("int32", (2**31 - 1,) * 4, None),
+    ],
+)  # fmt: skip
+def test_bytes_in_memory_are_told_where_the_file_tells_them(dtype, shape, size, tflite):
+    tensor = dataclasses.replace(inspect(tflite("float32")).inputs[0], dtype=dtype, shape=shape)
+    assert tensor.memory_bytes == size
+    if not shape:
+        assert dataclasses.replace(tensor, ranked=False).memory_bytes is None
 
 
 def test_line_counts_what_is_there(tflite):
@@ -200,6 +274,14 @@ def no_weights(content):
     first_operator(content).inputs = np.int32([0])
 
 
+def no_input(content):
+    content.subgraphs[0].operators[0].inputs = np.int32([-1, 1])
+
+
+def no_output(content):
+    first_operator(content).outputs = np.int32([-1])
+
+
 def no_graph(content):
     content.subgraphs = []
 
@@ -217,6 +299,8 @@ def unknown_other_file(content):
         (buffer_beyond, ""),
         (operator_beyond, ""),
         (no_weights, "a FULLY_CONNECTED has no output, or lacks one of its first 2 inputs"),
+        (no_input, "a RESHAPE leaves out a tensor that it needs"),
+        (no_output, "a FULLY_CONNECTED leaves out a tensor that it needs"),
         (no_graph, ""),
         (unknown_other_file, ""),
     ],
@@ -237,10 +321,55 @@ def test_what_would_be_read_beyond_an_operators_inputs_is_damage(name, read, bui
             inspect(tflite)
 
 
+def test_what_counts_products_is_held_to_the_inputs_that_it_reads():
+    own_words = {"UNIDIRECTIONAL_SEQUENCE_LSTM", "TRANSPOSE_CONV"}  # with fewer, it counts none
+    assert {*_MULTIPLYING} - own_words <= {*_READ}
+
+
+def test_a_transposed_convolution_without_its_third_input_has_no_count(built):
+    tensors = {"x": ((1, 2), "float32"), "w": np.zeros((1, 2), "float32"), "y": ((1, 2), "float32")}
+    graph = tensors, [("TRANSPOSE_CONV", "xw", "y", "AbsOptions")], "x", "y"
+    assert inspect(built(graph)).multiply_accumulates == 0
+
+
 def test_axes_that_would_be_read_beyond_a_shape_are_damage(built):
     tensors = {"x": ((2, 2), "float32"), "b": np.float32([1, 2]), "y": ((2,), "float32")}
     with pytest.raises(TfliteError, match="BATCH_MATMUL has an input of fewer than two axes"):
         inspect(built((tensors, [("BATCH_MATMUL", "xb", "y", "AbsOptions")], "x", "y")))
+
+
+def test_weights_of_another_shape_than_stored_are_damage(tflite, edited):
+    def longer(content):
+        kernel = content.subgraphs[0].operators[2].outputs[0]
+        content.subgraphs[0].tensors[kernel].shape = np.int32([12, 45_315, 3, 1])
+
+    with pytest.raises(
+        TfliteError, match="DEQUANTIZE makes float32 12×45315×3×1 of float16 12×3×3×1"
+    ):
+        inspect(edited(tflite("float16"), longer))
+
+
+@pytest.mark.parametrize(
+    ("name", "reads", "made"),
+    [
+        ("RESHAPE", "x", "int16 of float32"),
+        ("SOFTMAX", "x", "int16 of float32"),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", "zx", "int16 of int16"),  # of float weights
+        ("VAR_HANDLE", "", "int16"),
+    ],
+)
+def test_what_does_not_fit_an_output_is_damage(name, reads, made, built):
+    tensors = dict(
+        zip("xyz", [((2, 2), kind) for kind in ("float32", "int16", "int16")], strict=True)
+    )
+    with pytest.raises(TfliteError, match=f"a {name} makes {made}"):
+        inspect(built((tensors, [(name, reads, "y", "AbsOptions")], "x", "y")))
+
+
+def test_softmax_may_give_wider_integers_than_it_takes(built):
+    tensors = {"x": ((2, 2), "int8"), "y": ((2, 2), "int16")}
+    tflite = built((tensors, [("SOFTMAX", "x", "y", "SoftmaxOptions")], "x", "y"))
+    assert inspect(tflite).operators[0].outputs[0].dtype == "int16"
 
 
 def test_buffers_that_mean_nothing_hold_nothing(toy_tflite, edited):

@@ -472,3 +472,11 @@ ctypes.string_at(address, 2**16)
     strict = {k: v for k, _, v in (e.decode().partition("=") for e in environ) if k[:6] == "MALLOC"}
     assert strict == probe._STRICT
     assert subprocess.run(command, env={**os.environ, **strict}).returncode == -signal.SIGSEGV
+
+
+def test_an_operator_that_makes_another_dtype_than_the_file_says_is_damage(built):
+    table, rows = np.ones((50, 8), np.int16), np.zeros((1, 6), np.int32)
+    tensors = {"t": table, "r": rows, "x": ((1, 6, 8), "float32"), "y": ((1, 6, 8), "float32")}
+    operators = [("GATHER", "tr", "x", "GatherOptions"), ("ABS", "x", "y", "AbsOptions")]
+    told = probe.probe(built((tensors, operators, "", "y"))).error
+    assert told == "'x' is float32, and made int16"

@@ -24,6 +24,18 @@ def clustered(model, data, **options):
     return qk.cluster(model, data, **{"cache": False, **options})
 
 
+@pytest.fixture(scope="module")
+def compressed(trained, few_digits):
+    """Return what pruning and clustering make of `trained` today."""
+    pruned, _ = short(trained, few_digits)
+    both, _ = clustered(pruned, few_digits, preserve_sparsity=True)
+    return {
+        "pruned": pruned,
+        "clustered": clustered(trained, few_digits)[0],
+        "pruned_clustered": both,
+    }
+
+
 @pytest.fixture
 def separable(tf):
     """Return what builds a small network of a convolution, a depthwise and a dense layer."""
@@ -74,10 +86,9 @@ def test_history_counts_steps_and_ends_with_the_model_returned(trained, digits):
     assert f"logits 0.0% → {sparsity(network(model).kernels['logits']):.1%} zeros" in str(history)
 
 
-@pytest.mark.parametrize("train", [qk.prune, qk.cluster])
-def test_the_model_is_left_alone_and_the_copy_is_stripped(train, trained, digits):
-    before = [w.copy() for w in trained.get_weights()]
-    model, _ = train(trained, digits, epochs=1, cache=False)
+@pytest.mark.parametrize("name", ["pruned", "clustered"])
+def test_the_model_is_left_alone_and_the_copy_is_stripped(name, trained, compressed, kept_weights):
+    before, model = kept_weights("trained"), compressed[name]
     assert [type(layer) for layer in model.layers] == [type(layer) for layer in trained.layers]
     assert [layer.name for layer in model.layers] == [layer.name for layer in trained.layers]
     assert [w.shape for w in model.get_weights()] == [w.shape for w in before]
@@ -86,10 +97,10 @@ def test_the_model_is_left_alone_and_the_copy_is_stripped(train, trained, digits
     assert not {id(v) for v in model.variables} & {id(v) for v in trained.variables}
 
 
-def test_two_of_four_along_the_input_channels(tfmot, trained, digits):
+def test_two_of_four_along_the_input_channels(tfmot, trained, few_digits):
     from tensorflow_model_optimization.python.core.sparsity.keras import pruning_utils
 
-    model, history = short(trained, digits, pattern="2:4")
+    model, history = short(trained, few_digits, pattern="2:4")
     dense, conv = (model.get_layer(name).kernel for name in ("logits", "conv"))
     groups = np.count_nonzero(dense.numpy().T.reshape(10, -1, 4), axis=-1)
     assert (groups <= 2).all()
@@ -116,8 +127,8 @@ def test_where_nothing_fits_the_pattern_nothing_is_trained(tf, toy_data):
         qk.prune(three, narrow, pattern="2:4")
 
 
-def test_blocks_go_together(trained, digits):
-    model, history = short(trained, digits, sparsity=0.75, pattern=(4, 2))
+def test_blocks_go_together(trained, few_digits):
+    model, history = short(trained, few_digits, sparsity=0.75, pattern=(4, 2))
     blocks = (model.get_layer("logits").kernel.numpy() != 0).reshape(507, 4, 5, 2)
     kept = blocks.sum(axis=(1, 3))
     assert set(np.unique(kept)) == {0, 8}
@@ -125,8 +136,8 @@ def test_blocks_go_together(trained, digits):
     assert "blocks are for dense kernels" in history.left_alone["conv"]
 
 
-def test_depthwise_kernels_are_named_and_not_skipped_in_silence(digits, separable):
-    model, history = short(separable(), digits)
+def test_depthwise_kernels_are_named_and_not_skipped_in_silence(few_digits, separable):
+    model, history = short(separable(), few_digits)
     assert set(history.left_alone) == {"deep"}
     assert "DepthwiseConv2D" in history.left_alone["deep"]
     for name, kernel in network(model).kernels.items():
@@ -151,10 +162,10 @@ def test_a_layer_unknown_to_the_library_is_refused_by_name(tf, toy_data):
         qk.cluster(model, toy_data)
 
 
-def test_seeded_to_the_bit_and_looked_up(trained, digits):
-    first, told = qk.prune(trained, digits, epochs=1)
-    again, looked_up = qk.prune(trained, digits, epochs=1)
-    anew, _ = short(trained, digits)
+def test_seeded_to_the_bit_and_looked_up(trained, few_digits, compressed):
+    first, told = qk.prune(trained, few_digits, epochs=1)
+    again, looked_up = qk.prune(trained, few_digits, epochs=1)
+    anew = compressed["pruned"]  # trained without the cache
     assert (told.from_cache, looked_up.from_cache) == (False, True)
     for weight, second, third in zip(
         first.get_weights(), again.get_weights(), anew.get_weights(), strict=True
@@ -188,9 +199,9 @@ def test_forgetting_to_strip_is_found_and_explained(tf, tfmot, trained, digits):
 def test_zeros_have_no_sign(tf, compressed, trained):
     """The library leaves −0.0 behind, in which a compressor sees another value."""
     for name in ("pruned", "pruned_clustered"):
-        for kernel in network(compressed[name][0]).kernels.values():
+        for kernel in network(compressed[name]).kernels.values():
             assert not np.signbit(kernel[kernel == 0]).any()
-    model, other = compressed["pruned"][0], tf.keras.models.clone_model(trained)
+    model, other = compressed["pruned"], tf.keras.models.clone_model(trained)
     signs = np.sign(trained.get_layer("logits").get_weights()[0]).astype(np.float32)
     other.set_weights(model.get_weights())
     kernel, bias = other.get_layer("logits").get_weights()
@@ -201,15 +212,15 @@ def test_zeros_have_no_sign(tf, compressed, trained):
 
 def test_zeros_shrink_the_deflated_file_alone(trained, compressed):
     dense, pruned = (
-        qk.size(qk.convert(model, "float32")) for model in (trained, compressed["pruned"][0])
+        qk.size(qk.convert(model, "float32")) for model in (trained, compressed["pruned"])
     )
     assert pruned.size_bytes == dense.size_bytes
     assert pruned.deflated_bytes < 0.45 * dense.deflated_bytes
 
 
 @pytest.mark.parametrize("init", ["linear", "density"])  # others are drawn below, and by default
-def test_no_more_values_than_clusters(init, trained, digits):
-    model, history = clustered(trained, digits, clusters=5, init=init)
+def test_no_more_values_than_clusters(init, trained, few_digits):
+    model, history = clustered(trained, few_digits, clusters=5, init=init)
     for name, kernel in network(model).kernels.items():
         assert 2 <= distinct_values(kernel) <= 5
         assert history.distinct_values[name][-1] == distinct_values(kernel)
@@ -217,49 +228,48 @@ def test_no_more_values_than_clusters(init, trained, digits):
     assert history.left_alone == {}
 
 
-def test_each_channel_has_its_own_values(trained, digits):
-    model, _ = clustered(trained, digits, clusters=3, per_channel=True)
+def test_each_channel_has_its_own_values(trained, few_digits):
+    model, _ = clustered(trained, few_digits, clusters=3, per_channel=True)
     conv = model.get_layer("conv").kernel.numpy()
     assert max(distinct_values(conv[..., c]) for c in range(12)) <= 3
     assert 3 < distinct_values(conv) <= 36
     assert distinct_values(model.get_layer("logits").kernel.numpy()) <= 3
 
 
-def test_centroids_are_trained(trained, digits):
-    still, _ = clustered(trained, digits, clusters=4, learning_rate=0.0)
-    moved, _ = clustered(trained, digits, clusters=4, learning_rate=1e-3)
+def test_centroids_are_trained(trained, few_digits, compressed):
+    still, _ = clustered(trained, few_digits, learning_rate=0.0)
     assert not np.array_equal(
-        np.unique(network(still).kernels["logits"]), np.unique(network(moved).kernels["logits"])
+        *(np.unique(network(model).kernels["logits"]) for model in (still, compressed["clustered"]))
     )
 
 
-def test_layers_with_too_few_weights_and_depthwise_ones_are_named(trained, digits, separable):
-    _, history = clustered(trained, digits, clusters=16, per_channel=True)
+def test_layers_with_too_few_weights_and_depthwise_ones_are_named(trained, few_digits, separable):
+    _, history = clustered(trained, few_digits, clusters=16, per_channel=True)
     assert history.left_alone == {"conv": "9 weights are no more than 16 clusters"}
-    _, history = clustered(separable(), digits, clusters=8)
+    _, history = clustered(separable(), few_digits, clusters=8)
     assert set(history.left_alone) == {"deep"}
 
 
-def test_drawn_centroids_are_seeded_to_the_bit(trained, digits):
+def test_drawn_centroids_are_seeded_to_the_bit(trained, few_digits):
     first, second = (
-        clustered(trained, digits, clusters=4, init="random", seed=1)[0] for _ in range(2)
+        clustered(trained, few_digits, clusters=4, init="random", seed=1)[0] for _ in range(2)
     )
     for weight, again in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, again)
 
 
-def test_zeros_survive_where_asked_for_and_only_there(compressed, digits):
-    pruned = compressed["pruned"][0]
-    kept = compressed["pruned_clustered"][0]
-    lost, _ = clustered(pruned, digits)
+def test_zeros_survive_where_asked_for_and_only_there(compressed, few_digits):
+    pruned = compressed["pruned"]
+    kept = compressed["pruned_clustered"]
+    lost, _ = clustered(pruned, few_digits)
     for name, before in network(pruned).kernels.items():
         assert sparsity(network(kept).kernels[name]) >= sparsity(before) > 0.75
         assert distinct_values(network(kept).kernels[name]) <= 16
         assert sparsity(network(lost).kernels[name]) < 0.01
 
 
-def test_the_other_way_round_pruning_unties_the_clusters(compressed, digits):
-    before = compressed["clustered"][0]
-    pruned, _ = qk.prune(before, digits, epochs=1, cache=False)
+def test_the_other_way_round_pruning_unties_the_clusters(compressed, few_digits):
+    before = compressed["clustered"]
+    pruned, _ = short(before, few_digits)
     assert distinct_values(network(before).kernels["logits"]) <= 16
     assert distinct_values(network(pruned).kernels["logits"]) > 1_000

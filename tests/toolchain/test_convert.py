@@ -1,6 +1,7 @@
 """Every scheme converts to the file of the plain TensorFlow calls, and keeps its promise."""
 
 import dataclasses
+import functools
 import importlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,14 +18,28 @@ from qkit.toolchain.promise import PromiseError, check_promise, room_for_biases
 conversion = importlib.import_module("qkit.toolchain.convert")  # the function bears its name
 # Constants of these types are biases and shapes, not weights.
 NO_WEIGHTS = {"int32", "int64"}
+BY_CONVERTER = [name for name, scheme in qk.SCHEMES.items() if scheme.engine == "converter"]
 
-every_scheme = pytest.mark.parametrize("name", qk.SCHEMES)
+every_scheme = pytest.mark.parametrize("name", BY_CONVERTER)
 
 
 @pytest.fixture(scope="module")
 def source(techniques):
     """Return a function from a scheme's name to the Keras model that it converts."""
     return lambda name: techniques[qk.SCHEMES[name].technique]
+
+
+@pytest.fixture(scope="module")
+def tflite(request, trained, calibration):
+    """Return a function from a scheme's name to the file, converted anew and not a stored one."""
+
+    @functools.cache
+    def file(name):
+        technique = qk.SCHEMES[name].technique
+        source = request.getfixturevalue("techniques")[technique] if technique else trained
+        return qk.convert(source, name, calibration)
+
+    return file
 
 
 def plain_float32(tf, converter, sample):
@@ -271,3 +286,68 @@ def test_one_conversion_at_a_time(toy_model, monkeypatch):
         found = list(threads.map(qk.convert, [model] * 4, ["float32"] * 4))
     assert most == [1] * 4
     assert len(set(found)) == 1
+
+
+def network_of(function):
+    def build(tf):
+        layers = tf.keras.layers
+        given = tf.keras.Input((8, 8))
+        flat = layers.Flatten()(layers.Lambda(lambda x: function(tf, x))(given))
+        return tf.keras.Model(given, layers.Dense(3)(flat))
+
+    return build
+
+
+# By what the network computes: the scheme that is refused, the cause in our words, the way out.
+TOLD = {
+    "an operation that LiteRT lacks": (
+        lambda tf, x: tf.linalg.svd(x, compute_uv=False), "float32", "no operator for Svd", None,
+    ),
+    "none in int16": (
+        lambda tf, x: tf.cumsum(x, axis=1), "int16_activations",
+        "no int16 activations for CUMSUM", "litert_int16_activations",
+    ),
+    "several of none in int16": (
+        lambda tf, x: tf.where(x > 0.5, x, 0.0), "int16_activations",
+        "for GREATER, SELECT_V2", "litert_int16_activations",
+    ),
+    "a kernel that fails in int16": (
+        lambda tf, x: tf.math.squared_difference(x, tf.reduce_mean(x, axis=1, keepdims=True)),
+        "int16_activations", "SquaredDifference only supports", "litert_int16_activations",
+    ),
+    "none in int8": (
+        lambda tf, x: tf.sin(x), "full_integer", "left in float: SIN", "litert_full_integer",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("why", TOLD)
+def test_what_the_converter_says_is_told_with_a_way_out_that_works(why, tf):
+    function, scheme, cause, instead = TOLD[why]
+    model = network_of(function)(tf)
+    x = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
+    with pytest.raises(ValueError, match=cause) as error:
+        qk.convert(model, scheme, x)
+    assert len(str(error.value)) < 500
+    if instead is None:  # the network that ends where the operation starts
+        assert "tf.keras.Model(model.input, layer.output) ends where it starts" in str(error.value)
+        kept = tf.keras.Model(model.input, tf.keras.layers.Flatten()(model.input))
+        assert qk.convert(kept, scheme)
+        return
+    assert f"Take {instead!r}" in str(error.value)
+    made = qk.convert(model, instead, x)
+    float32 = qk.convert(model, "float32")
+    np.testing.assert_allclose(qk.outputs(made, x), qk.outputs(float32, x), atol=0.1)
+    in_float = {op.name for op in qk.inspect(made).float_operators}
+    assert bool(in_float) == (why != "several of none in int16"), "that engine has kernels for both"
+
+
+def test_what_is_not_known_is_told_shortly_and_whole_behind_it(trained, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("something new" + 1000 * "." + "\nand a trace")
+
+    monkeypatch.setattr(conversion, "_written", fail)
+    with pytest.raises(ValueError, match="makes the converter stop: something new") as error:
+        qk.convert(trained, "dynamic_range")
+    assert len(str(error.value)) < 400
+    assert "and a trace" in str(error.value.__cause__)

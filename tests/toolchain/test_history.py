@@ -94,7 +94,9 @@ def test_a_model_is_recorded_where_it_starts_and_where_it_ends(toy_model, toy_da
     assert history.steps.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
-def test_the_line_that_stays_tells_the_end_and_what_was_left_alone(trained, digits, monkeypatch):
+def test_the_line_that_stays_tells_the_end_and_what_was_left_alone(
+    trained, few_digits, monkeypatch
+):
     from qkit import training
 
     shown = []
@@ -107,10 +109,11 @@ def test_the_line_that_stays_tells_the_end_and_what_was_left_alone(trained, digi
             return False
 
     monkeypatch.setattr(training, "progress_line", Line)
-    _, history = qk.prune(trained, digits, epochs=1, pattern="2:4", cache=False)
+    _, history = qk.prune(trained, few_digits, epochs=1, pattern="2:4", cache=False)
     steps = history.steps[-1]
-    assert any(line.startswith("walkthrough_cnn, pruning: step ") for line in shown[:-1])
+    said = "walkthrough_cnn, pruning 2:4, polynomial, seed 0: "
+    assert any(line.startswith(f"{said}step ") for line in shown[:-1])
     assert f"step {steps} of {steps}" in shown[-2]
-    assert shown[-1].startswith("walkthrough_cnn, pruning: zeros conv 0.0%, logits 50.0%")
+    assert shown[-1].startswith(f"{said}zeros conv 0.0%, logits 50.0%")
     assert shown[-1].endswith("left alone: conv (1 input channels are not a multiple of 4)")
     assert "seconds" not in shown[-1]

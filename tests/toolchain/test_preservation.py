@@ -1,5 +1,7 @@
 """Plain training through the grid undoes zeros and clusters; the preserving kinds keep them."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -15,13 +17,14 @@ def trained_on(model, digits, preserve, **options):
 
 
 @pytest.fixture(scope="module")
-def plain(compressed, digits):
-    return trained_on(compressed["pruned_clustered"][0], digits, None)
+def trained_as(compressed, digits):
+    """Return a function that trains a compressed model through the grid, in each way once."""
 
+    @functools.cache
+    def train(start, preserve):
+        return trained_on(compressed[start], digits, preserve)
 
-@pytest.fixture(scope="module")
-def both(compressed, digits):
-    return trained_on(compressed["pruned_clustered"][0], digits, "both")
+    return train
 
 
 def logits(model):
@@ -40,8 +43,8 @@ def integers(tflite):
     }
 
 
-def test_plain_training_undoes_zeros_and_clusters(plain):
-    aware, history = plain
+def test_plain_training_undoes_zeros_and_clusters(trained_as):
+    aware, history = trained_as("pruned_clustered", None)
     zeros, values = history.sparsity["logits"], history.distinct_values["logits"]
     assert zeros[0] > 0.75
     assert zeros[-1] < zeros[0] - 0.1
@@ -54,9 +57,9 @@ def test_plain_training_undoes_zeros_and_clusters(plain):
 @pytest.mark.parametrize(
     ("start", "preserve"), [("pruned", "sparsity"), ("pruned_clustered", "both")]
 )
-def test_sparsity_is_not_below_what_it_was(start, preserve, compressed, digits):
-    model = compressed[start][0]
-    aware, history = trained_on(model, digits, preserve)
+def test_sparsity_is_not_below_what_it_was(start, preserve, compressed, trained_as):
+    model = compressed[start]
+    aware, history = trained_as(start, preserve)
     file = integers(qk.convert(aware, "qat"))
     for name, before in network(model).kernels.items():
         assert (history.sparsity[name] >= sparsity(before)).all()
@@ -66,18 +69,17 @@ def test_sparsity_is_not_below_what_it_was(start, preserve, compressed, digits):
 @pytest.mark.parametrize(
     ("start", "preserve"), [("clustered", "clusters"), ("pruned_clustered", "both")]
 )
-def test_clusters_are_not_above_what_they_were(start, preserve, compressed, digits):
-    model = compressed[start][0]
-    aware, history = trained_on(model, digits, preserve)
-    dense = logits(model)
+def test_clusters_are_not_above_what_they_were(start, preserve, compressed, trained_as):
+    aware, history = trained_as(start, preserve)
+    dense = logits(compressed[start])
     assert history.distinct_values["logits"].max() <= distinct_values(dense) <= 16
     assert distinct_values(integers(qk.convert(aware, "qat"))[2]) <= distinct_values(dense)
 
 
-def test_preserving_both_trains_something(both, compressed):
-    aware, history = both
+def test_preserving_both_trains_something(trained_as, compressed):
+    aware, history = trained_as("pruned_clustered", "both")
     before, after = (
-        logits(compressed["pruned_clustered"][0]),
+        logits(compressed["pruned_clustered"]),
         logits(aware),
     )
     assert len(history.steps) > 5
@@ -86,7 +88,7 @@ def test_preserving_both_trains_something(both, compressed):
 
 def test_each_kind_has_its_own_place_in_the_cache(compressed, digits):
     """The library writes the same JSON for models that preserve and models that do not."""
-    model = compressed["pruned"][0]
+    model = compressed["pruned"]
     plain, _ = trained_on(model, digits, None, cache=True)
     preserving, second = trained_on(model, digits, "sparsity", cache=True)
     assert not second.from_cache
@@ -96,11 +98,11 @@ def test_each_kind_has_its_own_place_in_the_cache(compressed, digits):
     np.testing.assert_array_equal(logits(again), logits(preserving))
 
 
-def test_recording_does_not_change_the_training(trained, digits):
+def test_recording_does_not_change_the_training(trained, digits, few_digits):
     recorded = qk.quantization_aware(trained, calibration=digits.x_train[:300])
     alone = qk.quantization_aware(trained, calibration=digits.x_train[:300])
-    qk.weight_history(recorded, digits, cache=False)
-    qk.fit(alone, digits, epochs=1, cache=False)
+    qk.weight_history(recorded, few_digits, cache=False)
+    qk.fit(alone, few_digits, epochs=1, cache=False)
     for weight, other in zip(recorded.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, other)
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import qkit as qk
-from qkit.toolchain.schemes import PUBLISHED_SOURCE, find_scheme
+from qkit.toolchain.schemes import ENGINES, PUBLISHED_SOURCE, find_scheme
 
 NEEDS = ("nothing", "unlabelled sample", "labelled training data")
 
@@ -24,6 +24,7 @@ def test_scheme_is_complete(name, tf):
     assert scheme.name == name
     assert scheme.title
     assert scheme.needs in NEEDS
+    assert scheme.engine in ENGINES
     assert (scheme.calibrated, bool(scheme.technique)) == tuple(
         scheme.needs == n for n in NEEDS[1:]
     )

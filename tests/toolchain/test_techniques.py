@@ -62,21 +62,21 @@ def test_qat_that_is_trained_here_has_its_control(made, given):
     assert found == {"qat": "qat of net", "control": "control", **given}
 
 
-def test_all_of_it_for_real(digits, trained):
+def test_all_of_it_for_real(few_digits, trained):
     with pytest.raises(TypeError, match="technique 'pruned'"):
-        train_missing("pruned", "a folder", digits, {}, None)
+        train_missing("pruned", "a folder", few_digits, {}, None)
     found, again = {}, {}
-    train_missing("pcqat", trained, digits, found, digits.x_train[:300])
+    train_missing("pcqat", trained, few_digits, found, few_digits.x_train[:300])
     assert set(found) == {"pruned", "pruned_clustered", "pcqat"}
     dense = network(found["pcqat"]).kernels["logits"]
     assert sparsity(dense) > 0.79
     assert distinct_values(dense) <= 16
-    train_missing("pcqat", trained, digits, again, digits.x_train[:300])
+    train_missing("pcqat", trained, few_digits, again, few_digits.x_train[:300])
     assert (network(again["pcqat"]).kernels["logits"] == dense).all()
 
 
-def test_compare_trains_what_it_was_not_given(trained, digits):
-    comparison = qk.compare(trained, digits, ["pruned", "pruned + full_integer"])
+def test_compare_trains_what_it_was_not_given(trained, few_digits):
+    comparison = qk.compare(trained, few_digits, ["pruned", "pruned + full_integer"])
     assert list(comparison.models) == ["float32", "pruned", "pruned+full_integer"]
     assert set(comparison.needs.values()) == {"nothing", "labelled training data"}
     assert comparison.sizes["pruned"].deflated_bytes < comparison.sizes["float32"].deflated_bytes

@@ -14,7 +14,7 @@ ROWS = {
     "float32": (range(50), 80, 10),
     "float16": (range(50), 40, 10),
     "dynamic_range": (range(100), 20, 9),
-    "full_integer": (range(60), 20, 5, "unlabelled sample"),
+    "full_integer": (range(70), 20, 5, "unlabelled sample"),
     "qat": (range(70), 20, 5, "labelled training data"),
     "control_full_integer": (range(69), 20, 5, "labelled training data"),
 }
@@ -61,9 +61,10 @@ def test_begins_at_full_integer_and_says_what_changed(compared):
 
 def test_measurement_disagrees_or_it_does_not(compared):
     explorer = qk.explore_decision_tree(compared)
-    assert explorer.readout.endswith("Measurement disagrees in 1 point. " + (
-        "Accuracy: the guide says small loss, measured it is 1.00 points below float32 (p = 0.002)."
-    ))  # fmt: skip
+    assert explorer.readout.endswith(
+        "Measurement disagrees in 1 point. Accuracy: the guide says small loss, measured it is "
+        "2.00 points below float32 (p = 1.9e-06)."
+    )
     explorer.controls["retrain"].value = True
     assert "Measurement disagrees in 3 points. Accuracy:" in explorer.readout
     assert "Training: its equal-epoch control" in explorer.readout

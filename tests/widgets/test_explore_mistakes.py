@@ -60,6 +60,18 @@ def test_the_still_picture(trained, digits, figures):
     assert drawn == [[accuracy.accuracy] for accuracy in expected]
 
 
+def test_what_was_not_repaired_has_no_empty_row(trained, digits, figures):
+    found = mistakes.examine(trained, digits, mistakes.Recipe(), images=50)
+    still = qk.plot_mistake(found).axes[0]
+    assert [tick.get_text() for tick in still.get_yticklabels()] == ["in float", "as found"]
+    figure, update = qk.plot_mistake.live(shape=found.image.shape)
+    said = figure.axes[3].texts[-1]
+    update(found)
+    assert said.get_text() == "not repaired yet"
+    update(found, found)
+    assert said.get_text() == ""
+
+
 def test_a_file_is_no_model(toy_tflite, digits):
     with pytest.raises(TypeError):
         qk.explore_mistakes(toy_tflite, digits)

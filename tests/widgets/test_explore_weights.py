@@ -1,9 +1,14 @@
 """What the explorers of bits, sparsity and clusters have in common."""
 
+from pathlib import Path
+
 import pytest
 
 import qkit as qk
+from qkit.tflite.edit import opened
+from qkit.widgets.effects import _said_of_others
 
+FILES = Path(__file__).parents[1] / "files"
 EXPLORERS = {
     # the function, a control, and two of its values
     "bits": (qk.explore_bits, "weight bits, all", (2, 8)),
@@ -15,6 +20,18 @@ EXPLORERS = {
 @pytest.fixture(scope="module", params=EXPLORERS)
 def explore(request):
     return EXPLORERS[request.param][0]
+
+
+@pytest.mark.parametrize(
+    "show", [qk.explore_bits, qk.explore_sparsity, qk.explore_clusters, qk.explore_calibration]
+)
+def test_labelled_items_are_data_too(show, tflite, digits):
+    pair = digits.x_test[:60], digits.y_test[:60]
+    assert show(tflite("float32"), pair).readout
+    with pytest.raises(TypeError, match=r"a qk\.Dataset, or \(x, y\)"):
+        show(tflite("float32"), digits.x_test)
+    with pytest.raises(ValueError, match=r"a class number for each, got the shapes \(60, 28, 28\)"):
+        show(tflite("float32"), (pair[0], pair[1][:3]))
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
@@ -92,3 +109,17 @@ def test_explorers_of_one_file_side_by_side_and_a_cell_give_what_each_gives_alon
         explorer.wait()
         assert f"Accuracy {effect.paired.b.summary()}" in explorer.readout
         assert explorer.settled
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("embedding", "left as they are: 400 of GATHER (94% of all)."),
+        ("transposed", "left as they are: 72 of TRANSPOSE_CONV (50% of all)."),
+        ("concat", ""),
+    ],
+)
+def test_weights_that_no_layer_has_are_said_to_be_left_out(network, said):
+    file = opened((FILES / f"zoo_{network}_float32.tflite").read_bytes())
+    assert _said_of_others(file).endswith(said)
+    assert bool(_said_of_others(file)) == bool(said)

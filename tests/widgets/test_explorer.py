@@ -149,7 +149,7 @@ def test_words_told_stand_until_a_control_changes():
 
 def test_alternative_text_is_the_picture_and_the_readout_without_markup():
     explorer = line_explorer()
-    explorer._alt = 'A "line" < a curve.'
+    explorer.alt = 'A "line" < a curve.'
     explorer._refresh()
     assert 'alt="A &quot;line&quot; &lt; a curve. The line is at 2."' in picture(explorer)
 
@@ -229,6 +229,7 @@ def test_a_long_computation_does_not_block_and_the_last_value_stands_greyed():
     words = explorer.children[1].value
     assert "The line is at 6." in words
     assert "color:#767676" in words.partition("Its square is 4.")[0]
+    assert explorer.readout == "height: 5 → 6. The line is at 6. (being measured anew …)"
     go_on.set()
     explorer.wait()
     assert explorer.settled

@@ -1,0 +1,164 @@
+"""A quantized file and its float one, run operator by operator on what the float one computes."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import tee
+
+from qkit.interpreter.run import intermediate, run_each
+from qkit.quantize.grid import dequantize, quantize
+from qkit.quantize.integer_operators import grid_of
+from qkit.tflite.edit import operators_apart, with_given
+from qkit.tflite.file import TfliteError, TfliteFile, inspect, parsed
+from qkit.tflite.match import CONVERTING, matched
+
+
+@dataclass(frozen=True, eq=False)
+class Both:
+    """Two files of one network: which operators and which tensors stand for which."""
+
+    tflite: bytes
+    in_float: bytes
+    file: TfliteFile
+    original: TfliteFile
+    pairs: dict  # by number of an operator: the float file's, None for one that only rounds
+    stand: dict  # by number of an activation: the float file's
+    unmatched: tuple  # numbers of the operators that have no counterpart
+    grids: dict  # by number of an activation of the quantized file, None without one
+
+    @cached_property
+    def parsed(self):
+        """The float file as the schema has it."""
+        return parsed(self.in_float)
+
+    @property
+    def size(self):
+        """How many values all activations of an item are."""
+        return sum(math.prod(tensor.shape) for tensor in self.original.activations)
+
+
+def both(tflite, in_float, *, what):
+    """Match a quantized file with the float one that it was made of."""
+    file, original = inspect(tflite), inspect(in_float)
+    for each in (file, original):
+        if each.graphs != 1:
+            raise TfliteError(
+                f"{what}: the file has {each.graphs} graphs: loops and branches have no place in "
+                "the order of its operators. Build recurrent layers with unroll=True."
+            )
+    pairs, stand = matched(file, original)
+    pairs, alone = dict(pairs), []
+    read = {t.index for k in pairs for t in file.operators[k].inputs}
+    read |= {t.index for t in file.outputs}
+    for number, op in enumerate(file.operators):
+        if op.name == "QUANTIZE" and op.outputs[0].index in {*stand} & read:
+            pairs[number] = None
+        elif op.name not in CONVERTING and number not in pairs:
+            alone += [number] if any(t.holds_values for t in op.outputs) else []
+    pairs = {
+        number: pairs[number]
+        for number in sorted(pairs)
+        if any(t.holds_values for t in file.operators[number].outputs)
+    }
+    grids = {tensor.index: grid_of(tensor) for tensor in file.tensors if not tensor.constant}
+    return Both(bytes(tflite), bytes(in_float), file, original, pairs, stand, tuple(alone), grids)
+
+
+def compared(two, x):
+    """Yield for each item, by operator, what each of its outputs is: three arrays.
+
+    In the float file; in the quantized one; and in the float one with the error that the operator
+    makes by itself: its kernel and the float one compute from the very same numbers.
+    """
+    files = (two.in_float, two.original), (two.tflite, two.file)
+    runs = (intermediate(tflite, x, _activations(file)) for tflite, file in files)
+    seen, to_feed, to_feed_float, to_look = tee(zip(*runs, strict=True), 4)
+    values = next(to_look)
+    lone_float, float_slots = operators_apart(two.in_float, values[0])
+    lone, slots = operators_apart(two.tflite, values[1])
+    del to_look  # which would keep all
+    places = dict(_places(two.file, slots))
+    back = {other: number for number, other in two.pairs.items()}
+    float_places = [
+        (places.get((back.get(other), slot)), (back.get(other), slot), tensor.index)
+        for (other, slot), tensor in _places(two.original, float_slots)
+    ]
+    fed, to_lone, to_float = tee((_fed(two, places, *item) for item in to_feed), 3)
+    float_fed = (
+        [
+            item[0][index] if tensor is None else _real(two, each[place], tensor)
+            for tensor, place, index in float_places
+        ]
+        for item, each in zip(to_feed_float, to_float, strict=True)
+    )
+    own = run_each(lone, ([*each.values()] for each in to_lone))
+    plain = run_each(lone_float, float_fed)
+    for item, each, *given in zip(seen, fed, own, plain, strict=True):
+        yield _told(two, item, each, *given)
+
+
+def with_error(two, number, x, own):
+    """Return file and inputs of the float network with an operator's outputs in their place."""
+    outputs, readers = two.file.operators[number].outputs, None
+    values = {two.stand[t.index]: v for t, v in zip(outputs, own, strict=True)}
+    if two.pairs[number] is None and outputs[0] not in two.file.outputs:  # for its readers alone
+        readers = {
+            (two.pairs[k], slot)
+            for k, op in enumerate(two.file.operators)
+            for slot in op.slots
+            if two.pairs.get(k) is not None and op.input(slot) is outputs[0]
+        }
+    return with_given(two.parsed, values, readers), [*x, *own]
+
+
+def _activations(file):
+    given = (tensor for op in file.operators for tensor in op.outputs)
+    return dict.fromkeys(t.index for t in (*file.inputs, *given))
+
+
+def _real(two, values, tensor):
+    grid = two.grids[tensor.index]
+    return dequantize(values, grid) if grid else values
+
+
+def _places(file, slots):
+    """Yield by operator and slot the tensor that it reads."""
+    for number, each in enumerate(slots):
+        yield from (((number, slot), file.operators[number].input(slot)) for slot in each)
+
+
+def _fed(two, places, in_float, quantized):
+    """Return by operator and slot what it reads: the float file's values, on the grid if any."""
+    found = {}
+    for place, tensor in places.items():
+        values = quantized[tensor.index]
+        if tensor.index in two.stand:
+            values, grid = in_float[two.stand[tensor.index]], two.grids[tensor.index]
+            values = quantize(values, grid) if grid else values
+        found[place] = values
+    return found
+
+
+def _told(two, item, fed, own, plain):
+    """Return by operator the three arrays of each output."""
+    in_float, quantized = item
+    own, plain = _by_operator(two.file, own), _by_operator(two.original, plain)
+    found = {}
+    for number, other in two.pairs.items():
+        op, found[number] = two.file.operators[number], []
+        for place, tensor in enumerate(op.outputs):
+            wanted = in_float[two.stand[tensor.index]]
+            got, alone = (
+                _real(two, values, tensor)
+                for values in (quantized[tensor.index], own[number][place])
+            )
+            reads = (
+                _real(two, fed[number, 0], op.inputs[0]) if other is None else plain[other][place]
+            )
+            found[number].append((wanted, got, wanted + (alone - reads)))
+    return found
+
+
+def _by_operator(file, arrays):
+    arrays = iter(arrays)
+    return [[next(arrays) for _ in op.outputs] for op in file.operators]
