@@ -4,14 +4,18 @@
 __version__: str
 
 # 00 Start here
-from qkit.notebook import check as check
+from qkit.course.exercises import check as check
 from qkit.evaluate.compare import compare as compare
 from qkit.machine import environment as environment
 from qkit.training import fit as fit
+from qkit.course.glossary import glossary as glossary
+from qkit.course.ledger import ledger as ledger
 from qkit.data import load_data as load_data
 from qkit import models as models
+from qkit.plots.guess import plot_guess as plot_guess
 from qkit.plots.rows import plot_sizes as plot_sizes
 from qkit.plots.tradeoffs import plot_tradeoff as plot_tradeoff
+from qkit.course.predict import predict as predict
 from qkit.notebook import setup_notebook as setup_notebook
 
 # 01 Numbers on a grid

@@ -1,9 +1,7 @@
-"""What a notebook's first cell sets up, and the check of its exercises."""
+"""What a notebook's first cell sets up."""
 
 import os
 import warnings
-
-import numpy as np
 
 from qkit._tensorflow import tensorflow
 
@@ -28,36 +26,3 @@ def setup_notebook():
     mpl.rc("font", size=10)
     mpl.rc("axes", prop_cycle=mpl.cycler(color=COLOURS))
     pd.set_option("display.max_columns", 20, "display.max_colwidth", 60, "display.precision", 4)
-
-
-def check(answer, is_right, hint=""):
-    """Say whether an exercise's answer is right.
-
-    Parameters
-    ----------
-    answer : object, ``...`` if there is none yet
-    is_right : object or callable, the right answer, or a function from an answer to a truth value
-    hint : str, shown with a wrong answer
-
-    Examples
-    --------
-    >>> check(..., 3)
-    not answered yet
-    >>> check(4, 3, "count the bytes of one int8")
-    not yet: count the bytes of one int8
-    """
-    if answer is ...:
-        print("not answered yet")
-    elif _agrees(answer, is_right):
-        print("right")
-    else:
-        print(f"not yet: {hint}" if hint else "not yet")
-
-
-def _agrees(answer, is_right):
-    if not callable(is_right):
-        return np.array_equal(answer, is_right)
-    try:
-        return bool(is_right(answer))
-    except Exception:  # an answer may be anything: what the question cannot be asked of is wrong
-        return False

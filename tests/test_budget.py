@@ -18,18 +18,21 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2110, 1163, 13),
+    ".": (2075, 1150, 13),
+    "course": (472, 204, 5),
     "evaluate": (5375, 2748, 30),
     "interpreter": (1092, 535, 5),
     "models": (222, 95, 2),
-    "plots": (2495, 1611, 19),
+    "plots": (2519, 1623, 20),
     "published": (1040, 451, 6),
     "quantize": (2368, 1198, 12),
     "tflite": (1935, 1114, 12),
     "toolchain": (2097, 978, 11),
     "widgets": (1631, 939, 13),
 }
-PUBLIC_NAMES = 100  # 80, and those of 09, 10 and of what one ships; they are to be fewer
+PUBLIC_NAMES = (
+    104  # 80, and those of 09, 10, of what one ships and of the course; they are to be fewer
+)
 MEDIAN_FUNCTION = 8  # lines of code
 
 
@@ -96,8 +99,8 @@ def test_the_whole_has_at_most_12_300_lines():
     assert sum(lines for lines, _, _ in budget().values()) <= 12_300
 
 
-def test_there_are_at_most_123_modules():
-    assert sum(modules for _, _, modules in budget().values()) <= 123
+def test_there_are_at_most_140_modules():
+    assert sum(modules for _, _, modules in budget().values()) <= 140
 
 
 def test_there_are_at_most_94_public_names():

@@ -31,6 +31,7 @@ ORDER = (
     ),
     *("data", "networks", "models", "training_key", "training"),
     *("tflite", "quantize", "interpreter", "toolchain", "evaluate", "published"),
+    "course",
     *("plots", "widgets"),
 )
 DRAWING = {"matplotlib", "ipywidgets"}

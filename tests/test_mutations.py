@@ -52,7 +52,9 @@ def measure_mutations(path, count):
                 ended["result"] += 1
             except ValueError:  # TfliteError is one
                 ended["refused"] += 1
-            except TypeError as error:  # by a damaged word it takes whole numbers, such as token ids
+            except (
+                TypeError
+            ) as error:  # by a damaged word it takes whole numbers, such as token ids
                 if "names no grid to put real values on" not in str(error):
                     raise
                 ended["refused"] += 1

@@ -1,4 +1,4 @@
-"""What notebooks lean on: answers checked, progress in one line, TensorFlow's chatter kept in."""
+"""What notebooks lean on: progress in one line, TensorFlow's chatter kept in."""
 
 import contextlib
 import io
@@ -15,37 +15,6 @@ import pytest
 import qkit as qk
 from qkit.plots.style import mark
 from qkit.progress import progress_line
-
-
-@pytest.mark.parametrize(
-    ("answer", "is_right", "said"),
-    [
-        (..., 3, "not answered yet"),
-        (..., lambda a: a > 1, "not answered yet"),
-        (3, 3, "right"),
-        (3.0, 3, "right"),
-        (4, 3, "not yet: count again"),
-        (None, 3, "not yet: count again"),
-        (np.arange(3), np.arange(3), "right"),
-        (np.arange(3), [0, 1, 2], "right"),
-        (np.arange(3), np.arange(4), "not yet: count again"),
-        ([[1], [2, 3]], 3, "not yet: count again"),
-        ("3", 3, "not yet: count again"),
-        ({"a": 1}, {"a": 1}, "right"),
-        ("much", lambda a: a > 1, "not yet: count again"),
-        (np.arange(3), lambda a: a > 1, "not yet: count again"),
-        ("int8", lambda a: a in ("int8", "uint8"), "right"),
-        ("int4", lambda a: a in ("int8", "uint8"), "not yet: count again"),
-    ],
-)
-def test_check(answer, is_right, said, capsys):
-    qk.check(answer, is_right, "count again")
-    assert capsys.readouterr().out == said + "\n"
-
-
-def test_check_without_a_hint(capsys):
-    qk.check(4, 3)
-    assert capsys.readouterr().out == "not yet\n"
 
 
 def test_setup_notebook_makes_figures_and_tables_legible(tf, monkeypatch):

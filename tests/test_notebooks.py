@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbformat import v4
 
+from qkit.course.exercises import exercises
 from tools import course
 from tools.render import README_TABLE, ROOT, code_sha256, header, notebook_paths, tagged_output
 
@@ -192,13 +193,26 @@ def unanswered(notebook):
     for cell in code_cells(notebook):
         if "qk.check(" in cell.source:
             for text in (text for output in cell.outputs for text in texts(output)):
-                if text.startswith("not "):
+                if " · not " in text:
                     return complaint(cell, text.strip())
     return None
 
 
-def has_exercise(notebook):
-    return any("qk.check(" in cell.source for cell in code_cells(notebook))
+def checked_names(notebook):
+    """Return the names of the exercises that a notebook checks, in order."""
+    cells = code_cells(notebook)
+    return [name for cell in cells for name in re.findall(r'qk\.check\(\s*"([^"]+)"', cell.source)]
+
+
+def leaking(notebook):
+    """Tell where the cell of an exercise does more than ask: its check is in the kit."""
+    for cell in code_cells(notebook):
+        if "qk.check(" in cell.source:
+            if re.search(r"^\w+ = \.\.\.", cell.source, re.MULTILINE) is None:
+                return complaint(cell, "no stub `answer = ...`")
+            if re.search(r"\b(def|lambda|hint|assert)\b", cell.source):
+                return complaint(cell, "part of the check is on the screen")
+    return None
 
 
 # --- the notebooks ------------------------------------------------------------------------------
@@ -244,9 +258,16 @@ def test_first_run_is_bearable(path):
 
 
 @pytest.mark.parametrize("path", **names(LESSONS))
-def test_exercises_have_solutions(path):
-    solved = {p.name for p in SOLUTIONS}
-    assert path.name in solved or not has_exercise(read(path))
+def test_each_exercise_is_posed_and_solved_once(path):
+    posed = exercises(path.name[:2])
+    assert 2 <= len(posed) <= 6
+    assert checked_names(read(path)) == posed
+    assert checked_names(read(path.parents[1] / "solutions" / path.name)) == posed
+
+
+@pytest.mark.parametrize("path", **names(LESSONS))
+def test_no_answer_is_on_the_screen(path):
+    assert leaking(read(path)) is None
 
 
 @pytest.mark.parametrize("path", **names(SOLUTIONS))
@@ -323,7 +344,7 @@ def good_notebook():
             ),
             ran("plt.plot()", data("image/png", "+/tmp/ABC")),
             ran("1 / 0", v4.new_output("error", ename="E", evalue="", traceback=[]), "varies"),
-            ran("qk.check(answer, 3)", printed("right\n"), CHECKED),
+            ran('answer = ...\nqk.check("07.1", answer)', printed("07.1 · correct\n"), CHECKED),
             *(ran(f"print({n})", printed(f"{n} of 5 steps, 90 %\n"), CHECKED) for n in (1, 2)),
         ]
     )
@@ -414,13 +435,15 @@ SPOILT = [
     (unusual_set_up, spoil(cell=1, source="qk.setup_notebook()\n" + "1\n" * 6)),
     (on_stand_in_data, spoil(cell=1, output=printed("digits: 1,297 training images\n"))),
     (too_few_checked, uncheck),
-    (unanswered, spoil(cell=4, output=printed("not answered yet\n"))),
-    (unanswered, spoil(cell=4, output=printed("not yet: count again\n"))),
+    (unanswered, spoil(cell=4, output=printed("07.1 · not answered yet\n"))),
+    (unanswered, spoil(cell=4, output=printed("07.1 · not yet: count again\n"))),
+    (leaking, spoil(cell=4, source='answer = 3\nqk.check("07.1", answer)')),
+    (leaking, spoil(cell=4, source='answer = ...\nqk.check("07.1", answer, lambda a: a == 3)')),
 ]
 
 
 @pytest.mark.parametrize(
-    "guard", [*GUARDS, too_few_checked, header_of_other_times, too_slow, unanswered]
+    "guard", [*GUARDS, too_few_checked, header_of_other_times, too_slow, unanswered, leaking]
 )
 def test_guard_lets_a_good_notebook_pass(guard):
     assert guard(good_notebook()) is None

@@ -114,7 +114,7 @@ QUICK = {
         "tflite": w.tflite, "data": w.data, "images": "random", "one_class": 0, "sample_size": 9,
         "observer": "min–max", "bits": 8, "test_images": 9,
     },
-    "check": lambda w: {"answer": 3, "is_right": 3, "hint": ""},
+    "check": lambda w: {"name": "01.3", "answer": "c"},
     "cluster_once": lambda w: {
         "tflite": w.tflite, "clusters": 4, "init": "linear", "steps": 1, "seed": 0,
     },
@@ -161,6 +161,7 @@ QUICK = {
     "kernel_differences": lambda w: {
         "trace": qk.run_integer(w.int8, w.x), "kernels": "reference",
     },
+    "glossary": lambda w: {"term": "scale"},
     "latency": lambda w: {
         "models": {"it": w.tflite}, "x": w.x, "threads": 1, "instances": 2, "rounds": 1,
     },
@@ -197,6 +198,7 @@ QUICK = {
         "result": qk.mixed_precision(w.tflite, w.data, budget_bytes=10**6)
     },
     "plot_pixel": lambda w: {"result": w.pixel, "theirs": {"reference": 3}, "channel": 0},
+    "plot_guess": lambda w: {"guess": qk.predict("02.1", ...), "along": "x"},
     "plot_range_history": lambda w: {"history": w.range_history},
     "plot_scheme_rows": lambda w: {"tradeoff": qk.tradeoff(w.comparison)},
     "plot_sensitivity": lambda w: {
@@ -206,6 +208,7 @@ QUICK = {
     "plot_tradeoff": lambda w: {"result": qk.tradeoff(w.comparison)},
     "plot_weight_histogram": lambda w: {"weights": {"kernel": w.kernel}},
     "plot_weight_history": lambda w: {"histories": {"it": w.history}, "kernel": "hidden"},
+    "predict": lambda w: {"name": "02.1", "guess": 3, "unit": "kB", "choices": ()},
     "prune_once": lambda w: {
         "tflite": w.tflite, "sparsity": 0.5, "pattern": None, "storage": "float32",
     },
@@ -265,6 +268,7 @@ TRAINING = {
 NOT_CALLED = {
     *("models", "calibration", "grid", "simulation", "published", "decision_tree", "mistakes"),
     *("SCHEMES", "Scheme", "Metric", "quiet", "setup_notebook", "environment"),
+    "ledger",
     *("plot_mistake", "plot_architectures", "plot_int16_effects", "to_keras_2"),
 }
 # Those that measure much where an odd argument is none.

@@ -1,0 +1,1 @@
+"""What a reader does in the notebooks: predicts, answers, looks up a word; kept in a ledger."""
