@@ -114,7 +114,7 @@ QUICK = {
         "tflite": w.tflite, "data": w.data, "images": "random", "one_class": 0, "sample_size": 9,
         "observer": "min–max", "bits": 8, "test_images": 9,
     },
-    "check": lambda w: {"name": "01.3", "answer": "c"},
+    "check": lambda w: {"name": "01.1", "answer": 6 / 255},
     "cluster_once": lambda w: {
         "tflite": w.tflite, "clusters": 4, "init": "linear", "steps": 1, "seed": 0,
     },

@@ -1,73 +1,81 @@
-"""Exercises of 01: a scale and a zero point, a quantizer, the end of a range."""
+"""Exercises of 01: the scale of a range without 0, a quantizer, the end of a range."""
 
 import numpy as np
 
-from qkit.course.exercises import choice, exercise
+from qkit.course.exercises import exercise, number
 from qkit.quantize import grid
 from qkit.quantize.errors import quantization_error
 
-_RNG = 7  # of the arrays that a quantizer is tried on
+
+@exercise("01.1", "a number")
+def scale_of_a_range_without_zero(answer):
+    """Ask for the scale of values from 2 to 6, whose grid has to hold 0."""
+    return number(
+        answer,
+        6 / 255,
+        rel=1e-3,
+        mistakes=[
+            (4 / 255, "the grid has to hold 0 as well: from where to where does it reach?"),
+            (6 / 127, "that is a symmetric grid; half of its integers would never be used"),
+            (6 / 256, "between 256 integers there are 255 steps"),
+            (255 / 6, "that many steps a unit; a scale is units a step"),
+        ],
+        hint="the length of the range, with 0 in it, over the number of steps",
+    )
 
 
-@exercise("01.1", "a function of values, scale and zero point that returns int8")
+@exercise("01.2", "a function of values and bits that returns integers, scale and zero point")
 def quantizer(answer):
-    """Try it on three grids, and beyond the ends of each."""
-    rng = np.random.default_rng(_RNG)
-    for scale, zero_point in [(0.05, 3), (0.2, -128), (1.0, 0)]:
-        x = rng.normal(scale=40 * scale, size=500).astype(np.float32)
-        x = np.append(x, np.float32([0, 900 * scale, -900 * scale]))
-        qparams = grid.QParams(np.float32([scale]), np.int32([zero_point]), -128, 127)
-        right, got = grid.quantize(x, qparams), np.asarray(answer(x.copy(), scale, zero_point))
-        if got.shape != x.shape:
-            return f"{x.shape} values came in and {got.shape} came out"
-        if got[-3] != zero_point:
-            return f"a real 0 is the zero point, {zero_point}, and yours is {got[-3]}"
-        if got.dtype != np.int8 and (got.min() < -128 or got.max() > 127):
-            return f"int8 ends at −128 and 127, and yours holds {got.min()} to {got.max()}: clip"
-        if (got[-2:] != [127, -128]).any():
-            return "what lies beyond the grid is clipped before it becomes int8; yours wraps around"
-        if (got == np.clip(np.trunc(x / scale) + zero_point, -128, 127)).all():
-            return "the nearest integer is asked for; a cast cuts off what is behind the point"
-        if got.dtype != np.int8:
-            return f"the values are right, and {got.dtype} takes more than a byte each: int8"
-        if (got != right).any():
-            return f"{np.count_nonzero(got != right)} of {x.size} values are on another integer"
+    """Try it on values of both signs, of one, and far from 0, on 8 and on 4 bits."""
+    rng = np.random.default_rng(7)
+    for low, high in [(-3, 5), (0, 6), (2, 6), (-9, -7)]:
+        x = rng.uniform(low, high, 500).astype(np.float32)
+        for bits in (8, 4):
+            q, scale, zero_point = answer(x.copy(), bits)
+            fault = _fault(x, np.asarray(q, float), float(scale), float(zero_point), bits)
+            if fault:
+                return f"values from {low} to {high} on {bits} bits: {fault}"
     return None
 
 
-@exercise("01.2", "a number, the end of a symmetric range,")
+def _fault(x, q, scale, zero_point, bits):
+    """Return what is wrong with integers that stand for `x`, by what a grid has to hold."""
+    least, most = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    needed = (max(x.max(), 0) - min(x.min(), 0)) / (2**bits - 1)
+    if q.shape != x.shape or (q != np.round(q)).any():
+        return "one whole number is asked for in place of each value"
+    if zero_point != round(zero_point):
+        return f"the zero point is an integer, for it stands for 0; got {zero_point:g}"
+    if q.min() < least or q.max() > most:
+        return f"the integers go from {least} to {most}, yours from {q.min():g} to {q.max():g}"
+    if not least <= zero_point <= most:
+        return f"0 has no integer: the zero point {zero_point:g} is none of {least} to {most}"
+    if scale > 1.02 * needed:
+        return f"a step of {needed:.4g} is enough, and yours is {scale:.4g}: coarser than need be"
+    error = np.abs((q - zero_point) * scale - x).max() / scale
+    if error > 1.01:  # at an end half a step may go to the zero point's own rounding
+        return (
+            f"read back, a value is {error:.2g} steps off; half a step, and at an end one, is due"
+        )
+    return None
+
+
+@exercise("01.3", "a number, the end of a symmetric range,")
 def end_of_a_range(answer, weights):
     """Ask for 4 dB more than min–max has on 3 bits."""
     if not answer > 0:
         return "a symmetric range goes from −end to end, so end is above 0"
     largest = float(np.abs(weights).max())
-    chosen, full = (_sqnr_db(weights, end) for end in (answer, largest))
-    if chosen - full >= 4:
+    chosen, full = (_error(weights, end) for end in (answer, largest))
+    gain_db = chosen.sqnr_db - full.sqnr_db
+    if gain_db >= 4:
         return None
-    if answer > largest:
-        return f"that is beyond the largest magnitude, {largest:.2f}: still wider steps"
-    if answer > 0.999 * largest:
-        return "that is min–max itself"
-    return (
-        f"it gains {chosen - full:.1f} dB, as {'clipping' if chosen < full else 'rounding'} takes "
-        "the rest: where is the 3-bit curve of section 3 highest, and in which unit is its axis?"
-    )
+    if answer >= 0.999 * largest:
+        return f"min–max ends at {largest:.3f}; further out the steps are wider still"
+    cause = "clipping" if chosen.clipping_share > 0.5 else "rounding"
+    return f"it gains {gain_db:.1f} dB, and most of what is left is {cause}: move the end"
 
 
-def _sqnr_db(weights, end):
+def _error(weights, end):
     qparams = grid.choose_qparams(weights, bits=3, symmetric=True, range=(-end, end))
-    return quantization_error(weights, qparams).sqnr_db
-
-
-@exercise("01.3", "one of the letters")
-def why_zero_is_on_the_grid(answer):
-    """Ask why a range is widened until it holds 0."""
-    return choice(
-        answer,
-        {
-            "a": "the largest value is at an end of the grid, wherever 0 is",
-            "b": "an integer 0 has no meaning of its own: the zero point may be any integer",
-            "c": None,
-            "d": "the scale is the range over 255 steps; where 0 lies has no say in it",
-        },
-    )
+    return quantization_error(weights, qparams)

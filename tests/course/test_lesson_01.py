@@ -2,52 +2,79 @@
 
 import numpy as np
 
+import qkit as qk
+
 WEIGHTS = np.random.default_rng(0).normal(size=(10, 200)).astype(np.float32)
+LARGEST = float(np.abs(WEIGHTS).max())
 
 
-def quantizer(x, scale, zero_point):
-    return np.clip(np.round(x / scale) + zero_point, -128, 127).astype(np.int8)
+def quantizer(x, bits, *, widen=True, whole=True, clip=True, to_integer=np.round):
+    """Return integers, scale and zero point; each keyword leaves out one idea."""
+    least, most = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    low, high = (min(x.min(), 0), max(x.max(), 0)) if widen else (x.min(), x.max())
+    scale = (high - low) / (most - least)
+    zero_point = least - low / scale
+    zero_point = round(zero_point) if whole else zero_point
+    q = to_integer(x / scale + (zero_point if whole else round(zero_point)))
+    return np.clip(q, least, most) if clip else q, scale, zero_point
 
 
-def cut_off(x, scale, zero_point):
-    return np.clip(np.trunc(x / scale) + zero_point, -128, 127).astype(np.int8)
+def without(**idea):
+    return lambda x, bits: quantizer(x, bits, **idea)
 
 
-def wrapping(x, scale, zero_point):
-    return (np.round(x / scale) + zero_point).astype(np.int64).astype(np.int8)
+def of_the_kit(x, bits):
+    grid = qk.grid.choose_qparams(x, bits=bits)
+    return qk.grid.quantize(x, grid), grid.scale[0], grid.zero_point[0]
 
 
-def without_zero_point(x, scale, zero_point):
-    return np.clip(np.round(x / scale), -128, 127).astype(np.int8)
+def symmetric(x, bits):
+    scale = np.abs(x).max() / (2 ** (bits - 1) - 1)
+    return np.round(x / scale), scale, 0
+
+
+def as_int8(x, bits):
+    q, *grid = quantizer(x, bits)
+    return q.astype(np.int8), *grid  # whose differences would not fit in a byte
 
 
 # By exercise: what the cell hands over, right answers, wrong ones with a part of what is said.
 CASES = {
     "01.1": (
         {},
-        [quantizer],
+        [6 / 255, 0.02353],
         [
-            (cut_off, "a cast cuts off"),
-            (wrapping, "wraps around"),
-            (without_zero_point, "a real 0 is the zero point"),
-            (lambda *given: quantizer(*given).astype(np.float32), "int8"),
-            (lambda x: x, "a function of values, scale and zero point"),
+            (4 / 255, "has to hold 0"),
+            (6 / 127, "symmetric"),
+            (6 / 256, "255 steps"),
+            (42.5, "units a step"),
+            (1.0, "the length of the range"),
+            ("6/255", "a number is asked for"),
         ],
     ),
     "01.2": (
-        {"weights": WEIGHTS},
-        [0.5 * np.abs(WEIGHTS).max()],
+        {},
+        [quantizer, as_int8, of_the_kit],
         [
-            (np.abs(WEIGHTS).max(), "min–max itself"),
-            (0.1, "clipping"),
-            (-1, "above 0"),
-            (9.0, "beyond the largest magnitude"),
-            ("half", "a number, the end"),
+            (without(widen=False), "0 has no integer"),
+            (without(whole=False), "the zero point is an integer"),
+            (without(to_integer=lambda q: q), "one whole number"),
+            (lambda x, bits: (*quantizer(x, bits)[:2], 0), "steps off"),
+            (lambda x, bits: quantizer(x, 8), "the integers go from -8 to 7"),
+            (symmetric, "coarser than need be"),
+            (lambda x: x, "a function of values and bits"),
         ],
     ),
     "01.3": (
-        {},
-        ["c"],
-        [("a", "largest value"), ("b", "zero point"), ("d", "steps"), (3, "one of")],
+        {"weights": WEIGHTS},
+        [0.5 * LARGEST],
+        [
+            (LARGEST, "min–max ends at"),
+            (9.0, "min–max ends at"),
+            (0.1, "clipping"),
+            (0.95 * LARGEST, "rounding"),
+            (-1, "above 0"),
+            ("half", "a number, the end"),
+        ],
     ),
 }
