@@ -80,6 +80,11 @@ class Network:
         return {name: (shape, kinds[name]) for name, shape in self.inputs.items()}
 
     @property
+    def batch(self):
+        """Items of a run, where the model was built for so many; else 1."""
+        return max((tensor.shape[0] or 1 for tensor in self.model.inputs or ()), default=1)
+
+    @property
     def gives(self):
         """Shape of an item of each output, by name."""
         return self.outputs

@@ -13,7 +13,15 @@ from nbformat import v4
 
 from qkit.course.exercises import exercises
 from tools import course
-from tools.render import README_TABLE, ROOT, code_sha256, header, notebook_paths, tagged_output
+from tools.render import (
+    README_TABLE,
+    ROOT,
+    code_sha256,
+    header,
+    notebook_paths,
+    reading_min,
+    tagged_output,
+)
 
 CHECKED = "nbval-check-output"
 NOTEBOOKS = notebook_paths()
@@ -174,10 +182,9 @@ def too_few_checked(notebook):
 
 def header_of_other_times(notebook):
     """Tell where the header's times are not those that were measured."""
-    times, text = notebook.metadata.get("qkit", {}), notebook.cells[0].source
-    if not {"first_run_s", "later_run_s"} <= set(times):
+    if not {"first_run_s", "later_run_s"} <= set(notebook.metadata.get("qkit", {})):
         return "no times measured: run `make notebooks`"
-    if header(text, times["first_run_s"], times["later_run_s"]) != text:
+    if header(notebook) != notebook.cells[0].source:
         return "the header says other times than were measured"
     return None
 
@@ -195,6 +202,14 @@ def unanswered(notebook):
             for text in (text for output in cell.outputs for text in texts(output)):
                 if " · not " in text:
                     return complaint(cell, text.strip())
+    return None
+
+
+def long_cells(notebook):
+    """Tell where a cell has more than fifteen lines: its plumbing belongs into the kit, or out."""
+    for cell in code_cells(notebook):
+        if len(cell.source.splitlines()) > 15:
+            return complaint(cell, f"{len(cell.source.splitlines())} lines")
     return None
 
 
@@ -251,6 +266,10 @@ def test_lesson_says_how_long_it_takes(path):
     assert header_of_other_times(read(path)) is None
 
 
+def test_the_first_five_are_read_in_two_hours():
+    assert sum(reading_min(read(path)) for path in LESSONS[:5]) <= 120
+
+
 # Of what a first run takes, most is conversion and measurement: the networks come with the kit.
 @pytest.mark.parametrize("path", **names(LESSONS))
 def test_first_run_is_bearable(path):
@@ -263,6 +282,11 @@ def test_each_exercise_is_posed_and_solved_once(path):
     assert 2 <= len(posed) <= 6
     assert checked_names(read(path)) == posed
     assert checked_names(read(path.parents[1] / "solutions" / path.name)) == posed
+
+
+@pytest.mark.parametrize("path", **names(LESSONS))
+def test_no_cell_is_long(path):
+    assert long_cells(read(path)) is None
 
 
 @pytest.mark.parametrize("path", **names(LESSONS))
@@ -335,7 +359,7 @@ def good_notebook():
         cells=[
             v4.new_markdown_cell(
                 "# 07 · A title\n"
-                "~5 min · first run 2 min on two cores, later 30 s · needs 00\n"
+                "~5 min to read · first run 2 min on two cores, later 30 s · needs 00\n"
                 "See https://example.org/home/page."
             ),
             ran(
@@ -437,13 +461,15 @@ SPOILT = [
     (too_few_checked, uncheck),
     (unanswered, spoil(cell=4, output=printed("07.1 · not answered yet\n"))),
     (unanswered, spoil(cell=4, output=printed("07.1 · not yet: count again\n"))),
+    (long_cells, spoil(source="\n".join(f"print({n})" for n in range(16)))),
     (leaking, spoil(cell=4, source='answer = 3\nqk.check("07.1", answer)')),
     (leaking, spoil(cell=4, source='answer = ...\nqk.check("07.1", answer, lambda a: a == 3)')),
 ]
 
 
 @pytest.mark.parametrize(
-    "guard", [*GUARDS, too_few_checked, header_of_other_times, too_slow, unanswered, leaking]
+    "guard",
+    [*GUARDS, too_few_checked, header_of_other_times, too_slow, unanswered, leaking, long_cells],
 )
 def test_guard_lets_a_good_notebook_pass(guard):
     assert guard(good_notebook()) is None

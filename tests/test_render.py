@@ -102,9 +102,21 @@ def test_a_lesson_says_how_long_its_first_run_takes_and_a_later_one(tmp_path):
     lines = nbformat.read(path, 4).cells[0].source.splitlines()
     said = [render.said(times[name]) for name in ("first_run_s", "later_run_s")]
     assert lines[1] == (
-        f"~5 min · first run {said[0]} on two cores, later {said[1]} · needs nothing"
+        f"~5 min to read · first run {said[0]} on two cores, later {said[1]} · needs nothing"
     )
     assert lines[0::3] == ["# 00 · Small", "Prose."]
+
+
+def test_reading_takes_words_lines_and_pictures_into_account():
+    def minutes(words=0, lines=0, pictures=0):
+        code = cell("\n\n".join("x" for _ in range(lines)))
+        code.outputs = [v4.new_output("display_data", {"image/png": ""}) for _ in range(pictures)]
+        prose = v4.new_markdown_cell("word " * words)
+        return render.reading_min(v4.new_notebook(cells=[prose, code]))
+
+    assert minutes() == 0
+    assert minutes(words=400) == minutes(lines=40) == minutes(pictures=6) == 2
+    assert minutes(words=200, lines=20, pictures=3) == 3
 
 
 def test_times_near_the_stored_ones_leave_the_file_as_it_is(tmp_path):

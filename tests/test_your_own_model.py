@@ -243,6 +243,24 @@ def test_a_pipeline_larger_than_memory_is_gone_through_again(batch, tf, monkeypa
     assert alone.accuracies["float16"].n == 120
 
 
+@pytest.mark.parametrize("form", ["Keras 2", "SavedModel"])
+@pytest.mark.parametrize("scheme", ["full_integer", "int16_activations"])
+def test_a_batch_that_is_written_into_the_graph_is_calibrated_whole(form, scheme, tf, tmp_path):
+    # the constant of the RESHAPE says 6 items: a sample of one stopped the converter
+    tf.keras.utils.set_random_seed(0)
+    layers = tf.keras.layers
+    given = tf.keras.Input((16, 48), batch_size=6)
+    model = tf.keras.Model(given, layers.Conv2D(2, 3)(layers.Reshape((16, 16, 3))(given)))
+    x = PICTURES.reshape(40, 16, 48).copy()  # of seven runs, the last lacks two items
+    x[-1] *= 3  # the range hangs on what is in it
+    if form == "SavedModel":
+        model.save(tmp_path, save_format="tf")
+    file = qk.convert(model if form == "Keras 2" else tmp_path, scheme, x)
+    runs = [model(np.resize(x[i : i + 6], (6, 16, 48))) for i in range(0, 40, 6)]
+    wanted = np.concatenate(runs)[:40]
+    assert np.abs(qk.outputs(file, x) - wanted).max() < 0.02 * np.ptp(wanted)
+
+
 def test_a_pipeline_that_shuffles_each_time_is_refused_if_it_is_large(tf, monkeypatch):
     monkeypatch.setattr("qkit.samples._IN_MEMORY", 1000)
     pairs, shuffling = pairs_of(tf), {"buffer_size": 120, "seed": 1}

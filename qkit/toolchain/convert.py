@@ -145,17 +145,22 @@ def _converter(opened, scheme, calibration):
         ops = [getattr(tf.lite.OpsSet, name) for name in scheme.supported_ops]
         converter.target_spec.supported_ops = ops
     if scheme.calibrated:
-        converter.representative_dataset = lambda: (
-            rows(calibration, slice(i, i + 1))
-            if isinstance(calibration, Mapping)
-            else [calibration[i : i + 1]]
-            for i in range(count(calibration))
-        )
+        converter.representative_dataset = lambda: _runs(calibration, 1 if alone else opened.batch)
     converter._experimental_disable_per_channel = not scheme.per_channel
     if scheme.io != "float32":
         converter.inference_input_type = getattr(tf, scheme.io)
         converter.inference_output_type = getattr(tf, scheme.io)
     return converter
+
+
+def _runs(calibration, batch):
+    """Yield the inputs of one run after another; a last batch that is not whole is filled up."""
+    for start in range(0, count(calibration), batch):
+        found = rows(calibration, slice(start, start + batch))
+        if isinstance(found, Mapping):
+            yield {name: np.resize(x, (batch, *x.shape[1:])) for name, x in found.items()}
+        else:
+            yield [np.resize(found, (batch, *found.shape[1:]))]
 
 
 def _one_at_a_time_only(layer, scheme):

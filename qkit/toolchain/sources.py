@@ -27,6 +27,7 @@ class Saved:
     signature: str
     takes: Mapping  # shape of an item and dtype by the name of the input
     gives: Mapping  # shape of an item by the name of the output
+    batch: int = 1  # items of a run, where that is fixed
     kept: object = None  # the temporary folder, which lives as long as this does
 
 
@@ -231,13 +232,12 @@ def _opened(folder, signature, what, *, name=None, kept=None, inputs=()):
         )
     _require_finite(folder)
     function = signatures[chosen]
-    takes = {
-        name: (_item_of(spec), spec.dtype.as_numpy_dtype)
-        for name, spec in function.structured_input_signature[1].items()
-    }
+    specs = function.structured_input_signature[1]
+    takes = {name: (_item_of(spec), spec.dtype.as_numpy_dtype) for name, spec in specs.items()}
     takes = _in_order(takes, [inputs, *_orders(loaded)])
     gives = {k: _item_of(spec) for k, spec in sorted(function.structured_outputs.items())}
-    return Saved(name or folder.name, folder, chosen, takes, gives, kept)
+    batch = max((spec.shape[0] or 1 for spec in specs.values() if spec.shape.rank), default=1)
+    return Saved(name or folder.name, folder, chosen, takes, gives, batch, kept)
 
 
 def _orders(loaded):
