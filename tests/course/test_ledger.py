@@ -86,3 +86,13 @@ def test_damaged_ledger_is_told_and_left_alone(empty):
     with pytest.raises(ValueError, match="Move it away"):
         qk.ledger()
     assert (empty / "ledger.json").read_text() == "{"
+
+
+def test_ledger_is_handed_in_with_a_report(toy_model, toy_data, empty):
+    comparison = qk.compare(toy_model(), toy_data, ["float16"])
+    qk.check("01.1", 4 / 255)
+    qk.predict("01.1", 40).resolve(44)
+    page = comparison.to_html(empty / "report.html", also=[qk.ledger()])
+    text = page.read_text(encoding="utf-8")
+    assert "not yet" in text
+    assert "predictions: 1 of 1 resolved" in text
