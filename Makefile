@@ -9,7 +9,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: lab test units browser nbval test-slow mutants mutants-of-files test-files weights bench notebooks published witness foreign lint format clean
+.PHONY: lab test units browser nbval test-slow mutants mutants-of-files test-files weights bench notebooks published witness foreign site assignment lint format clean
 
 lab: $(READY)
 	$(PY) -m jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb $(AS_ROOT)
@@ -72,6 +72,14 @@ witness: $(READY)
 foreign: $(READY)
 	$(PY) tools/foreign.py $(FOLDER)
 
+# The course as pages in build/site, to read without a kernel: stored outputs, nothing is run.
+site: $(READY) .venv/.site
+	$(PY) -m tools.build_site
+
+# The lessons in build/assignment, as nbgrader takes them: a point for each exercise, no outputs.
+assignment: $(READY)
+	$(PY) -m tools.assignment
+
 format: $(READY)
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -85,4 +93,8 @@ $(READY): pyproject.toml constraints.txt
 	  { echo 'qkit needs Python 3.10 or later; name one: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+.venv/.site: $(READY)
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[site]'
 	@touch $@
