@@ -30,7 +30,7 @@ def said_of(name, answer, given, capsys):
 
 @pytest.mark.parametrize(("name", "given", "right", "wrong"), cases())
 def test_exercise_takes_what_is_right_and_tells_what_is_wrong(name, given, right, wrong, capsys):
-    given = given() if callable(given) else given
+    given, right, wrong = (each() if callable(each) else each for each in (given, right, wrong))
     assert len(wrong) >= 3, "typical mistakes"
     assert said_of(name, ..., given, capsys) == "not answered yet"
     for answer in right:
