@@ -1,0 +1,92 @@
+"""Exercises of 12: a metric on a circle, one of two outputs, and a colleague's file."""
+
+import numpy as np
+
+from qkit._tensorflow import quiet, tensorflow
+from qkit.course.exercises import exercise
+from qkit.evaluate.accuracy import accuracy
+from qkit.evaluate.comparison import Comparison
+from qkit.tflite.file import inspect
+
+_NEAR = 0.02  # how far a share may be off that is taken for the same
+
+
+@exercise("12.1", "a function of y and outputs that returns a share")
+def near_on_a_circle(answer):
+    """Try a metric on angles, in the shapes in which `qk.compare` has them."""
+    rng = np.random.default_rng(12)
+    y = rng.uniform(0, 360, 200)
+    off = rng.permutation(np.linspace(-6, 6, y.size))
+    outputs = (y + off)[:, None]  # a network gives a column
+    right, found = np.mean(np.abs(off) < 3), answer(y.copy(), outputs % 360)
+    plain = np.mean(np.abs(outputs[:, 0] % 360 - y) < 3)
+    if np.ndim(found):
+        return f"one number is asked for, and yours has the shape {np.shape(found)}"
+    if np.isclose(found, np.mean(np.abs(outputs % 360 - y) < 3)):
+        return "y has the shape (n,), outputs (n, 1): their difference is of each with each"
+    for scale, what in ((100, "per cent"), (y.size, "how many there are")):
+        if np.isclose(found, scale * right):
+            return f"that is {what}: a share lies between 0 and 1"
+    if np.isclose(found, plain):
+        return "359° and 1° are 2° apart, and yours has 358: the difference goes round, too"
+    if not np.isclose(found, right):
+        return f"{right:.3f} of these are within three degrees, and yours says {found:.3f}"
+    if not np.isclose(answer(y.copy(), outputs + rng.integers(-2, 3, outputs.shape) * 360), right):
+        return "nothing keeps a network's outputs within a turn: −1° and 719° are 359°"
+    return None
+
+
+@exercise("12.2", "a comparison, of qk.compare,")
+def one_of_two_outputs(answer, expected):
+    """Ask for the comparison that judges an output by a rule."""
+    given, wanted = (each.accuracies["float32"] for each in (answer, expected))
+    if len(inspect(answer.models["float32"]).outputs) != 2:
+        return "that is a network with one output; `both` has two"
+    if not hasattr(given, "metric") or given.metric.name != wanted.metric.name:
+        rule = given.metric.name if hasattr(given, "metric") else given.name
+        return f"it is judged by {rule}, and the rule is {wanted.metric.name}"
+    if abs(given.value - wanted.value) > 1e-3:
+        return (
+            f"float32 has {given.value:.4f} here and {wanted.value:.4f} in section 3: which "
+            "output, and whose targets?"
+        )
+    missing = [name for name in expected.models if name not in answer.models]
+    return f"it has no row of {', '.join(missing)}" if missing else None
+
+
+def colleagues_file(model):
+    """Return the float .tflite file that a colleague made of a Keras model for a camera."""
+    tf = tensorflow()
+    spec = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+    camera = tf.function(lambda x: model(tf.clip_by_value(x / 255, 0, 1)), input_signature=[spec])
+    with quiet():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions
+        return bytes(converter([camera.get_concrete_function()], camera).convert())
+
+
+@exercise("12.3", "a comparison of the colleague's file, of qk.compare,")
+def fed_as_it_asks(answer, theirs, frames, labels):
+    """Tell a repaired pipeline from one whose symptom is hidden."""
+    if not isinstance(answer, Comparison) or "full_integer" not in answer.accuracies:
+        return 'a qk.compare with accuracies of "float32" and "full_integer" is asked for'
+    if answer.models["float32"] != theirs:
+        return "another file is judged; the colleague's is to stay as it is"
+    if not answer.labels:
+        return "without labels every file agrees with itself: whether it is right stays open"
+    found, int8 = (answer.accuracies[name] for name in ("float32", "full_integer"))
+    right = accuracy(theirs, frames, labels)
+    if found.n != right.n:
+        return f"{found.n:,} images are judged, and there were {right.n:,}"
+    if (found.labels != right.labels).any():
+        return "the labels are other ones: what is asked is who is right, not who agrees"
+    if found.accuracy < right.accuracy - _NEAR:
+        return (
+            f"float32 itself is at {found.accuracy:.1%}, so no scheme did that: what does the "
+            "file's first operator do to an image, and what was done to it before?"
+        )
+    if int8.accuracy < right.accuracy - _NEAR:
+        return (
+            f"float32 is mended, and full_integer is at {int8.accuracy:.1%}: its ranges come from "
+            "the calibration sample. Is that fed as the images are?"
+        )
+    return None
