@@ -42,14 +42,13 @@ def filter_on_its_grid(answer, tflite, image, trained):
     """Ask for the integers of one filter."""
     conv = _Convolution(tflite, image)
     right, scale = conv.weights[_FILTER, :, :, 0], conv.kernel.scale
-    hint = "steps of the filter's own scale, rounded; the zero point is 0"
     mistakes = [
         (trained / scale[_FILTER], "a grid has no half steps: these are not rounded yet"),
         (trained * scale[_FILTER], "how many steps fit into a weight? That is a division"),
         (np.trunc(trained / scale[_FILTER]), "a cast cuts off what is behind the point: round"),
         (np.round(trained / scale[0]), "that is the scale of the first filter; each has its own"),
-        (np.round(trained / scale[_FILTER]) + conv.lowest, hint),
     ]
+    hint = "steps of the filter's own scale, rounded; the zero point is 0"
     fault = same(answer, right, hint=hint)
     return fault and (_known(answer, mistakes) or fault)
 
@@ -131,35 +130,32 @@ def _fault_of_a_pair(m, s, right_m, right_s):
 def requantized(answer, tflite, image):
     """Try it on sums from far below 0 to far above the grid, then on the file's own."""
     conv = _Convolution(tflite, image)
-    (m, s), lowest = multiplier_and_shift(conv.factors), conv.lowest
+    m, s = multiplier_and_shift(conv.factors)
     sums = np.arange(-20_000, 400_000, 7)[:, None] * np.ones(m.size, np.int64)
-    steps, high = requantize(sums, m, s), (sums * m + 2**30) >> 31
-    got, right = np.asarray(answer(sums.copy(), m, s)), np.clip(steps + lowest, lowest, 127)
+    got = np.asarray(answer(sums.copy(), m, s))
     if got.shape != sums.shape:
         return f"sums of the shape {sums.shape} came in and {got.shape} came out"
     if (got != np.round(got)).any():
         return "a division leaves what is behind the point: shift to the right, or round"
-    fault = same(got, right, hint="which of the four moves is it?")
-    mistakes = [
-        (np.clip(steps, lowest, 127), "the zero point of the output is missing"),
-        (np.clip(steps, 0, 127), "the zero point of the output is missing"),
-        (steps + lowest, "what lies beyond the grid is clamped, to 127 and at the integer of 0"),
-        (
-            np.clip((high >> -s) + lowest, lowest, 127),
-            "a shift alone rounds down: add a half",
-        ),
-        (
-            np.clip(np.floor(sums * m * 2.0 ** (s - 31) + 0.5) + lowest, lowest, 127),
-            "that is rounded once; the kernel rounds twice, after 2⁻³¹ and after 2^s",
-        ),
-        (
-            np.clip(np.rint(high * 2.0**s) + lowest, lowest, 127),
-            "a half went to the even integer, as NumPy rounds; here it goes away from zero",
-        ),
-    ]
-    if fault:
-        return _known(got, mistakes) or fault
+    right = np.clip(requantize(sums, m, s) + conv.lowest, conv.lowest, 127)
+    if fault := same(got, right, hint="which of the four moves is it?"):
+        return _known(got, _wrong_moves(sums, m, s, conv.lowest)) or fault
     return same(answer(conv.sums, m, s), conv.written, hint="held against the file's own output")
+
+
+def _wrong_moves(sums, m, s, lowest):
+    """Yield what comes of leaving one of the four moves out, or of another rounding, and why."""
+    steps, high = requantize(sums, m, s), (sums * m + 2**30) >> 31
+    for start in (lowest, 0):
+        yield np.clip(steps, start, 127), "the zero point of the output is missing"
+    yield steps + lowest, "what lies beyond the grid is clamped, to 127 and at the integer of 0"
+    roundings = [
+        (high >> -s, "a shift alone rounds down: add a half"),
+        (np.floor(sums * m * 2.0 ** (s - 31) + 0.5), "that is rounded once; the kernel does twice"),
+        (np.rint(high * 2.0**s), "a half went to the even integer; here it goes away from zero"),
+    ]
+    for rounded, why in roundings:
+        yield np.clip(rounded + lowest, lowest, 127), why
 
 
 @exercise("10.6", "an array of integers, rows × columns × filters,")

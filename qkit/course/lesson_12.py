@@ -3,7 +3,7 @@
 import numpy as np
 
 from qkit._tensorflow import quiet, tensorflow
-from qkit.course.exercises import exercise
+from qkit.course.exercises import exercise, number
 from qkit.evaluate.accuracy import accuracy
 from qkit.evaluate.comparison import Comparison
 from qkit.tflite.file import inspect
@@ -15,25 +15,29 @@ _NEAR = 0.02  # how far a share may be off that is taken for the same
 def near_on_a_circle(answer):
     """Try a metric on angles, in the shapes in which `qk.compare` has them."""
     rng = np.random.default_rng(12)
-    y = rng.uniform(0, 360, 200)
-    off = rng.permutation(np.linspace(-6, 6, y.size))
-    outputs = (y + off)[:, None]  # a network gives a column
-    right, found = np.mean(np.abs(off) < 3), answer(y.copy(), outputs % 360)
-    plain = np.mean(np.abs(outputs[:, 0] % 360 - y) < 3)
-    if np.ndim(found):
-        return f"one number is asked for, and yours has the shape {np.shape(found)}"
-    if np.isclose(found, np.mean(np.abs(outputs % 360 - y) < 3)):
-        return "y has the shape (n,), outputs (n, 1): their difference is of each with each"
-    for scale, what in ((100, "per cent"), (y.size, "how many there are")):
-        if np.isclose(found, scale * right):
-            return f"that is {what}: a share lies between 0 and 1"
-    if np.isclose(found, plain):
-        return "359° and 1° are 2° apart, and yours has 358: the difference goes round, too"
-    if not np.isclose(found, right):
-        return f"{right:.3f} of these are within three degrees, and yours says {found:.3f}"
-    if not np.isclose(answer(y.copy(), outputs + rng.integers(-2, 3, outputs.shape) * 360), right):
+    y, off = rng.uniform(0, 360, 200), rng.permutation(np.linspace(-6, 6, 200))
+    outputs, right = (y + off)[:, None], np.mean(np.abs(off) < 3)  # a network gives a column
+    if fault := _fault_of_a_share(answer(y.copy(), outputs % 360), y, outputs % 360, right):
+        return fault
+    turns = 360 * rng.integers(-2, 3, outputs.shape)
+    if not np.isclose(answer(y.copy(), outputs + turns), right):
         return "nothing keeps a network's outputs within a turn: −1° and 719° are 359°"
     return None
+
+
+def _fault_of_a_share(found, y, outputs, right):
+    """Return why a share is not the right one, or None."""
+    if np.ndim(found):
+        return f"one number is asked for, and yours has the shape {np.shape(found)}"
+    each_with_each, plain = (np.mean(np.abs(outputs - t) < 3) for t in (y, y[:, None]))
+    mistakes = [
+        (each_with_each, "y has the shape (n,), outputs (n, 1): that compares each with each"),
+        (100 * right, "that is per cent: a share lies between 0 and 1"),
+        (y.size * right, "that is how many there are: a share lies between 0 and 1"),
+        (plain, "359° and 1° are 2° apart, and yours has 358: the difference goes round, too"),
+    ]
+    hint = f"{right:.3f} of the check's are within three degrees, and yours says {found:.3f}"
+    return number(found, right, mistakes=mistakes, hint=hint, rel=1e-5)
 
 
 @exercise("12.2", "a comparison, of qk.compare,")
@@ -73,20 +77,25 @@ def fed_as_it_asks(answer, theirs, frames, labels):
         return "another file is judged; the colleague's is to stay as it is"
     if not answer.labels:
         return "without labels every file agrees with itself: whether it is right stays open"
-    found, int8 = (answer.accuracies[name] for name in ("float32", "full_integer"))
     right = accuracy(theirs, frames, labels)
+    found, int8 = (answer.accuracies[name] for name in ("float32", "full_integer"))
     if found.n != right.n:
         return f"{found.n:,} images are judged, and there were {right.n:,}"
     if (found.labels != right.labels).any():
         return "the labels are other ones: what is asked is who is right, not who agrees"
-    if found.accuracy < right.accuracy - _NEAR:
+    return _fault_of_what_is_fed(found.accuracy, int8.accuracy, right.accuracy - _NEAR)
+
+
+def _fault_of_what_is_fed(found, int8, least):
+    """Return which of images and calibration sample are not as the file asks, or None."""
+    if found < least:
         return (
-            f"float32 itself is at {found.accuracy:.1%}, so no scheme did that: what does the "
-            "file's first operator do to an image, and what was done to it before?"
+            f"float32 itself is at {found:.1%}, so no scheme did that: what does the file's first "
+            "operator do to an image, and what was done to it before?"
         )
-    if int8.accuracy < right.accuracy - _NEAR:
+    if int8 < least:
         return (
-            f"float32 is mended, and full_integer is at {int8.accuracy:.1%}: its ranges come from "
-            "the calibration sample. Is that fed as the images are?"
+            f"float32 is mended, and full_integer is at {int8:.1%}: its ranges come from the "
+            "calibration sample. Is that fed as the images are?"
         )
     return None
