@@ -18,8 +18,8 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2075, 1150, 13),
-    "course": (472, 204, 5),
+    ".": (2080, 1152, 13),
+    "course": (1614, 814, 17),
     "evaluate": (5375, 2748, 30),
     "interpreter": (1092, 535, 5),
     "models": (222, 95, 2),
@@ -27,7 +27,7 @@ CEILING = {
     "published": (1040, 451, 6),
     "quantize": (2368, 1198, 12),
     "tflite": (1935, 1114, 12),
-    "toolchain": (2097, 978, 11),
+    "toolchain": (2102, 987, 11),
     "widgets": (1631, 939, 13),
 }
 PUBLIC_NAMES = (
@@ -99,8 +99,8 @@ def test_the_whole_has_at_most_12_300_lines():
     assert sum(lines for lines, _, _ in budget().values()) <= 12_300
 
 
-def test_there_are_at_most_140_modules():
-    assert sum(modules for _, _, modules in budget().values()) <= 140
+def test_there_are_at_most_142_modules():
+    assert sum(modules for _, _, modules in budget().values()) <= 142
 
 
 def test_there_are_at_most_94_public_names():
