@@ -137,10 +137,10 @@ def explore_sparsity(model, data, *, images=1000):
         return prune_once(file, share, pattern=_PATTERNS[pattern], storage=storage)
 
     controls = {
+        "layer": _layer_shown(prune_once(file, 0)),
         "sparsity": ipw.IntSlider(50, 0, 98, description="sparsity, %"),
         "pattern": choice(filter(fits, _PATTERNS)),
         "storage": choice(STORAGES, description="stored as"),
-        "layer": _layer_shown(prune_once(file, 0)),
     }
     alt = "A kernel with its zeros; histogram of its weights; bytes; wrong answers by sparsity."
     return _explorer(file, measured, controls, change, _said_of_pruned, alt)
@@ -159,10 +159,10 @@ def explore_clusters(model, data, *, images=1000):
     """
     file, *measured = subject(model, dataset(data), images, what="explore_clusters")
     controls = {
+        "layer": _layer_shown(cluster_once(file, 2)),
         "clusters": ipw.IntSlider(16, 2, MOST_CLUSTERS),
         "init": choice(INITS, value="linear", description="start"),
         "steps": ipw.IntSlider(0, 0, MOST_STEPS, description="steps of k-means"),
-        "layer": _layer_shown(cluster_once(file, 2)),
     }
     alt = "Centroids among a layer's weights, and how they move; bytes; wrong answers."
     change = partial(cluster_once, file)
@@ -205,7 +205,7 @@ def _said_of_others(file):
 def _layer_shown(changed):
     # at first the largest of those that change
     sizes = {x.name: (x.name not in changed.left_whole, x.weights.size) for x in changed.layers}
-    return choice(sizes, value=max(sizes, key=sizes.get), description="layer shown")
+    return choice(sizes, value=max(sizes, key=sizes.get))
 
 
 def _said_of_pruned(pruned, layer):

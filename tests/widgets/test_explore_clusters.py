@@ -51,7 +51,7 @@ def test_every_control_moves_the_picture(explorer):
         explorer.controls[name].value = value
         explorer.wait()
         assert explorer.png() != before, name
-    assert explorer.readout.startswith("layer shown: logits → conv.")
+    assert explorer.readout.startswith("layer: logits → conv.")
     assert "conv: 7 of 7 values in use" in explorer.readout
 
 
