@@ -14,7 +14,7 @@ from qkit.interpreter.one_shot import STORAGES, cluster_once, prune_once
 from qkit.interpreter.simulation import Bits, bits, calibrated_ranges
 from qkit.plots.effects import MOST_CLUSTERS, MOST_STEPS, live_effect
 from qkit.quantize.centroids import INITS
-from qkit.quantize.coding import kib
+from qkit.result import kb
 from qkit.samples import rows
 from qkit.tflite.edit import opened
 from qkit.toolchain.convert import convert
@@ -215,9 +215,9 @@ def _said_of_pruned(pruned, layer):
     zeros = f" (rounding to int8 makes {more:,} more)" if more else ""
     return (
         f"One-shot pruning, without fine-tuning: {half}{pruned.set_to_0:,} of {pruned.total:,} "
-        f"weights are set to 0{zeros}. All weights as {pruned.storage}: raw {kib(size.raw_bytes)} "
-        f"as before; deflated {kib(before.deflated_bytes)} → {kib(size.deflated_bytes)}; entropy "
-        f"floor {kib(before.entropy_bytes)} → {kib(size.entropy_bytes)}."
+        f"weights are set to 0{zeros}. All weights as {pruned.storage}: raw {kb(size.raw_bytes)} "
+        f"as before; deflated {kb(before.deflated_bytes)} → {kb(size.deflated_bytes)}; entropy "
+        f"floor {kb(before.entropy_bytes)} → {kb(size.entropy_bytes)}."
         f"{_said_of_layers(pruned, 'prune', 'pruned')}"
     )
 
@@ -234,9 +234,9 @@ def _said_of_clustered(clustered, layer):
         )
     return (
         f"One-shot clustering, without fine-tuning. {said} All weights: raw "
-        f"{kib(before.raw_bytes)} as before; deflated {kib(before.deflated_bytes)} → "
-        f"{kib(size.deflated_bytes)}; as index and table {kib(clustered.table_bytes)}; entropy "
-        f"floor {kib(size.entropy_bytes)}.{_said_of_layers(clustered, 'cluster', 'clustered')}"
+        f"{kb(before.raw_bytes)} as before; deflated {kb(before.deflated_bytes)} → "
+        f"{kb(size.deflated_bytes)}; as index and table {kb(clustered.table_bytes)}; entropy "
+        f"floor {kb(size.entropy_bytes)}.{_said_of_layers(clustered, 'cluster', 'clustered')}"
     )
 
 
