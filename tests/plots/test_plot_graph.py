@@ -148,7 +148,7 @@ def test_blocks_are_as_wide_as_lives_and_the_peak_is_named(tflite):
     assert peak(ax) == "peak 10,140 bytes at 6 MAX_POOL_2D:\nconv 8,112 + MaxPool 2,028"
     widest = max((bar for bars in ax.containers for bar in bars), key=lambda bar: bar.get_height())
     assert (widest.get_x(), widest.get_width(), widest.get_height()) == (4.5, 2, 8.112)
-    assert ax.get_ylabel() == "memory, bytes"
+    assert ax.get_ylabel() == "memory, kB"
     ticks = [tick.get_text() for tick in ax.get_xticklabels()]
     assert ticks == [f"{n} {op.name}" for n, op in enumerate(file.operators)]
     words = [text.get_text() for text in ax.get_legend().get_texts()]
