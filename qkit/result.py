@@ -15,6 +15,12 @@ def _share(value):
     return f"{100 * value:.2g}%" if tiny else f"{value:.1%}"
 
 
+def kb(size_bytes):
+    """Return a size in words, in kB: 1,000 bytes."""
+    size = size_bytes / 1000
+    return f"{size:,.1f} kB" if size >= 1 else f"{size:.2f} kB"
+
+
 def _number(value):
     return f"{value:,.0f}" if value == round(value) else f"{value:.6g}"
 

@@ -422,7 +422,7 @@ def hand_made():
     labels = np.arange(1000) % 10
 
     def make(rows, **changes):
-        """Take (wrong images, KiB, µs) or (…, what it needs) by scheme, the reference first."""
+        """Take (wrong images, kB, µs) or (…, what it needs) by scheme, the reference first."""
         predictions = {name: labels.copy() for name in rows}
         for name, (wrong, *_) in rows.items():
             predictions[name][list(wrong)] += 1
@@ -431,10 +431,10 @@ def hand_made():
         times = {name: float(row[2]) for name, row in rows.items()}
         ratio = {name: us / next(iter(times.values())) for name, us in times.items()}
 
-        def ledger(kib):
-            found = Size(int(1024 * kib), int(800 * kib), MappingProxyType({}), 0, b"")
+        def ledger(kb):
+            found = Size(int(1000 * kb), int(800 * kb), MappingProxyType({}), 0, b"")
             vars(found).update(
-                entropy_coded_bytes=int(600 * kib)
+                entropy_coded_bytes=int(600 * kb)
             )  # there is no file to compute it of
             return found
 

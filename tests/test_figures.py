@@ -63,7 +63,7 @@ def test_mcnemar_is_exact_and_counts_both_sides():
 def test_front_keeps_what_nothing_beats_and_twins():
     points = {"best": (1, 9), "twin": (1, 9), "beaten": (2, 9), "also": (1, 8), "far": (3, 10)}
     points = {name: ((x,), (y,)) for name, (x, y) in points.items()}
-    size, right = QUANTITIES["file size, KiB"], QUANTITIES["accuracy, %"]
+    size, right = QUANTITIES["file size, kB"], QUANTITIES["accuracy, %"]
     assert pareto_front(points, size, right) == ["best", "twin", "far"]
     assert pareto_front(points, size, size) == ["also"]
     assert pareto_front(points, right, right) == ["far"]

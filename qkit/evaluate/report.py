@@ -11,6 +11,7 @@ from qkit import validate
 from qkit.evaluate.accuracy import Score
 from qkit.evaluate.significance import paired
 from qkit.machine import environment
+from qkit.result import kb
 
 # By scheme, the row of the float model that was trained as long as QAT, converted under it.
 CONTROLS = {"float32": "control_float32", "full_integer": "control_full_integer"}
@@ -132,7 +133,7 @@ def _savings(comparison):
     """Say size and time of each file, where there are no labels to judge them by."""
     frame = comparison.to_frame().loc[list(comparison.models)]
     (first, figures), *others = frame.to_dict("index").items()
-    parts = [f"{first} {figures['size_bytes'] / 1024:,.1f} KiB, {figures['latency_us']:,.1f} µs"]
+    parts = [f"{first} {kb(figures['size_bytes'])}, {figures['latency_us']:,.1f} µs"]
     saved = (
         "{} {size_ratio:.2f} times smaller, {latency_ratio:.2f} times the time "
         "({latency_ratio_low:.2f} to {latency_ratio_high:.2f})"
@@ -269,8 +270,8 @@ def sentence(comparison, name):
         said.append(f"{difference} ({p}: {found.verdict})")
     count = comparison.float_operators[name]
     said += [
-        f"{size.size_bytes / 1024:.1f} KiB ({comparison.size_ratio(name):.2f} times smaller; "
-        f"deflated {size.deflated_bytes / 1024:.1f})",
+        f"{kb(size.size_bytes)} ({comparison.size_ratio(name):.2f} times smaller; "
+        f"deflated {kb(size.deflated_bytes)})",
         f"{times.median_us[name]:.1f} µs an inference ({times.ratio[name]:.2f} times the time)",
         f"{count or 'no'} float operator{'s'[: count != 1]}",
     ]

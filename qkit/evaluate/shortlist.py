@@ -10,7 +10,7 @@ from qkit.evaluate.tradeoff import QUANTITIES
 from qkit.result import Result
 
 _LIMITED = {  # by argument: how the requirement is called, what has the limit, and its unit
-    "size_bytes": ("size ≤ {:,} bytes", QUANTITIES["file size, KiB"].of, 1024),
+    "size_bytes": ("size ≤ {:,} bytes", QUANTITIES["file size, kB"].of, 1000),
     "drop_pp": ("drop ≤ {:g} points", QUANTITIES["drop against float32, points"].of, 1),
     "latency_us": ("latency ≤ {:g} µs", QUANTITIES["latency, µs"].of, 1),
 }

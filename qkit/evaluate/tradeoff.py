@@ -45,15 +45,15 @@ def _latency(comparison, name):
     return comparison.latency.median_us[name], *comparison.latency.interval_us[name]
 
 
-def _kib(field):
-    return lambda comparison, name: (getattr(comparison.sizes[name], field) / 1024,) * 3
+def _kilobytes(field):
+    return lambda comparison, name: (getattr(comparison.sizes[name], field) / 1000,) * 3
 
 
 _ALL = (
     Quantity("accuracy, %", "larger", lambda found, name: found.accuracies[name].percent, True),
     Quantity("drop against float32, points", "smaller", _drop, of_accuracy=True),
-    Quantity("file size, KiB", "smaller", _kib("size_bytes")),
-    Quantity("deflated size, KiB", "smaller", _kib("deflated_bytes")),
+    Quantity("file size, kB", "smaller", _kilobytes("size_bytes")),
+    Quantity("deflated size, kB", "smaller", _kilobytes("deflated_bytes")),
     Quantity("latency, µs", "smaller", _latency),
 )
 QUANTITIES = {quantity.name: quantity for quantity in _ALL}
@@ -85,7 +85,7 @@ class Tradeoff(Result):
         )
 
 
-def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
+def tradeoff(comparison, x="file size, kB", y="accuracy, %", *, schemes=None):
     """Set two quantities of a comparison's schemes against each other.
 
     Parameters
@@ -103,7 +103,7 @@ def tradeoff(comparison, x="file size, KiB", y="accuracy, %", *, schemes=None):
     >>> import qkit as qk
     >>> digits, model = qk.load_data("digits"), qk.models.walkthrough_cnn()
     >>> compared = qk.compare(model, digits, ["dynamic_range"])
-    >>> tradeoff(compared, "deflated size, KiB", "file size, KiB").front
+    >>> tradeoff(compared, "deflated size, kB", "file size, kB").front
     ('dynamic_range',)
     """
     validate.instance(comparison, Comparison, name="tradeoff: comparison")

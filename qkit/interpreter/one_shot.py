@@ -7,11 +7,11 @@ import numpy as np
 
 from qkit import validate
 from qkit.quantize.centroids import initial_centroids, kmeans_steps, nearest_centroid
-from qkit.quantize.coding import kib, stored_bytes
+from qkit.quantize.coding import stored_bytes
 from qkit.quantize.errors import sqnr_db
 from qkit.quantize.grid import PerAxis, choose_qparams, dequantize, quantize
 from qkit.quantize.magnitude import magnitude_mask
-from qkit.result import Result
+from qkit.result import Result, kb
 from qkit.tflite.edit import Layer, layers, with_weights
 
 STORAGES = ("float32", "int8")
@@ -125,7 +125,7 @@ class ClusteredWeights(OneShot):
         steps = f"{self.steps} step{'s' * (self.steps != 1)} of k-means"
         return (
             f"One-shot clustering to {self.clusters} values a layer, {self.init} and {steps}, "
-            f"without fine-tuning; {self.size.summary()}, index and table {kib(self.table_bytes)}"
+            f"without fine-tuning; {self.size.summary()}, index and table {kb(self.table_bytes)}"
         )
 
 

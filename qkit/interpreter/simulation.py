@@ -15,7 +15,7 @@ from qkit import validate
 from qkit.interpreter.run import histograms
 from qkit.quantize.calibration import min_max
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
-from qkit.result import Result
+from qkit.result import Result, kb
 from qkit.tflite.edit import Layer, is_float_constant, layers, opened, with_weights
 from qkit.tflite.grids import fixed_ends, rounds
 from qkit.tflite.values import stored_values
@@ -98,8 +98,8 @@ class Bits(Result):
     def summary(self):
         """Say in one line what the weights take."""
         less = sum(layer.weights.nbytes for layer in self.layers) / self.size_bytes
-        kib = self.size_bytes / 1024
-        return f"The weights take {kib:.1f} KiB, {less:.1f} times less than in float32"
+        size = kb(self.size_bytes)
+        return f"The weights take {size}, {less:.1f} times less than in float32"
 
 
 def bits(tflite, ranges, *, weight_bits=8, activation_bits=8, granularity=PerAxis):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from qkit import validate
-from qkit.plots.style import LITERAL, live_areas, live_line, live_text, mark, named, panel, picture
+from qkit.plots.looks import looks
+from qkit.plots.style import LITERAL, live_areas, live_line, live_text, named, panel, picture
 
 _WIDTH = 0.84  # of a class's group of bars
 
@@ -40,14 +41,14 @@ def plot_digit_answers(figure, names, classes, shape):
     words.axis("off")
     words.text(1, -0.85, "answer, probability", va="center", ha="right", size=9, color="0.3")
     rows = {}
-    for row, name in enumerate(names):
-        colour, marker = mark(row)
-        words.plot(0.04, row, marker, color=colour, ms=7)
+    for row, (name, (colour, marker)) in enumerate(looks(names).items()):
+        look = {"marker": marker, "ls": "none", "color": colour}
+        words.plot(0.04, row, ms=7, **look)
         words.text(0.1, row, named(name), va="center", size=10, in_layout=False, **LITERAL)
         rows[name] = (
             live_areas(bars, fc=colour, lw=0),
-            live_line(bars, marker, color=colour, mec="white", ms=6),
-            live_line(differences, marker, color=colour, ms=6),
+            live_line(bars, mec="white", ms=6, **look),
+            live_line(differences, ms=6, **look),
             live_text(words, 1, row, va="center", ha="right", transform=words.transData),
         )
 

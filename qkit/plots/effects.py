@@ -100,10 +100,10 @@ def _compose_bits(figure, change):
     # each is redrawn on its own, over what was there before
     left, right = figure.subfigures(1, 2, width_ratios=[2.45, 1.25], facecolor="white")
     rows, rates = left.subplots(1, 2, width_ratios=[1.15, 1.3])
-    kib = sum(f.weights.nbytes for f in change.layers) / 1024
-    sizes = {kib * bits / 32: f"{kib * bits / 32:.3g}" for bits in _BITS}
-    ends = kib / 22, kib * 1.4
-    panel(rates, xscale="log", xlim=ends, xlabel="weights, KiB", xticks=sizes)
+    kb = sum(f.weights.nbytes for f in change.layers) / 1000
+    sizes = {kb * bits / 32: f"{kb * bits / 32:.3g}" for bits in _BITS}
+    ends = kb / 22, kb * 1.4
+    panel(rates, xscale="log", xlim=ends, xlabel="weights, kB", xticks=sizes)
     names = change.activation_bits
     axis = {"xscale": "log", "xlim": (1.6, 44), "xticks": _BITS, "xlabel": "bits"}
     style.rows_from_top(rows, names, grid="x", **axis)
@@ -130,7 +130,7 @@ _PICTURES = {
     ClusteredWeights: (_compose_clustered, (10, 5.4), lambda c: (c.clusters, c.init, c.steps)),
     Bits: (
         _compose_bits, (10, 4),
-        lambda c: (c.size_bytes / 1024, *c.weight_bits.values(), *c.activation_bits.values()),
+        lambda c: (c.size_bytes / 1000, *c.weight_bits.values(), *c.activation_bits.values()),
     ),
 }  # fmt: skip
 

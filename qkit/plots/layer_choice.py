@@ -81,10 +81,10 @@ def _compose_levels(ax):
 
 
 def _compose_wrong(ax, in_int8):
-    largest = sum(layer.weights.nbytes for layer in in_int8.change.layers) / 1024
+    largest = sum(layer.weights.nbytes for layer in in_int8.change.layers) / 1000
     ticks = {largest / n: f"{largest / n:.3g}" for n in (4, 2, 1)}
     style.panel(ax, xscale="log", xlim=(largest / 4.6, largest * 1.15), xticks=ticks)
-    ax.set_xlabel("weights, KiB")
+    ax.set_xlabel("weights, kB")
     draw = panels.compose_wrong_answers(ax, in_int8.paired.a)
     place, now = largest / 4, in_int8.paired.b
     wrong, *ends = (max(1 - v, ax.get_ylim()[0]) for v in (now.accuracy, *now.interval))
@@ -95,6 +95,6 @@ def _compose_wrong(ax, in_int8):
     def update(effect):
         change = effect.change
         bits = *change.weight_bits.values(), *change.activation_bits.values()
-        draw(effect.paired.b, change.size_bytes / 1024, *bits)
+        draw(effect.paired.b, change.size_bytes / 1000, *bits)
 
     return update

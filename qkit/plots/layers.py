@@ -122,22 +122,22 @@ def plot_mixed_precision(result, *, ax=None):
     result : MixedPrecision
     """
     ax = ax or style.new_axes(8)
-    kib, front = result.table["size_bytes"] / 1024, result.front
+    kb, front = result.table["size_bytes"] / 1000, result.front
     lost, low, high = result.table.iloc[:, 2:5].to_numpy().T
     ax.set_ylabel(f"{f'lost, {result.unit}'.rstrip(', ')}, with 95 % interval", **LITERAL)
-    style.panel(ax, grid="both", xlabel="size of the file, KiB")
+    style.panel(ax, grid="both", xlabel="size of the file, kB")
     step = {"drawstyle": "steps-post", "color": "0.82", "lw": 5, "zorder": 0}
-    ax.plot(front["size_bytes"] / 1024, front.iloc[:, 2], label="none beats in both", **step)
-    ax.vlines(kib, low, high, INTEGER, lw=1.6)
-    _points(ax, ("o", INTEGER, INTEGER, 6), kib, lost, "files tried, in this order")
-    for number, at in enumerate(zip(kib, lost, strict=True), 1):
+    ax.plot(front["size_bytes"] / 1000, front.iloc[:, 2], label="none beats in both", **step)
+    ax.vlines(kb, low, high, INTEGER, lw=1.6)
+    _points(ax, ("o", INTEGER, INTEGER, 6), kb, lost, "files tried, in this order")
+    for number, at in enumerate(zip(kb, lost, strict=True), 1):
         ax.annotate(f"{number}", at, (8, 7), textcoords="offset points", size="small")
     met = "taken" if result.met else "taken: the nearest, not within"
     look = {"mfc": "none", "mec": FLOAT, "mew": 2, "ms": 14, "label": met}
-    ax.plot(kib[result.chosen], lost[result.chosen], "o", **look)
+    ax.plot(kb[result.chosen], lost[result.chosen], "o", **look)
     column, limit = result.limit
     if column == "size_bytes":
-        ax.axvline(limit / 1024, color=FLOAT, ls="--", label=result.asked)
+        ax.axvline(limit / 1000, color=FLOAT, ls="--", label=result.asked)
     else:
         ax.axhline(limit, color=FLOAT, ls="--", label=f"{result.asked}, by the whole interval")
     style.legend_above(ax, 2, fontsize="small")

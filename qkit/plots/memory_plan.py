@@ -60,7 +60,7 @@ def plot_memory_plan(file, *, ax=None):
     return ax
 
 
-_UNITS = ("MiB", 2**20), ("KiB", 2**10), ("bytes", 1)
+_UNITS = ("MB", 10**6), ("kB", 1000), ("bytes", 1)
 
 
 def _said(plan, named):

@@ -56,7 +56,7 @@ def _pictures(comparison):
     if isinstance(judged, Accuracy) and comparison.labels:
         yield _labelled("Size and accuracy", plot_tradeoff, tradeoff(comparison))
     else:
-        weighed = tradeoff(comparison, "file size, KiB", "latency, µs")
+        weighed = tradeoff(comparison, "file size, kB", "latency, µs")
         yield _labelled("Size and latency", plot_tradeoff, weighed)
         if judged:
             yield "Scores", plot_accuracies(comparison).figure

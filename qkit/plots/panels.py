@@ -143,8 +143,8 @@ def compose_wrong_answers(ax, reference):
 
 def compose_stored_bytes(ax, ways, largest_bytes, before):
     """Lay out bars of bytes by way of storing; return ``update(size_bytes, bytes_before)``."""
-    longest = largest_bytes / 1024
-    style.rows_from_top(ax, ways, grid="x", xlim=(0, 1.6 * longest), xlabel="all weights, KiB")
+    longest = largest_bytes / 1000
+    style.rows_from_top(ax, ways, grid="x", xlim=(0, 1.6 * longest), xlabel="all weights, kB")
     bars = ax.barh(range(len(ways)), 0, 0.62, color=INTEGER, animated=True)
     marks = live_line(ax, "|", color="black", ms=26, mew=2, label=before)
     here = {"va": "center", "transform": ax.transData}
@@ -155,9 +155,9 @@ def compose_stored_bytes(ax, ways, largest_bytes, before):
 
     def update(size_bytes, bytes_before):
         rows_before = [ways.index(way) for way in bytes_before]
-        marks.set_data([size / 1024 for size in bytes_before.values()], rows_before)
+        marks.set_data([size / 1000 for size in bytes_before.values()], rows_before)
         for way, bar, text in zip(ways, bars, said, strict=True):
-            now, was = size_bytes[way] / 1024, bytes_before.get(way, size_bytes[way]) / 1024
+            now, was = size_bytes[way] / 1000, bytes_before.get(way, size_bytes[way]) / 1000
             bar.set_width(now)
             less = f"   {was / now:.3g} × less" if was > 1.005 * now else ""
             text.set_text(f"{now:.{1 if now >= 1 else 2}f}{less}")

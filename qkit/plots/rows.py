@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from qkit.plots import style
+from qkit.plots.looks import looks
 from qkit.plots.style import INTEGER, REST, documented, mark, new_axes
 
 _DTYPES = {"float32": style.FLOAT, "float16": "#E69F00", "int8": INTEGER, "metadata": REST}
@@ -32,9 +33,10 @@ def plot_accuracies(accuracies, *, ax=None):
     name, unit, factor = (
         (metric.name, metric.unit, metric.factor) if metric else (first.name, "", 100)
     )
-    for row, found in enumerate(accuracies.values()):
+    own = looks(accuracies)
+    for row, (scheme, found) in enumerate(accuracies.items()):
         value = found.value if metric else found.accuracy
-        _point(ax, row, mark(row), *np.multiply([value, *found.interval], factor))
+        _point(ax, row, own[scheme], *np.multiply([value, *found.interval], factor))
     counts = " and ".join(dict.fromkeys(f"{found.n:,}" for found in accuracies.values()))
     unit = "" if unit is None else f", {unit or '%'}"
     label = f"{name} on {counts} test {'item' if metric else 'image'}s{unit}, with 95 % interval"
@@ -53,9 +55,10 @@ def plot_latencies(latency, *, ax=None):
     ax = ax or new_axes(len(latency.median_us))
     overhead = {"color": REST, "ms": 13, "mew": 2, "label": "Python's set_tensor and get_tensor"}
     beside = {"textcoords": "offset points", "va": "center", "fontsize": "small"}
+    own = looks(latency.median_us)
     for row, (name, median) in enumerate(latency.median_us.items()):
         low, high = latency.interval_us[name]
-        _point(ax, row, mark(row), median, low, high)
+        _point(ax, row, own[name], median, low, high)
         ax.annotate(f"{latency.ratio[name]:.2f} ×", (high, row), (6, 0), **beside)
         ax.plot(latency.overhead_us[name], row, "|", **overhead)
     slowest = max(latency.median_us.values())
@@ -81,13 +84,13 @@ def plot_sizes(sizes, *, ax=None):
         left = 0
         for dtype, count in {**ledger.constants_bytes, "metadata": ledger.metadata_bytes}.items():
             look = {"color": _DTYPES.get(dtype, "#56B4E9"), "label": _SMALL.get(dtype, dtype)}
-            ax.barh(row, count / 1024, 0.62, left / 1024, **look)
+            ax.barh(row, count / 1000, 0.62, left / 1000, **look)
             left += count
-        deflated = ledger.deflated_bytes / 1024
+        deflated = ledger.deflated_bytes / 1000
         ax.plot(deflated, row, "k|", ms=15, mew=2, label="whole file, deflated")
-        ax.text(left / 1024, row, f" {left / 1024:.1f}", va="center")
+        ax.text(left / 1000, row, f" {left / 1000:.1f}", va="center")
     ax.margins(x=0.09)
-    return _finish(ax, sizes, "size of the file, KiB", 3)
+    return _finish(ax, sizes, "size of the file, kB", 3)
 
 
 @documented("Comparison", named=["Size"])
@@ -105,16 +108,16 @@ def plot_bytes_by_stage(sizes, *, ax=None):
         "deflated": [size.deflated_bytes for size in sizes.values()],
         "entropy floor": [size.entropy_coded_bytes for size in sizes.values()],
     }
-    kib = {stage: np.divide(size, 1024) for stage, size in found.items()}
+    kb = {stage: np.divide(size, 1000) for stage, size in found.items()}
     beside = {"va": "center", "size": "small", "transform": ax.get_yaxis_transform()}
-    for row, counts in enumerate(zip(*kib.values(), strict=True)):
+    for row, counts in enumerate(zip(*kb.values(), strict=True)):
         ax.plot([min(counts), max(counts)], [row, row], color="0.75", lw=2, zorder=1)
         ax.text(1.02, row, " → ".join(f"{n:.1f}" for n in counts), **beside)
-    for position, (stage, counts) in enumerate(kib.items()):
+    for position, (stage, counts) in enumerate(kb.items()):
         colour, marker = mark(position)
         ax.plot(counts, range(len(counts)), marker, color=colour, label=stage)
     style.by_ratio(ax.xaxis)
-    return _finish(ax, sizes, "size of the file, KiB (logarithmic)", len(kib))
+    return _finish(ax, sizes, "size of the file, kB (logarithmic)", len(kb))
 
 
 @documented("Tradeoff")
@@ -130,12 +133,11 @@ def plot_scheme_rows(tradeoff, *, figure=None):
     best_first = 1 if tradeoff.x.better == "smaller" else -1
     rows = sorted(tradeoff.points, key=lambda name: best_first * tradeoff.points[name][0][0])
     figure = figure or plt.figure(figsize=(9.2, 1.3 + 0.24 * len(rows)), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
+    panels, own = figure.subplots(1, 2, sharey=True), looks(rows)
     for axis, (ax, quantity) in enumerate(zip(panels, (tradeoff.x, tradeoff.y), strict=True)):
         values = np.array([tradeoff.points[name][axis] for name in rows])
         for row, name in enumerate(rows):
-            beaten = name not in tradeoff.front
-            _point(ax, row, ("0.35" if beaten else INTEGER, "o"), *values[row], hollow=beaten)
+            _point(ax, row, own[name], *values[row], hollow=name not in tradeoff.front)
         style.scale_axis(ax.xaxis, values.min(), values.max())
         if values.min() < 0 < values.max():
             ax.axvline(0, color=REST, lw=1.2, zorder=0)
@@ -208,14 +210,14 @@ def _beside_published(ax, figures, unchanged, label):
     rows, series = (list(dict.fromkeys(figure[i] for figure in figures)) for i in (0, 1))
     ax = ax or new_axes(2 * len(rows))
     ax.axvline(unchanged, color=REST, lw=1.2, zorder=0)
+    own = looks(series)
     for row, name, value, low, high, published in figures:
         position = series.index(name)
         at = rows.index(row) + 0.17 * (position - (len(series) - 1) / 2)
-        look = mark(position + 1)  # black is float32's
         if not np.isnan(value):
-            _point(ax, at, look, value, low, high, label=f"{name}, measured")
+            _point(ax, at, own[name], value, low, high, label=f"{name}, measured")
         if not np.isnan(published):
-            _point(ax, at, look, published, hollow=True, label=f"{name}, published")
+            _point(ax, at, own[name], published, hollow=True, label=f"{name}, published")
     return _finish(ax, rows, label, 2)
 
 
@@ -225,7 +227,8 @@ def _point(ax, row, look, value, *interval, hollow=False, label=None):
     if interval:
         ax.plot(interval, [row, row], color=colour, lw=1.8)
     inside = "white" if hollow else colour
-    ax.plot(value, row, marker, color=colour, mfc=inside, ms=7, mew=1.4, label=label)
+    form = {"marker": marker, "ls": "none", "ms": 7, "mew": 1.4}
+    ax.plot(value, row, color=colour, mfc=inside, label=label, **form)
 
 
 def _finish(ax, names, label, columns=0):

@@ -133,9 +133,9 @@ def by_ratio(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
-def live_line(ax, form, **look):
+def live_line(ax, *form, **look):
     """Return an animated line, without points yet."""
-    return ax.plot([], [], form, animated=True, **look)[0]
+    return ax.plot([], [], *form, animated=True, **look)[0]
 
 
 def live_segments(ax, **look):

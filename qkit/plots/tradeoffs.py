@@ -8,7 +8,8 @@ from matplotlib.collections import LineCollection
 
 from qkit.evaluate.tradeoff import Tradeoff, tradeoff
 from qkit.plots.flips import compose_flips
-from qkit.plots.style import LITERAL, live_line, mark, named, panel, picture, scale_axis
+from qkit.plots.looks import looks
+from qkit.plots.style import LITERAL, live_line, named, panel, picture, scale_axis
 
 _BETTER = {  # by which y is better, and which x
     "larger": {"smaller": "↖", "larger": "↗"},
@@ -82,10 +83,9 @@ def _points_panel(ax, schemes, title):
     (front,) = ax.plot([], [], color="0.82", lw=5, zorder=1, drawstyle="steps-post")
     bars = ax.add_collection(LineCollection([], lw=1.6, zorder=2), autolim=False)
     dots = {}
-    for i, name in enumerate(schemes):
-        colour, marker = mark(i)
-        look = {"color": colour, "ms": 8.5, "mew": 1.6, "zorder": 3}
-        (dots[name],) = ax.plot([], [], marker, label=name, **look)
+    for name, (colour, marker) in looks(schemes).items():
+        look = {"color": colour, "marker": marker, "ls": "none", "ms": 8.5, "mew": 1.6, "zorder": 3}
+        (dots[name],) = ax.plot([], [], label=name, **look)
     pointers = [_pointer(ax, *look) for look in (("o", 19, "bold", 1), ("s", 18, "normal", -1))]
 
     @lru_cache(maxsize=1)  # the same once more is drawn already
@@ -174,11 +174,11 @@ def _names_panel(ax, schemes, listed, columns):
     rows = -(-len(listed) // columns)
     ax.set(xlim=(0, columns), ylim=(max(rows, 7) - 0.5, -0.5))
     ax.axis("off")
-    dots, texts = [], []
+    dots, texts, own = [], [], looks(schemes)
     for i, name in enumerate(listed):
         column, row = divmod(i, rows)
-        colour, marker = mark(schemes.index(name))
-        dots += ax.plot(column + 0.04 * columns, row, marker, color=colour, ms=8)
+        colour, marker = own[name]
+        dots += ax.plot(column + 0.04 * columns, row, marker=marker, color=colour, ms=8)
         texts.append(ax.text(column + 0.08 * columns, row, named(name), va="center", **LITERAL))
     widest = max(text.get_window_extent().width / text.get_fontsize() for text in texts)
     room = 0.9 * (1 / columns - 0.09) * ax.bbox.width  # small letters are widened

@@ -31,11 +31,11 @@ def explore_calibration(model, data, *, test_images=1000):
     sizes = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
     sizes = [(f"{n:,}", n) for n in sizes if n <= len(train)]
     controls = {
+        "bits": choice((4, 6, 8, 10, 12, 16), value=8, description="activation bits"),
+        "observer": choice(effect.OBSERVERS, description="range"),
         "images": choice(effect.IMAGES),
         "one_class": choice(of_class, description="class"),
         "sample_size": choice(sizes, value=min(100, sizes[-1][1]), description="sample size"),
-        "observer": choice(effect.OBSERVERS),
-        "bits": choice((4, 6, 8, 10, 12, 16), value=8, description="activation bits"),
     }
     test_ranges = {name: (min(h.low, 0.0), max(h.high, 0.0)) for name, h in seen.items()}
     figure, update = plot_calibration_effect.live(test_ranges=test_ranges, reference=reference)

@@ -16,7 +16,7 @@ from qkit.plots.decision_tree import plot_decision_tree
 from qkit.plots.page import report
 from qkit.plots.style import require
 from qkit.plots.tradeoffs import plot_tradeoff
-from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.explorer import Explorer, choice, in_row, yes_no
 
 
 def explore_schemes(comparison, *, x=None):
@@ -70,6 +70,7 @@ def explore_schemes(comparison, *, x=None):
     alt = "Schemes by two quantities, with 95 % intervals and the Pareto front."
     explorer = Explorer(controls, figure, answer, alt=alt, refusals={"schemes": unless_one})
     folder = ipw.Text(".", description="folder")
+    in_row(folder, controls["x"].style.description_width)
     buttons = [ipw.Button(description=f"save {kind}") for kind in ("CSV", "HTML")]
     explorer.children += (ipw.HBox([folder, *buttons]),)
     weak = weakref.proxy(explorer)  # the buttons must not keep it
@@ -97,12 +98,7 @@ def explore_decision_tree(comparison=None):
     if comparison is not None:
         require(comparison, "Comparison", what="explore_decision_tree")
         comparison.require_accuracies("explore_decision_tree")
-    options = [("no", False), ("yes", True)]
-    style = {"description_width": "15em", "button_width": "4em"}
-    controls = {
-        name: ipw.ToggleButtons(options=options, value=True, description=asked.text, style=style)
-        for name, asked in TREE.items()
-    }
+    controls = {name: yes_no(True, description=asked.text) for name, asked in TREE.items()}
     for name in ("retrain", "accuracy"):  # so that the way ends at full integer
         controls[name].value = False
     figure, update = plot_decision_tree.live(comparison=comparison)

@@ -6,7 +6,7 @@ from qkit import validate
 from qkit.evaluate.digit import open_classifiers
 from qkit.plots.digit import plot_digit_answers
 from qkit.widgets.drawing import SIDE, disturb, drawing_canvas, like_mnist, rasterise, shrink
-from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.explorer import Explorer, choice, yes_no
 
 _FIRST = {"float32", "full_integer", "int16_activations"}
 _TEST, _DRAWN = "test image", "drawing"
@@ -45,7 +45,7 @@ def explore_digit(models, x):
         "source": choice([_TEST, _DRAWN]),
         "image": ipw.IntSlider(0, 0, len(x) - 1, description=_TEST),
         "drawing": canvas,
-        "centred": ipw.Checkbox(True, description="drawing scaled and centred as in MNIST"),
+        "centred": yes_no(True, description="centred as in MNIST"),
         "right": ipw.IntSlider(0, -10, 10, description="shift right, pixels"),
         "down": ipw.IntSlider(0, -10, 10, description="shift down, pixels"),
         "turn": ipw.IntSlider(0, -180, 180, description="turn, degrees"),
@@ -75,7 +75,8 @@ def explore_digit(models, x):
     # what is touched last is what is shown
     leads = {"image": lambda new: {"source": _TEST}, "drawing": lambda new: {"source": _DRAWN}}
     explorer = Explorer(controls, figure, answer, alt=alt, leads=leads)
+    columns, *shown = explorer.children
+    columns.children = [control for control in columns.children if control is not canvas]
     # the sheet is as tall as all others together
-    others = [control for control in controls.values() if control is not canvas]
-    explorer.children[0].children = [canvas, ipw.VBox(others)]
+    explorer.children = [ipw.HBox([canvas, columns], layout={"grid_gap": "1.5em"}), *shown]
     return explorer

@@ -14,7 +14,7 @@ from qkit.interpreter.one_shot import STORAGES, cluster_once, prune_once
 from qkit.interpreter.simulation import Bits, bits, calibrated_ranges
 from qkit.plots.effects import MOST_CLUSTERS, MOST_STEPS, live_effect
 from qkit.quantize.centroids import INITS
-from qkit.quantize.coding import kib
+from qkit.result import kb
 from qkit.samples import rows
 from qkit.tflite.edit import opened
 from qkit.toolchain.convert import convert
@@ -137,10 +137,10 @@ def explore_sparsity(model, data, *, images=1000):
         return prune_once(file, share, pattern=_PATTERNS[pattern], storage=storage)
 
     controls = {
+        "layer": _layer_shown(prune_once(file, 0)),
         "sparsity": ipw.IntSlider(50, 0, 98, description="sparsity, %"),
         "pattern": choice(filter(fits, _PATTERNS)),
         "storage": choice(STORAGES, description="stored as"),
-        "layer": _layer_shown(prune_once(file, 0)),
     }
     alt = "A kernel with its zeros; histogram of its weights; bytes; wrong answers by sparsity."
     return _explorer(file, measured, controls, change, _said_of_pruned, alt)
@@ -159,10 +159,10 @@ def explore_clusters(model, data, *, images=1000):
     """
     file, *measured = subject(model, dataset(data), images, what="explore_clusters")
     controls = {
+        "layer": _layer_shown(cluster_once(file, 2)),
         "clusters": ipw.IntSlider(16, 2, MOST_CLUSTERS),
         "init": choice(INITS, value="linear", description="start"),
         "steps": ipw.IntSlider(0, 0, MOST_STEPS, description="steps of k-means"),
-        "layer": _layer_shown(cluster_once(file, 2)),
     }
     alt = "Centroids among a layer's weights, and how they move; bytes; wrong answers."
     change = partial(cluster_once, file)
@@ -205,7 +205,7 @@ def _said_of_others(file):
 def _layer_shown(changed):
     # at first the largest of those that change
     sizes = {x.name: (x.name not in changed.left_whole, x.weights.size) for x in changed.layers}
-    return choice(sizes, value=max(sizes, key=sizes.get), description="layer shown")
+    return choice(sizes, value=max(sizes, key=sizes.get))
 
 
 def _said_of_pruned(pruned, layer):
@@ -215,9 +215,9 @@ def _said_of_pruned(pruned, layer):
     zeros = f" (rounding to int8 makes {more:,} more)" if more else ""
     return (
         f"One-shot pruning, without fine-tuning: {half}{pruned.set_to_0:,} of {pruned.total:,} "
-        f"weights are set to 0{zeros}. All weights as {pruned.storage}: raw {kib(size.raw_bytes)} "
-        f"as before; deflated {kib(before.deflated_bytes)} → {kib(size.deflated_bytes)}; entropy "
-        f"floor {kib(before.entropy_bytes)} → {kib(size.entropy_bytes)}."
+        f"weights are set to 0{zeros}. All weights as {pruned.storage}: raw {kb(size.raw_bytes)} "
+        f"as before; deflated {kb(before.deflated_bytes)} → {kb(size.deflated_bytes)}; entropy "
+        f"floor {kb(before.entropy_bytes)} → {kb(size.entropy_bytes)}."
         f"{_said_of_layers(pruned, 'prune', 'pruned')}"
     )
 
@@ -234,9 +234,9 @@ def _said_of_clustered(clustered, layer):
         )
     return (
         f"One-shot clustering, without fine-tuning. {said} All weights: raw "
-        f"{kib(before.raw_bytes)} as before; deflated {kib(before.deflated_bytes)} → "
-        f"{kib(size.deflated_bytes)}; as index and table {kib(clustered.table_bytes)}; entropy "
-        f"floor {kib(size.entropy_bytes)}.{_said_of_layers(clustered, 'cluster', 'clustered')}"
+        f"{kb(before.raw_bytes)} as before; deflated {kb(before.deflated_bytes)} → "
+        f"{kb(size.deflated_bytes)}; as index and table {kb(clustered.table_bytes)}; entropy "
+        f"floor {kb(size.entropy_bytes)}.{_said_of_layers(clustered, 'cluster', 'clustered')}"
     )
 
 

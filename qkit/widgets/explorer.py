@@ -15,6 +15,14 @@ from qkit.widgets.live import LiveFigure
 
 _COMPUTING = threading.Lock()  # one long computation at a time, of all explorers
 _DRAWING = threading.RLock()  # workers draw too, and Matplotlib is not made for two at once
+SHARP, _AT_REST_S = 2, 0.25  # a moving picture is a draft; at rest it has more pixels each way
+# The labels are a column, and so is what one moves; the words have a place that they do not leave.
+_STYLE = """<style>
+.qkit-row { display: flex; align-items: baseline; margin: 2px 0 }
+.qkit-row > .widget-label:first-child { text-align: left; flex: none; margin: 0 8px 0 0 }
+.qkit-row > .widget-label + * { margin-left: 0 }
+.qkit-readout { height: 5.8em; overflow-y: auto; line-height: 1.4; margin: 4px 2px }
+</style>"""
 # explorers by the cell below which they are, and of the one that runs
 _SHOWN, _SHOWN_NOW = {}, set()
 
@@ -42,17 +50,14 @@ class Explorer(ipw.VBox):
         self._leads, self._refusals, self._following = leads or {}, refusals or {}, False
         self._change, self._fast, self._slow, self._image = "", "", "", ""
         self._words, self._picture = ipw.HTML(), ipw.HTML()
-        row = {"flex_flow": "row wrap", "grid_gap": "0 1.5em"}
-        shown = ipw.Box([*map(_with_whole_readout, controls.values())], layout=row)
-        super().__init__([shown, self._words, self._picture])
+        self._timer = threading.Timer(0, str)  # none yet
+        super().__init__([_in_columns(controls), self._words, self._picture])
+        self.add_class("qkit-explorer")
         self._refresh()
         self.wait()
         for name, control in controls.items():
             # by a proxy: ipywidgets keeps controls, and they must not keep the explorer
             control.observe(partial(Explorer._changed, weakref.proxy(self), name), names="value")
-            control.description = control.description or name
-            if not control.style.description_width:
-                control.style.description_width = "initial"  # else long words are cut off
 
     @property
     def readout(self):
@@ -74,6 +79,7 @@ class Explorer(ipw.VBox):
             for part in _parts(self):
                 part.open()
             super().open()
+            _sharpen(self, self._image)
         return super().model_id
 
     def open(self):
@@ -81,15 +87,21 @@ class Explorer(ipw.VBox):
 
     def close(self):
         """Take it out of all outputs; it may be shown again."""
+        self._timer.cancel()
         for part in _parts(self):
             part.close()
         super().close()
         vars(self).pop("_repr_mimebundle_", None)  # which ipywidgets would hide
 
-    def png(self):
-        """Return the picture as it is now, as the bytes of a PNG file."""
+    def png(self, ratio=1):
+        """Return the picture as it is now as a PNG, of `ratio` times as many pixels each way."""
         with _DRAWING:
-            return self._live.png()
+            return self._live.png(ratio)
+
+    @property
+    def size(self):
+        """Width and height of the picture on a page, in pixels of the page."""
+        return self._live.size
 
     @property
     def said(self):
@@ -197,16 +209,29 @@ class Explorer(ipw.VBox):
     def _show(self):
         self._image = base64.b64encode(self._live.png()).decode()
         self._show_words()
+        self._timer.cancel()
+        if self.comm is not None and self.settled:
+            asked = weakref.proxy(self), self._image
+            self._timer = threading.Timer(_AT_REST_S, _sharpen, asked)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _show_words(self):
         slow = html.escape(self._slow)
         if not self.settled:
             slow = f'<span style="color:#767676">{slow} (being measured anew …)</span>'
         words = f"<b>{html.escape(self._change)}</b> {html.escape(self._fast)} {slow}"
-        self._words.value = f'<div role="status" aria-live="polite">{words}</div>'
+        # keys scroll what has the focus
+        box = '<div class="qkit-readout" role="status" aria-live="polite" tabindex="0">'
+        self._words.value = f"{_STYLE}{box}{words}</div>"
+        self._show_picture(self._image)
+
+    def _show_picture(self, image):
         alt = html.escape(f"{self.alt} {self.readout}")
+        width, height = self.size
         self._picture.value = (
-            f'<img alt="{alt}" src="data:image/png;base64,{self._image}" style="max-width:100%">'
+            f'<img alt="{alt}" width="{width}" height="{height}" '
+            f'src="data:image/png;base64,{image}" style="max-width:100%;height:auto">'
         )
 
     # ipywidgets 7 has this method, which would leave out the picture for readers without a kernel
@@ -223,6 +248,14 @@ class Explorer(ipw.VBox):
             "image/png": self._image,
             "application/vnd.jupyter.widget-view+json": view,
         }
+
+
+def _sharpen(explorer, draft):
+    """Show a picture with more pixels, where the draft is still of what is asked."""
+    with contextlib.suppress(ReferenceError), _DRAWING:  # an explorer that is gone, by its proxy
+        if explorer._image is draft and explorer.settled:
+            image = explorer._live.png(SHARP)
+            explorer._show_picture(base64.b64encode(image).decode())
 
 
 def _parts(widget):
@@ -266,6 +299,40 @@ def choice(options, **given):
     if len(options) <= 4:
         return ipw.ToggleButtons(options=options, style={"button_width": "auto"}, **given)
     return ipw.SelectionSlider(options=options, **given)
+
+
+def yes_no(value, **given):
+    """Return a control for yes or no, in the columns where all others are."""
+    return choice([("no", False), ("yes", True)], value=value, **given)
+
+
+_WIDTHS = {  # of what one moves, without its label; buttons are as wide as their words
+    ipw.IntSlider: "22em", ipw.FloatSlider: "22em", ipw.SelectionSlider: "22em",
+    ipw.FloatText: "9em", ipw.Text: "14em", ipw.SelectMultiple: "20em",
+}  # fmt: skip
+
+
+def in_row(control, label):
+    """Give a control a label of this width, left of it, and a width of its own."""
+    control.style.description_width = label
+    if width := next((w for kind, w in _WIDTHS.items() if isinstance(control, kind)), None):
+        control.layout.width = f"calc({label} + {width})"
+    if isinstance(control, ipw.ToggleButton):  # which bears its word itself
+        control.layout.margin = f"2px 0 2px calc({label} + 8px)"
+    elif isinstance(control, ipw.DOMWidget):
+        control.add_class("qkit-row")
+
+
+def _in_columns(controls):
+    """Return controls below one another, all labels as wide as the longest; many scroll."""
+    for name, control in controls.items():
+        control.description = control.description or name
+    labelled = [c for c in controls.values() if not isinstance(c, ipw.ToggleButton)]
+    label = f"{max((len(control.description) for control in labelled), default=0)}ch"
+    for control in controls.values():
+        in_row(control, label)
+    rows = [*map(_with_whole_readout, controls.values())]
+    return ipw.VBox(rows, layout={"max_height": "26em", "overflow": "auto"})
 
 
 def _with_whole_readout(control):

@@ -13,7 +13,7 @@ from qkit.plots.grid_fit import plot_grid_fit
 from qkit.quantize.calibration import mse, percentile
 from qkit.quantize.errors import grid_fit
 from qkit.quantize.grid import PerAxis, PerGroup, PerTensor, choose_qparams
-from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.explorer import Explorer, choice, yes_no
 
 _RANGES = {
     "min–max": lambda **grid: None,
@@ -51,15 +51,15 @@ def explore_grid(tensors, *, axis=None):
     controls = {
         "tensor": choice(tensors),
         "bits": ipw.IntSlider(8, 2, 16),
-        "symmetric": ipw.Checkbox(True),
-        "granularity": choice(granularities),
         "range": choice(_RANGES),
+        "symmetric": yes_no(True),
+        "granularity": choice(granularities),
     }
     figure, update = plot_grid_fit.live()
 
     @lru_cache(maxsize=512)
     def fit(asked):
-        tensor, bits, symmetric, granularity, range = asked
+        tensor, bits, range, symmetric, granularity = asked
         x, axis = tensors[tensor]
         grid = {"bits": bits, "symmetric": symmetric}
         by, choose = granularities[granularity](axis), _RANGES[range](**grid)

@@ -13,7 +13,7 @@ from qkit.interpreter.alone import both
 from qkit.interpreter.run import intermediate
 from qkit.interpreter.simulation import bits, calibrated_ranges
 from qkit.plots.layer_choice import BEYOND, live_layers
-from qkit.quantize.coding import kib
+from qkit.result import kb
 from qkit.samples import rows
 from qkit.tflite.edit import layers
 from qkit.toolchain.convert import convert
@@ -125,6 +125,6 @@ def _said(row, layer, chosen, change):
         f"{row['name']} ({row['operator']}{along}): in the int8 file {row['sqnr_db']:.1f} dB with "
         f"all errors up to it, {row['alone_sqnr_db']:.1f} with its own alone; the output "
         f"has {row['output_sqnr_db']:.1f} then. Not in int8: {', '.join(others) or 'nothing'}"
-        f"{int16}. Simulated so, the weights take {kib(change.size_bytes)}, all in int8 "
-        f"{kib(sum(layer.weights.size for layer in change.layers))}."
+        f"{int16}. Simulated so, the weights take {kb(change.size_bytes)}, all in int8 "
+        f"{kb(sum(layer.weights.size for layer in change.layers))}."
     )

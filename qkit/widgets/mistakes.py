@@ -9,7 +9,7 @@ from qkit.evaluate.significance import paired
 from qkit.networks import network
 from qkit.plots.mistakes import plot_mistake
 from qkit.widgets.effects import part
-from qkit.widgets.explorer import Explorer
+from qkit.widgets.explorer import Explorer, yes_no
 
 
 def explore_mistakes(model, data, *, images=1000):
@@ -32,7 +32,7 @@ def explore_mistakes(model, data, *, images=1000):
     controls = {
         "patient": ipw.ToggleButtons(options=list(PATIENTS), style={"button_width": "auto"}),
         "diagnosis": ipw.RadioButtons(options=list(DIAGNOSES), layout={"width": "max-content"}),
-        "repair": ipw.ToggleButton(False, description="repair", icon="wrench"),
+        "repair": yes_no(False),
     }
     shape = part(data, "x_test", what="explore_mistakes").shape[1:3]
     figure, update = plot_mistake.live(shape=shape)

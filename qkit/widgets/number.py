@@ -6,7 +6,7 @@ import ipywidgets as ipw
 
 from qkit.plots.number import plot_numbers
 from qkit.quantize.formats import nearest_numbers
-from qkit.widgets.explorer import Explorer
+from qkit.widgets.explorer import Explorer, yes_no
 
 
 def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
@@ -34,14 +34,14 @@ def explore_number(value=0.123456789, *, low=-1.0, high=1.0):
     controls = {
         "value": ipw.FloatText(value),
         "drag": Drag(value, readout=False, **ends),
-        "symmetric": ipw.Checkbox(False),
         "low": ipw.FloatText(low, step=0.1, description="range, low"),
         "high": ipw.FloatText(high, step=0.1, description="range, high"),
+        "symmetric": yes_no(False),
     }
     figure, update = plot_numbers.live()
     shown = {"low": low, "high": high}
 
-    def answer(value, drag, symmetric, low, high):
+    def answer(value, drag, low, high, symmetric):
         refused = ""
         try:
             found = nearest_numbers(value, low, high, symmetric=symmetric)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from qkit import validate
 from qkit.cache import write_atomically
-from qkit.widgets.explorer import labels, word
+from qkit.widgets.explorer import SHARP, labels, word
 
 _PAGE = Path(__file__).with_name("saved.html")
 _COLOURS = 128  # of a picture: two thirds of its bytes, and no difference to be seen
@@ -39,7 +39,7 @@ def save(explorer, path, *, states=200):
             controls[name].value = value
         explorer.wait()
     shown = [_told(name, controls[name], at, before[name]) for name, at in moved.items()]
-    told = {"alt": explorer.alt, "controls": shown, "states": pictures}
+    told = {"alt": explorer.alt, "size": explorer.size, "controls": shown, "states": pictures}
     held = ", ".join(  # a control that another takes along is not held
         f"{controls[name].description} {word(value, labels(controls[name]))}"
         for name, (value, *more) in others.items()
@@ -84,9 +84,9 @@ def _still(explorer, chosen):
         if explorer.controls[name].value != value:
             explorer.controls[name].value = value
     explorer.wait()
-    with Image.open(io.BytesIO(explorer.png())) as image:
+    with Image.open(io.BytesIO(explorer.png(SHARP))) as image:
         small, file = image.convert("RGB").quantize(_COLOURS), io.BytesIO()
-    small.save(file, "PNG", optimize=True)
+    small.save(file, "PNG")
     return [base64.b64encode(file.getvalue()).decode(), explorer.said]
 
 

@@ -1,4 +1,7 @@
-"""Every explorer, moved by keyboard in a real browser: once each, in a notebook of them alone."""
+"""Every explorer in a real browser: moved by keyboard, laid out alike, and sharp at rest.
+
+The screen has two pixels for each of the page.
+"""
 
 import inspect
 import re
@@ -21,7 +24,6 @@ ANSWER_S = 30
 CONTROLS = {
     ".noUi-handle": ("ArrowRight", "ArrowLeft"),
     "button.widget-toggle-button:not(.mod-active):enabled": ("Space",),
-    "input[type=checkbox]": ("Space",),
 }
 SET_UP = f"""
 import numpy as np
@@ -54,6 +56,25 @@ CALLS = (
 )
 
 
+# The same words for the same things, in this order in every explorer that has them
+ORDER = (
+    *("tensor", "layer", "operator", "value", "drag", "bits", "activation bits", "range"),
+    *("range, low", "range, high", "symmetric", "granularity", "images", "class", "sample size"),
+)
+LAYOUT = """
+box => {
+  const left = (element) => Math.round(element.getBoundingClientRect().left);
+  const labels = [...box.querySelectorAll(".qkit-row > .widget-label:first-child")];
+  return {
+    words: labels.map((label) => label.textContent),
+    labels: labels.map(left),
+    controls: labels.map((label) => left(label.nextElementSibling)),
+    cut: labels.filter((x) => x.scrollWidth > x.clientWidth).map((x) => x.textContent),
+  };
+}
+"""
+
+
 def name_of(call):
     return re.match(r"qk\.(\w+)", call)[1]
 
@@ -82,6 +103,38 @@ def move_by_keyboard(box):
     return False
 
 
+def lies_in_two_columns(box):
+    """Assert that labels are a column, and what one moves another, in the order of all."""
+    found = box.evaluate(LAYOUT)
+    assert found["words"], "no labels"
+    assert len({*found["labels"]}) == len({*found["controls"]}) == 1, found
+    assert found["controls"][0] > found["labels"][0]
+    assert not found["cut"], found
+    places = [ORDER.index(word) for word in found["words"] if word in ORDER]
+    assert places == sorted(places), found["words"]
+
+
+def is_sharp(picture):
+    """Wait until a picture has two pixels each way for each of the page."""
+    sharp = "[i.naturalWidth / i.clientWidth, i.naturalHeight / i.clientHeight]"
+    for _ in range(50):
+        found = picture.evaluate(f"i => {sharp}")
+        if min(found) >= 2:
+            return
+        picture.page.wait_for_timeout(100)
+    pytest.fail(f"a draft for five seconds: {found} pixels for each of the page")
+
+
+def place(box):
+    """Return where a picture lies in its explorer."""
+    return box.evaluate(
+        """box => {
+          const [a, b] = [box, box.querySelector("img[alt]")].map((e) => e.getBoundingClientRect());
+          return [b.left - a.left, b.top - a.top, b.width, b.height];
+        }"""
+    )
+
+
 def seen(element):
     """Return the pixels of an element; one that is just being replaced is looked for again."""
     for _ in range(9):
@@ -90,6 +143,13 @@ def seen(element):
         except Error:
             element.page.wait_for_timeout(200)
     return element.screenshot()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1300, "height": 1400}, device_scale_factor=2)
+    yield context.new_page()
+    context.close()
 
 
 def test_explorers_follow_the_keyboard(page, lab, lab_folder):
@@ -103,12 +163,18 @@ def test_explorers_follow_the_keyboard(page, lab, lab_folder):
         expect(boxes).to_have_count(len(CALLS), timeout=1000 * ANSWER_S)
         for box, explorer in zip(boxes.all(), map(name_of, CALLS), strict=True):
             box.scroll_into_view_if_needed()
+            lies_in_two_columns(box)
             picture = box.locator("img[alt]").first
+            is_sharp(picture)
+            before = place(box)
             still, source = seen(picture), picture.get_attribute("src")
             assert move_by_keyboard(box), f"{explorer}: no key moved its first control"
             # words come before the picture
             expect(picture).not_to_have_attribute("src", source, timeout=1000 * ANSWER_S)
             assert seen(picture) != still, f"{explorer}: the picture stayed as it was"
+            is_sharp(picture)
+            box.get_by_role("status").evaluate("e => { e.textContent = 'long '.repeat(999); }")
+            assert place(box) == before, f"{explorer}: the picture was pushed away"
             ARTIFACTS.mkdir(exist_ok=True)
             (ARTIFACTS / f"{explorer}.png").write_bytes(seen(box))
         assert page.locator(".jp-OutputArea [data-mime-type*=error]").count() == 0

@@ -112,8 +112,8 @@ def test_trained_copy_has_one(tf, coloured):
 
 def test_line_without_labels_says_size_and_time(toy_model, toy_data):
     found = qk.compare(toy_model(), schemes=["float16"], calibration=toy_data.x_train)
-    kib = found.sizes["float32"].size_bytes / 1024
-    assert str(found).startswith(f"float32 {kib:.1f} KiB, ")
+    kb = found.sizes["float32"].size_bytes / 1000
+    assert str(found).startswith(f"float32 {kb:.1f} kB, ")
     assert "; float16 " in str(found)
     assert "times smaller, " in str(found)
 
@@ -296,7 +296,7 @@ def test_what_needs_accuracies_says_so(toy_model, toy_data, measured):
             said = f"{what} needs accuracies, and this comparison {instead}. Pass class numbers"
             with pytest.raises(ValueError, match=said):
                 ask(comparison)
-        assert len(qk.tradeoff(comparison, "file size, KiB", "latency, µs").points) == 2
+        assert len(qk.tradeoff(comparison, "file size, kB", "latency, µs").points) == 2
         assert qk.shortlist(comparison, size_bytes=1_000_000).chosen
     # a row that was not measured is open
     assert "qat" in qk.shortlist(measured, drop_pp=1).open

@@ -191,8 +191,8 @@ def test_row_as_a_sentence(hand_made):
     found = hand_made({"float32": (range(20), 80, 10), "mine": (range(19), 20, 5, "–")})
     low, high = found.accuracies["float32"].interval
     assert sentence(found, "float32") == (
-        f"float32: 98.00 % right (95 % interval {100 * low:.2f} to {100 * high:.2f}), 80.0 KiB "
-        "(1.00 times smaller; deflated 62.5), 10.0 µs an inference (1.00 times the time), no "
+        f"float32: 98.00 % right (95 % interval {100 * low:.2f} to {100 * high:.2f}), 80.0 kB "
+        "(1.00 times smaller; deflated 64.0 kB), 10.0 µs an inference (1.00 times the time), no "
         "float operators; needs no data."
     )
     assert "+0.10 points against float32 (p = 1.000: within the noise)" in sentence(found, "mine")

@@ -80,7 +80,7 @@ def test_eight_bits_keep_the_answers_and_two_bits_do_not(at):
 
 def test_bits_make_a_line(at):
     effect = at({"logits": 4}, {})
-    assert effect.summary().startswith("The weights take 10.3 KiB, 7.7 times less than in float32")
+    assert effect.summary().startswith("The weights take 10.6 kB, 7.7 times less than in float32")
     assert "against float32" in effect.summary()
 
 

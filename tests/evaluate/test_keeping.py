@@ -70,7 +70,7 @@ def test_pictures_and_lists_take_it_as_any_other(saved, figures):
     again = qk.load_comparison(saved[1])
     qk.plot_latencies(again)
     qk.plot_sizes(again)
-    assert qk.tradeoff(again, "file size, KiB", "latency, µs").points
+    assert qk.tradeoff(again, "file size, kB", "latency, µs").points
     assert "full_integer" in shortlist(again, size_bytes=30_000).chosen
     if again.accuracies:
         qk.plot_accuracies(again)

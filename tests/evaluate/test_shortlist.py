@@ -18,9 +18,9 @@ def comparison(hand_made):
 
 
 def test_size_is_a_matter_of_fact(comparison):
-    found = qk.shortlist(comparison, size_bytes=21 * 1024)
+    found = qk.shortlist(comparison, size_bytes=21 * 1000)
     assert found.chosen == ("full_integer", "qat", "dynamic_range")
-    assert found.table.loc["float32", "size ≤ 21,504 bytes"] == "missed"
+    assert found.table.loc["float32", "size ≤ 21,000 bytes"] == "missed"
 
 
 def test_a_drop_is_judged_by_its_interval(comparison):

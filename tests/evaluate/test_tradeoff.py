@@ -72,8 +72,8 @@ def test_values_are_those_of_the_comparison(compared, x, y):
         "drop against float32, points": [
             -frame[f"difference{end}_pp"] for end in ("", "_high", "_low")
         ],
-        "file size, KiB": [frame["size_bytes"] / 1024] * 3,
-        "deflated size, KiB": [frame["deflated_bytes"] / 1024] * 3,
+        "file size, kB": [frame["size_bytes"] / 1000] * 3,
+        "deflated size, kB": [frame["deflated_bytes"] / 1000] * 3,
         "latency, µs": [frame[f"latency{end}_us"] for end in ("", "_low", "_high")],
     }
     for name, point in found.points.items():

@@ -33,7 +33,7 @@ def test_bars_points_and_words_are_the_answers():
     axes = parts(qk.plot_digit_answers(ANSWERS, IMAGE))
     assert np.array_equal(axes["image"].images[0].get_array(), IMAGE)
     np.testing.assert_allclose(heights(axes["bars"]), list(ANSWERS.probabilities.values()))
-    points = [line for line in axes["differences"].lines if line.get_marker() == "s"]
+    points = [line for line in axes["differences"].lines if line.get_marker() == "X"]
     np.testing.assert_allclose(points[0].get_ydata(), [0, -0.4, 0.4], atol=1e-12)
     said = {text.get_text() for text in axes["words"].texts}
     assert {"float32", "full_integer", "1, 69.90 %", "2, 70.00 %"} <= said

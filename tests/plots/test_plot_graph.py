@@ -147,8 +147,8 @@ def test_blocks_are_as_wide_as_lives_and_the_peak_is_named(tflite):
     ax = qk.plot_memory_plan(file)
     assert peak(ax) == "peak 10,140 bytes at 6 MAX_POOL_2D:\nconv 8,112 + MaxPool 2,028"
     widest = max((bar for bars in ax.containers for bar in bars), key=lambda bar: bar.get_height())
-    assert (widest.get_x(), widest.get_width(), widest.get_height()) == (4.5, 2, 8112)
-    assert ax.get_ylabel() == "memory, bytes"
+    assert (widest.get_x(), widest.get_width(), widest.get_height()) == (4.5, 2, 8.112)
+    assert ax.get_ylabel() == "memory, kB"
     ticks = [tick.get_text() for tick in ax.get_xticklabels()]
     assert ticks == [f"{n} {op.name}" for n, op in enumerate(file.operators)]
     words = [text.get_text() for text in ax.get_legend().get_texts()]
@@ -165,10 +165,10 @@ def test_of_many_that_make_the_peak_three_are_named(built):
 
 
 def test_large_plans_are_in_larger_units(built, tflite):
-    assert qk.plot_memory_plan(qk.inspect(tflite("float32"))).get_ylabel() == "memory, KiB"
+    assert qk.plot_memory_plan(qk.inspect(tflite("float32"))).get_ylabel() == "memory, kB"
     tensors = {name: ((4, 2**20), np.float32) for name in "xy"}
     large = built((tensors, [("ADD", "xx", "y", "AddOptions")], "x", "y"))
-    assert qk.plot_memory_plan(qk.inspect(large)).get_ylabel() == "memory, MiB"
+    assert qk.plot_memory_plan(qk.inspect(large)).get_ylabel() == "memory, MB"
 
 
 def odd(built):

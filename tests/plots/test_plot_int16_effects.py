@@ -53,15 +53,15 @@ def test_losses_are_positive_where_it_is_worse(effects):
 
 def test_marks_stand_at_the_losses_filled_here_and_hollow_published(effects):
     ax = qk.plot_int16_effects(effects)
-    marks = [line for line in ax.lines if line.get_marker() in "sD" and len(line.get_xdata()) == 1]
+    marks = [line for line in ax.lines if line.get_marker() in "XP" and len(line.get_xdata()) == 1]
     found = {(m.get_marker(), m.get_markerfacecolor() == "white"): [] for m in marks}
     for mark in marks:
         key = (mark.get_marker(), mark.get_markerfacecolor() == "white")
         found[key].append(float(mark.get_xdata()[0]))
-    assert found[("s", False)] == pytest.approx([2, 70])
-    assert found[("D", False)] == pytest.approx([-0.5, 1])
-    assert found[("s", True)] == pytest.approx([1, 86.73])
-    assert found[("D", True)] == pytest.approx([0.5, 0.08])
+    assert found[("X", False)] == pytest.approx([2, 70])
+    assert found[("P", False)] == pytest.approx([-0.5, 1])
+    assert found[("X", True)] == pytest.approx([1, 86.73])
+    assert found[("P", True)] == pytest.approx([0.5, 0.08])
     low, high = ax.get_xlim()
     assert all(low < x < high for xs in found.values() for x in xs)
     spans = [sorted(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2]

@@ -159,7 +159,7 @@ def mixed(tflite, digits):
 def test_each_file_stands_at_its_bytes_and_its_loss_in_the_order_of_trying(mixed):
     ax = qk.plot_mixed_precision(mixed)
     lines = {line.get_label(): line.get_xydata() for line in ax.lines}
-    points = np.column_stack([mixed.table["size_bytes"] / 1024, mixed.table["drop_pp"]])
+    points = np.column_stack([mixed.table["size_bytes"] / 1000, mixed.table["drop_pp"]])
     assert lines["files tried, in this order"] == pytest.approx(points)
     numbers = {text.get_text(): text.xy for text in ax.texts}
     assert [*numbers] == [f"{k}" for k in range(1, len(points) + 1)]
@@ -167,9 +167,9 @@ def test_each_file_stands_at_its_bytes_and_its_loss_in_the_order_of_trying(mixed
     spans = [segment[:, 1].tolist() for segment in ax.collections[0].get_segments()]
     assert spans == mixed.table[["drop_low_pp", "drop_high_pp"]].to_numpy().tolist()
     assert lines["taken"].tolist() == [points[mixed.chosen].tolist()]
-    front = np.column_stack([mixed.front["size_bytes"] / 1024, mixed.front["drop_pp"]])
+    front = np.column_stack([mixed.front["size_bytes"] / 1000, mixed.front["drop_pp"]])
     assert lines["none beats in both"] == pytest.approx(front)
-    assert lines["at most 15,000 bytes"][:, 0] == pytest.approx([15_000 / 1024] * 2)
+    assert lines["at most 15,000 bytes"][:, 0] == pytest.approx([15_000 / 1000] * 2)
     assert ax.get_ylabel() == "lost, points, with 95 % interval"
 
 

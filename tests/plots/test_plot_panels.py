@@ -39,9 +39,9 @@ def test_none_wrong_is_drawn_at_the_floor(ax):
     assert ax.get_ylim()[0] == 0.0005
 
 
-def test_bars_are_kib_and_say_how_many_times_less(ax):
-    update = compose_stored_bytes(ax, ["raw", "deflated"], 4096, "before")
-    update({"raw": 4096, "deflated": 512}, {"deflated": 2048})
+def test_bars_are_kb_and_say_how_many_times_less(ax):
+    update = compose_stored_bytes(ax, ["raw", "deflated"], 4000, "before")
+    update({"raw": 4000, "deflated": 500}, {"deflated": 2000})
     assert [bar.get_width() for bar in ax.patches] == [4, 0.5]
     assert ax.lines[0].get_xydata().tolist() == [[2, 1]]  # a mark in the row of "deflated"
     assert [text.get_text() for text in ax.texts] == ["4.0", "0.50   4 × less"]

@@ -48,7 +48,7 @@ def test_makes_a_figure_of_its_own_where_none_is_given(name, compared):
     [
         ("plot_accuracies", "accuracy on 500 test images, %, with 95 % interval"),
         ("plot_latencies", "invoke(), µs an image, 1 thread, "),
-        ("plot_sizes", "size of the file, KiB"),
+        ("plot_sizes", "size of the file, kB"),
     ],
 )
 def test_axes_name_quantity_and_unit(name, x_label, compared):
@@ -111,9 +111,9 @@ def test_bars_of_a_file_add_up_to_it(compared):
     ax = qk.plot_sizes(compared)
     for row, ledger in enumerate(compared.sizes.values()):
         bars = [bar for bar in ax.patches if abs(bar.get_y() + bar.get_height() / 2 - row) < 0.01]
-        assert sum(bar.get_width() for bar in bars) == pytest.approx(ledger.size_bytes / 1024)
-        assert ax.lines[row].get_xdata().tolist() == [ledger.deflated_bytes / 1024]
-        assert ax.texts[row].get_text() == f" {ledger.size_bytes / 1024:.1f}"
+        assert sum(bar.get_width() for bar in bars) == pytest.approx(ledger.size_bytes / 1000)
+        assert ax.lines[row].get_xdata().tolist() == [ledger.deflated_bytes / 1000]
+        assert ax.texts[row].get_text() == f" {ledger.size_bytes / 1000:.1f}"
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert len(labels) == len(set(labels))
     assert {"float32", "int8", "float16", "metadata", "whole file, deflated"} <= set(labels)
@@ -126,14 +126,14 @@ def legend(ax):
 @pytest.fixture
 def sizes():
     def ledger(n):
-        found = Size(n * 1024, n * 512, MappingProxyType({"int8": n * 900}), n * 124, b"")
-        vars(found).update(entropy_coded_bytes=n * 256)  # as if it were computed
+        found = Size(n * 1000, n * 500, MappingProxyType({"int8": n * 900}), n * 100, b"")
+        vars(found).update(entropy_coded_bytes=n * 250)  # as if it were computed
         return found
 
     return {"large": ledger(80), "small": ledger(20)}
 
 
-def test_stages_are_in_kib(sizes):
+def test_stages_are_in_kb(sizes):
     ax = qk.plot_bytes_by_stage(sizes)
     assert legend(ax) == ["file", "deflated", "entropy floor"]
     shown = {line.get_label(): line.get_xdata() for line in ax.lines[2:]}

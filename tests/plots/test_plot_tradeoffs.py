@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import qkit as qk
 from qkit.plots.flips import in_turn
-from qkit.plots.style import mark
+from qkit.plots.looks import look
 
 ROWS = {
     "float32": (range(20), 80, 10),
@@ -54,7 +54,7 @@ def test_points_intervals_and_front(compared):
         bars.get_segments(), found.points.values(), strict=False
     ):
         assert segment[:, 1].tolist() == [low, high]
-    assert ax.get_xlabel() == "file size, KiB"
+    assert ax.get_xlabel() == "file size, kB"
     assert ax.get_ylabel() == "accuracy, %, with 95 % interval"
     assert [text.get_text() for text in ax.texts] == ["float16", "float32"]
     assert "Better: ↖" in ax.get_title(loc="left")
@@ -82,7 +82,7 @@ def test_markers_stand_where_their_values_are(compared):
     drawn = np.asarray(figure.canvas.buffer_rgba())[::-1]
     for name, (px, py) in found.points.items():
         x, y = figure.axes[0].transData.transform((px[0], py[0])).astype(int)
-        colour = mark(found.schemes.index(name))[0] if name in found.front else "#ffffff"
+        colour = look(name)[0] if name in found.front else "#ffffff"
         assert to_hex(drawn[y, x] / 255) == colour.lower()
 
 
@@ -98,7 +98,7 @@ def test_line_of_the_front_goes_from_edge_to_edge(compared):
 def test_axes_become_logarithmic_and_back(compared):
     figure, update = qk.plot_tradeoff.live(schemes=list(ROWS))
     ax = figure.axes[0]
-    for quantity, scale in (("latency, µs", "log"), ("file size, KiB", "linear")) * 2:
+    for quantity, scale in (("latency, µs", "log"), ("file size, kB", "linear")) * 2:
         update(qk.tradeoff(compared, quantity))
         assert ax.get_xscale() == scale
         low, high = ax.get_xlim()
@@ -190,7 +190,7 @@ def test_flipped_images_with_both_answers(compared):
 def test_of_a_comparison_it_is_accuracy_against_file_size_and_says_on_which_images(compared):
     figure = qk.plot_tradeoff(compared)
     points, names = figure.axes
-    assert points.get_xlabel() == "file size, KiB"
+    assert points.get_xlabel() == "file size, kB"
     assert names.get_title(loc="left") == "1,000 test images\nof made up"
     assert list(dots(points)) == list(ROWS)
 
@@ -231,7 +231,7 @@ def test_rows_show_both_quantities_with_their_intervals(compared, y):
 
 
 def test_the_best_is_on_top(compared):
-    for x in ("file size, KiB", "accuracy, %"):
+    for x in ("file size, kB", "accuracy, %"):
         found = qk.tradeoff(compared, x=x, y="latency, µs")
         ax = qk.plot_scheme_rows(found).axes[0]
         names = [label.get_text() for label in ax.get_yticklabels()]

@@ -31,7 +31,7 @@ def test_every_slider_changes_its_own_layer(explorer, float_file, digits):
             )
             expected = qk.effect(float_file, change, digits.x_test[:100], digits.y_test[:100])
             assert f"Accuracy {expected.paired.b.summary()}" in explorer.readout
-            assert f"{change.size_bytes / 1024:.1f} KiB" in explorer.readout
+            assert f"{change.size_bytes / 1000:.1f} kB" in explorer.readout
             assert explorer.png() != before
     assert explorer.readout.startswith("activation bits, input: float → 5.")
 
@@ -72,4 +72,4 @@ def test_the_still_picture_is_drawn_by_the_same_hand(float_file, digits, figures
     assert [label.get_text() for label in bars.get_yticklabels()] == ["input", "conv", "logits"]
     assert bars.lines[0].get_xdata() == [4, 4]
     drawn = [np.ravel(line.get_xdata()).tolist() for line in rates.lines]
-    assert [bits.size_bytes / 1024] in drawn
+    assert [bits.size_bytes / 1000] in drawn

@@ -38,8 +38,8 @@ def test_the_readout_is_the_measurement(explorer, effect, init):
         in_use = np.unique(clustered.values["logits"]).size
         assert f"logits: {in_use} of {clusters} values in use" in explorer.readout
         assert f"SQNR {clustered.sqnr_db('logits'):.1f} dB" in explorer.readout
-        assert f"index and table {clustered.table_bytes / 1024:.1f} KiB" in explorer.readout
-        assert f"→ {clustered.size.deflated_bytes / 1024:.1f} KiB; as index" in explorer.readout
+        assert f"index and table {clustered.table_bytes / 1000:.1f} kB" in explorer.readout
+        assert f"→ {clustered.size.deflated_bytes / 1000:.1f} kB; as index" in explorer.readout
         assert f"Accuracy {expected.paired.b.summary()}" in explorer.readout
         assert expected.paired.summary() in explorer.readout
         assert "One-shot clustering, without fine-tuning" in explorer.readout
@@ -51,7 +51,7 @@ def test_every_control_moves_the_picture(explorer):
         explorer.controls[name].value = value
         explorer.wait()
         assert explorer.png() != before, name
-    assert explorer.readout.startswith("layer shown: logits → conv.")
+    assert explorer.readout.startswith("layer: logits → conv.")
     assert "conv: 7 of 7 values in use" in explorer.readout
 
 
@@ -80,7 +80,7 @@ def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):
     traces = np.array(paths.collections[0].get_segments())
     assert np.allclose(traces[..., 0].T, path / unit)
     assert traces[0, :, 1].tolist() == [0, 1, 2, 3, 4]
-    widths = 1024 * np.array([bar.get_width() for bar in bars.patches])
+    widths = 1000 * np.array([bar.get_width() for bar in bars.patches])
     size = clustered.size
     expected = [size.raw_bytes, size.deflated_bytes, clustered.table_bytes, size.entropy_bytes]
     assert np.allclose(widths, expected)

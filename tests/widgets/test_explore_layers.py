@@ -83,7 +83,7 @@ def test_choices_are_kept_by_layer_and_measured_together(explorer, in_float, dig
         )
         expected = qk.effect(in_float, change, digits.x_test[:60], digits.y_test[:60])
         assert f"{expected.paired.against('float32')}. Against all in int8: " in explorer.readout
-        assert f"the weights take {change.size_bytes / 1024:.1f} KiB" in explorer.readout
+        assert f"the weights take {change.size_bytes / 1000:.1f} kB" in explorer.readout
         assert f"{name} {kind}" in explorer.readout
         assert explorer.png() != before
         assert explorer.bits().weight_bits == change.weight_bits

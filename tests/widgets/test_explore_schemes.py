@@ -45,7 +45,7 @@ def test_every_control_moves_the_picture(compared, x, figures):
             ("scheme", "full_integer"),
             ("against", "dynamic_range"),
             ("x", "latency, µs"),
-            ("y", "deflated size, KiB"),
+            ("y", "deflated size, kB"),
             ("schemes", ("float32", "dynamic_range", "full_integer")),
         ):
             explorer.controls[name].value = value
@@ -101,7 +101,7 @@ def test_facts_are_those_of_the_comparison(compared, explorer):
     assert (
         f"full_integer: 96.00 % right (95 % interval {100 * row['accuracy_low']:.2f} to "
         f"{100 * row['accuracy_high']:.2f}), -2.00 points against float32 (p < 0.001: more than "
-        "noise), 21.0 KiB (3.81 times smaller; deflated 16.4), 5.0 µs an inference (0.50 times "
+        "noise), 21.0 kB (3.81 times smaller; deflated 16.8 kB), 5.0 µs an inference (0.50 times "
         "the time), no float operators; needs an unlabelled sample."
     ) in explorer.readout
     explorer.controls["scheme"].value = "mine"
@@ -190,7 +190,7 @@ def test_folder_that_is_not_there_or_closed_is_told(save, tmp_path, monkeypatch,
     assert "cannot be written to (Permission denied)" in save("html", tmp_path)
     assert list(tmp_path.iterdir()) == []
     explorer.controls["x"].value = "latency, µs"
-    assert explorer.readout.startswith("x: file size, KiB → latency, µs. Pareto front")
+    assert explorer.readout.startswith("x: file size, kB → latency, µs. Pareto front")
 
 
 def test_bad_input_is_refused(compared, x):

@@ -43,10 +43,10 @@ def test_the_readout_is_the_measurement(explorer, effect, word, pattern):
         expected = effect(sparsity=sparsity / 100, pattern=pattern, storage=storage)
         size = expected.change.size
         assert set_to_0(expected) in explorer.readout
-        assert f"→ {size.deflated_bytes / 1024:.1f} KiB; entropy" in explorer.readout or (
-            size.deflated_bytes < 1024
+        assert f"→ {size.deflated_bytes / 1000:.1f} kB; entropy" in explorer.readout or (
+            size.deflated_bytes < 1000
         )
-        assert f"raw {size.raw_bytes / 1024:.1f} KiB as before" in explorer.readout
+        assert f"raw {size.raw_bytes / 1000:.1f} kB as before" in explorer.readout
         assert f"Accuracy {expected.paired.b.summary()}" in explorer.readout
         assert expected.paired.summary() in explorer.readout
         assert "One-shot pruning, without fine-tuning" in explorer.readout
@@ -63,7 +63,7 @@ def test_every_control_moves_the_picture(explorer):
         explorer.controls[name].value = value
         explorer.wait()
         assert explorer.png() != before, name
-    assert explorer.readout.startswith("layer shown: logits → conv.")
+    assert explorer.readout.startswith("layer: logits → conv.")
     assert "Not pruned: conv (no dense layer, which blocks are for)." in explorer.readout
 
 
@@ -129,7 +129,7 @@ def test_the_still_picture_is_drawn_by_the_same_hand(effect, figures):
     size = measured.change.size
     widths = [bar.get_width() for bar in bars.patches]
     assert np.allclose(
-        1024 * np.array(widths), [size.raw_bytes, size.deflated_bytes, size.entropy_bytes]
+        1000 * np.array(widths), [size.raw_bytes, size.deflated_bytes, size.entropy_bytes]
     )
     threshold = np.abs(weights[mask]).min()
     assert f"threshold {threshold:.3g}" in values.texts[0].get_text()

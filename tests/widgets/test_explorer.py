@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import re
 import threading
 import time
 
@@ -14,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.explorer import Explorer, _sharpen, choice, yes_no
 from qkit.widgets.live import LiveFigure
 
 
@@ -69,6 +70,86 @@ def test_the_picture_is_what_a_full_draw_gives():
     canvas.draw()
     shown = np.asarray(Image.open(io.BytesIO(explorer.png())))
     assert np.array_equal(shown, np.asarray(canvas.buffer_rgba()))
+
+
+def size_of(explorer):
+    """Return the pixels of the image that is shown."""
+    image = re.search('base64,([^"]*)', picture(explorer))[1]
+    return Image.open(io.BytesIO(base64.b64decode(image))).size
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_the_sharp_picture_is_what_a_full_draw_in_more_pixels_gives(changed):
+    explorer, figure = line_explorer(), Figure(figsize=(3, 2), dpi=200, layout="constrained")
+    ax = figure.add_subplot(xlim=(0, 10), ylim=(0, 10))
+    draft, before = explorer.png(), explorer.png(2)
+    explorer.controls["steep"].value = True
+    FigureCanvasAgg(figure).draw()
+    figure.set_layout_engine("none")
+    for axes in (ax, *explorer._live._figure.axes)[: 2 * changed]:
+        axes.set(xlim=(0, 20), xticks=[0, 7])  # a fixed part
+    ax.plot([1, 9], [2, 5])
+    figure.canvas.draw()
+    shown = np.asarray(Image.open(io.BytesIO(explorer.png(2))))
+    assert shown.shape == (400, 600, 4)
+    assert np.array_equal(shown, np.asarray(figure.canvas.buffer_rgba()))
+    if not changed:
+        explorer.controls["steep"].value = False
+        assert (explorer.png(), explorer.png(2)) == (draft, before)
+
+
+def test_the_sharp_picture_does_not_draw_the_fixed_parts_anew(monkeypatch):
+    explorer = line_explorer()
+    explorer.png(2)
+    monkeypatch.setattr(explorer._live, "_draw_fixed", lambda *ratio: pytest.fail("drawn anew"))
+    for height in (1, 9):
+        explorer.controls["height"].value = height
+        explorer.png(2)
+
+
+def test_a_picture_is_sharp_when_shown_a_draft_when_it_moves_and_sharp_at_rest():
+    explorer = line_explorer()
+    assert size_of(explorer) == (300, 200)
+    assert base64.b64decode(explorer._repr_mimebundle_()["image/png"]) == explorer.png()
+    assert size_of(explorer) == (600, 400)
+    explorer.controls["height"].value = 7
+    assert size_of(explorer) == (300, 200)
+    explorer._timer.join(10)
+    assert size_of(explorer) == (600, 400)
+    assert 'width="300" height="200"' in picture(explorer)
+    assert "height: 2 → 7." in picture(explorer)
+    explorer.close()
+
+
+def test_a_picture_that_moved_on_or_is_closed_is_not_sharpened():
+    explorer = line_explorer()
+    assert explorer.model_id
+    explorer.controls["height"].value = 3
+    older = explorer._image
+    explorer.controls["height"].value = 4
+    _sharpen(explorer, older)
+    assert size_of(explorer) == (300, 200)
+    explorer.close()
+    explorer._timer.join(10)
+    assert size_of(explorer) == (300, 200)
+    _sharpen(explorer, explorer._image)
+    assert size_of(explorer) == (600, 400)
+
+
+def test_labels_are_as_wide_as_the_longest_and_many_controls_scroll():
+    controls = {
+        "a": ipw.IntSlider(0, 0, 10),
+        "a longer one": choice("xyz"),
+        "act": ipw.ToggleButton(description="a button that bears its word"),
+        "b": yes_no(False),
+    }
+    explorer = Explorer(controls, Figure(), lambda **values: "", alt="Nothing.")
+    columns = explorer.children[0]
+    assert columns.children == tuple(controls.values())
+    widths = [controls[name].style.description_width for name in ("a", "a longer one", "b")]
+    assert widths == ["12ch"] * 3
+    assert controls["act"].layout.margin == "2px 0 2px calc(12ch + 8px)"
+    assert columns.layout.overflow == "auto"
 
 
 def test_a_fixed_part_that_changes_is_drawn_anew():

@@ -34,6 +34,7 @@ def test_states_are_what_the_explorer_shows_and_it_is_left_as_it_was(explorer, t
     found = told(explorer.save(tmp_path / "number.html", states=20))
     assert {name: control.value for name, control in explorer.controls.items()} == before
     drag, symmetric = found["controls"]
+    assert found["size"] == list(explorer.size)
     assert (drag["name"], symmetric["words"]) == ("drag", ["no", "yes"])
     assert drag["words"][drag["at"]] == "0.1"
     assert len(found["states"]) == len(drag["words"]) * 2 <= 20
@@ -42,7 +43,7 @@ def test_states_are_what_the_explorer_shows_and_it_is_left_as_it_was(explorer, t
         explorer.controls["symmetric"].value = True
         explorer.controls["drag"].value = float(drag["words"][place])
         assert words == explorer.said
-        off = np.abs(pixels(base64.b64decode(image)) - pixels(explorer.png()))
+        off = np.abs(pixels(base64.b64decode(image)) - pixels(explorer.png(2)))
         assert off.mean() < 2  # of 255: fewer colours
 
 
