@@ -18,17 +18,17 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2080, 1152, 13),
+    ".": (2086, 1155, 13),
     "course": (1614, 814, 17),
-    "evaluate": (5375, 2748, 30),
+    "evaluate": (5376, 2749, 30),
     "interpreter": (1092, 535, 5),
     "models": (222, 95, 2),
-    "plots": (2519, 1623, 20),
+    "plots": (2589, 1665, 21),
     "published": (1040, 451, 6),
-    "quantize": (2368, 1198, 12),
+    "quantize": (2362, 1195, 12),
     "tflite": (1935, 1114, 12),
     "toolchain": (2102, 987, 11),
-    "widgets": (1631, 939, 13),
+    "widgets": (1716, 991, 13),
 }
 PUBLIC_NAMES = (
     104  # 80, and those of 09, 10, of what one ships and of the course; they are to be fewer

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import betaln
 
 from qkit.quantize.magnitude import KEPT_OF_FOUR, fours
-from qkit.result import Result
+from qkit.result import Result, kb
 
 _LEVEL = 6  # of zlib, gzip and zip; 9, which `qk.size` takes, saves little in ten times the time
 
@@ -27,7 +27,7 @@ class StoredBytes(Result):
 
     def summary(self):
         """Say in one line what they take."""
-        return ", ".join(f"{way} {kib(count)}" for way, count in self.by_way.items())
+        return ", ".join(f"{way} {kb(count)}" for way, count in self.by_way.items())
 
 
 def stored_bytes(arrays):
@@ -36,12 +36,6 @@ def stored_bytes(arrays):
     content = b"".join(array.tobytes() for array in arrays)
     deflated = zlib.compress(content, _LEVEL)
     return StoredBytes(len(content), len(deflated), sum(map(entropy_coded_bytes, arrays)))
-
-
-def kib(size_bytes):
-    """Return a size in words, in KiB."""
-    size = size_bytes / 1024
-    return f"{size:.1f} KiB" if size >= 1 else f"{size:.2f} KiB"
 
 
 def sparsity(x):
