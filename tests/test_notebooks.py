@@ -12,6 +12,7 @@ import pytest
 from nbformat import v4
 
 from qkit.course.exercises import exercises
+from qkit.course.glossary import glossary
 from tools import course
 from tools.render import (
     README_TABLE,
@@ -319,6 +320,13 @@ def test_each_lesson_leads_to_the_next_and_the_map_to_all():
         assert course.ways(listed, number) in nbformat.read(path, as_version=4).cells[-1].source
     told = (ROOT / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8")
     assert all(course.link(lesson) in told for lesson in listed[1:])
+
+
+def test_words_of_the_field_lead_to_the_glossary_where_they_come_first():
+    text = {path.name[:2]: path.read_text(encoding="utf-8") for path in LESSONS}
+    terms = glossary()["notebook"].items()
+    linked = [term for term, lesson in terms if f"GLOSSARY.md#{course.anchor(term)})" in text[lesson]]
+    assert len(linked) >= 25
 
 
 def test_the_readme_shows_the_table_of_notebook_03():
