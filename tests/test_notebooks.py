@@ -325,7 +325,9 @@ def test_each_lesson_leads_to_the_next_and_the_map_to_all():
 def test_words_of_the_field_lead_to_the_glossary_where_they_come_first():
     text = {path.name[:2]: path.read_text(encoding="utf-8") for path in LESSONS}
     terms = glossary()["notebook"].items()
-    linked = [term for term, lesson in terms if f"GLOSSARY.md#{course.anchor(term)})" in text[lesson]]
+    linked = [
+        term for term, lesson in terms if f"GLOSSARY.md#{course.anchor(term)})" in text[lesson]
+    ]
     assert len(linked) >= 25
 
 
