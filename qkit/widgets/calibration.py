@@ -6,8 +6,9 @@ from functools import lru_cache
 from qkit import validate
 from qkit.evaluate import calibration_effect as effect
 from qkit.plots.calibration import plot_calibration_effect
+from qkit.widgets.controls import choice
 from qkit.widgets.effects import dataset, part, subject
-from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.explorer import Explorer
 
 
 def explore_calibration(model, data, *, test_images=1000):

@@ -16,7 +16,8 @@ from qkit.plots.decision_tree import plot_decision_tree
 from qkit.plots.page import report
 from qkit.plots.style import require
 from qkit.plots.tradeoffs import plot_tradeoff
-from qkit.widgets.explorer import Explorer, choice, in_row, yes_no
+from qkit.widgets.controls import choice, in_row, yes_no
+from qkit.widgets.explorer import Explorer
 
 
 def explore_schemes(comparison, *, x=None):

@@ -5,8 +5,9 @@ import ipywidgets as ipw
 from qkit import validate
 from qkit.evaluate.digit import open_classifiers
 from qkit.plots.digit import plot_digit_answers
+from qkit.widgets.controls import choice, yes_no
 from qkit.widgets.drawing import SIDE, disturb, drawing_canvas, like_mnist, rasterise, shrink
-from qkit.widgets.explorer import Explorer, choice, yes_no
+from qkit.widgets.explorer import Explorer
 
 _FIRST = {"float32", "full_integer", "int16_activations"}
 _TEST, _DRAWN = "test image", "drawing"

@@ -18,7 +18,8 @@ from qkit.result import kb
 from qkit.samples import rows
 from qkit.tflite.edit import opened
 from qkit.toolchain.convert import convert
-from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.controls import choice
+from qkit.widgets.explorer import Explorer
 
 _BITS = [*((str(bits), bits) for bits in (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)), ("float", 32)]
 # TensorFlow Lite has a kernel for blocks of this size

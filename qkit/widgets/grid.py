@@ -13,7 +13,8 @@ from qkit.plots.grid_fit import plot_grid_fit
 from qkit.quantize.calibration import mse, percentile
 from qkit.quantize.errors import grid_fit
 from qkit.quantize.grid import PerAxis, PerGroup, PerTensor, choose_qparams
-from qkit.widgets.explorer import Explorer, choice, yes_no
+from qkit.widgets.controls import choice, yes_no
+from qkit.widgets.explorer import Explorer
 
 _RANGES = {
     "min–max": lambda **grid: None,

@@ -17,8 +17,9 @@ from qkit.result import kb
 from qkit.samples import rows
 from qkit.tflite.edit import layers
 from qkit.toolchain.convert import convert
+from qkit.widgets.controls import choice
 from qkit.widgets.effects import dataset, part, subject
-from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.explorer import Explorer
 
 _KINDS = {"int8": (8, 8), "int16": (8, 16), "float32": (32, 32)}  # of weights, of activations
 _FOR_ERRORS, _MOST = 50, 24  # items that tell the errors; operators that are shown

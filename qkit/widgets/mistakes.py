@@ -8,8 +8,9 @@ from qkit.evaluate.mistakes import COMPLAINTS, DIAGNOSES, PATIENTS, examine, rep
 from qkit.evaluate.significance import paired
 from qkit.networks import network
 from qkit.plots.mistakes import plot_mistake
+from qkit.widgets.controls import yes_no
 from qkit.widgets.effects import part
-from qkit.widgets.explorer import Explorer, yes_no
+from qkit.widgets.explorer import Explorer
 
 
 def explore_mistakes(model, data, *, images=1000):

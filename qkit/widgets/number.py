@@ -6,7 +6,8 @@ import ipywidgets as ipw
 
 from qkit.plots.number import plot_numbers
 from qkit.quantize.formats import nearest_numbers
-from qkit.widgets.explorer import Explorer, yes_no
+from qkit.widgets.controls import yes_no
+from qkit.widgets.explorer import Explorer
 
 
 def explore_number(value=0.123456789, *, low=-1.0, high=1.0):

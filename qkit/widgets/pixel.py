@@ -7,7 +7,8 @@ from qkit.interpreter.kernels import KERNELS, written
 from qkit.plots.pixel import plot_pixel
 from qkit.quantize.integer import run_integer
 from qkit.quantize.pixel import convolutions, pixel
-from qkit.widgets.explorer import Explorer, choice
+from qkit.widgets.controls import choice
+from qkit.widgets.explorer import Explorer
 
 _CONTROLS = "item", "row", "column", "filter", "channel"
 

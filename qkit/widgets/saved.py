@@ -13,7 +13,8 @@ from PIL import Image
 
 from qkit import validate
 from qkit.cache import write_atomically
-from qkit.widgets.explorer import SHARP, labels, word
+from qkit.widgets.controls import labels, word
+from qkit.widgets.explorer import SHARP
 
 _PAGE = Path(__file__).with_name("saved.html")
 _COLOURS = 128  # of a picture: two thirds of its bytes, and no difference to be seen

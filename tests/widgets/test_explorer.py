@@ -15,7 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from qkit.widgets.explorer import Explorer, _sharpen, choice, yes_no
+from qkit.widgets.controls import choice, yes_no
+from qkit.widgets.explorer import Explorer, _sharpen
 from qkit.widgets.live import LiveFigure
 
 
