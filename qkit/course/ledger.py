@@ -11,7 +11,7 @@ from qkit.result import Result
 KINDS = ("prediction", "check")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ledger(Result):
     """Predictions and checks of one reader, the latest of each name.
 
@@ -35,6 +35,10 @@ class Ledger(Result):
             f"predictions: {resolved} of {len(predicted)} resolved · "
             f"exercises: {right} right of {len(checked)} tried"
         )
+
+    def to_frame(self):
+        """Return the table; None where there is nothing yet, and the line says all."""
+        return self.table if self.entries else None
 
     @property
     def table(self):

@@ -9,7 +9,7 @@ from qkit.course.ledger import note
 from qkit.result import Result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction(Result):
     """What a reader committed to; ``guess`` is ``...`` where nobody did.
 

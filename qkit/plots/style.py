@@ -28,7 +28,8 @@ LITERAL = {"parse_math": False}  # of texts with names that others gave: `$` beg
 
 # The functions of qkit that return what pictures draw, where their names are not the classes'.
 _MADE_BY = {
-    "Prediction": "predict", "Comparison": "compare", "Score": "accuracy", "Examination": "mistakes.examine",
+    "Prediction": "predict",
+    "Comparison": "compare", "Score": "accuracy", "Examination": "mistakes.examine",
     "TfliteFile": "inspect", "Numbers": "nearest_numbers",
     "DataFrame": "published.beside_architectures",
     "Int16Effect": "published.int16_effect", "ndarray": "simulation.layers",

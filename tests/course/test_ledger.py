@@ -20,6 +20,8 @@ def test_without_a_guess_it_runs_through_and_keeps_nothing(empty, capsys):
     assert "nothing predicted" in capsys.readouterr().out
     assert not [*empty.iterdir()]
     assert qk.ledger().table.empty
+    assert repr(qk.ledger()) == "Ledger(nothing predicted and nothing answered yet)"
+    assert qk.ledger()._repr_html_() is None
     plt.close("all")
 
 
