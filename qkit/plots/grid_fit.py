@@ -28,7 +28,7 @@ def plot_grid_fit(figure):
     panel(errors, xlim=STEP_EDGES[[0, -1]], ylim=(0, 1.9), ylabel="density")
     errors.set(xlabel="error, steps (more: at the ends)", xticks=[-1, -0.5, 0, 0.5, 1])
     errors.plot([-0.5, -0.5, 0.5, 0.5], [0, 1, 1, 0], "--", color="0.3", lw=1.2)
-    errors.text(0, 1.42, "rounding alone: RMS 1/√12 = 0.289", ha="center", size=9, color="0.3")
+    errors.set_title("dashed: rounding alone, RMS 1/√12", size=9, color="0.3")
 
     shown = live_bars(values, VALUE_EDGES, floor=_RAREST, color=REST)
     look = {"color": FLOAT, "alpha": 0.15, "lw": 0, "hatch": "//", "animated": True}
