@@ -19,16 +19,16 @@ PACKAGE = Path(qk.__file__).parent
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
     ".": (2086, 1155, 13),
-    "course": (1614, 814, 17),
+    "course": (1618, 816, 17),
     "evaluate": (5376, 2749, 30),
     "interpreter": (1092, 535, 5),
     "models": (222, 95, 2),
-    "plots": (2589, 1665, 21),
+    "plots": (2590, 1665, 21),
     "published": (1040, 451, 6),
     "quantize": (2362, 1195, 12),
     "tflite": (1935, 1114, 12),
     "toolchain": (2102, 987, 11),
-    "widgets": (1716, 991, 13),
+    "widgets": (1731, 1003, 14),
 }
 PUBLIC_NAMES = (
     104  # 80, and those of 09, 10, of what one ships and of the course; they are to be fewer
@@ -99,8 +99,8 @@ def test_the_whole_has_at_most_12_300_lines():
     assert sum(lines for lines, _, _ in budget().values()) <= 12_300
 
 
-def test_there_are_at_most_142_modules():
-    assert sum(modules for _, _, modules in budget().values()) <= 142
+def test_there_are_at_most_143_modules():
+    assert sum(modules for _, _, modules in budget().values()) <= 143
 
 
 def test_there_are_at_most_94_public_names():

@@ -32,6 +32,7 @@ HEADER = re.compile(r"^~\d+ min.*( · needs .*)$", re.MULTILINE)
 # Words a minute of somebody who reads to learn (Carver, "Reading rate", 1990); lines of code a
 # minute, of short cells, and a figure or a table in a third of one, are ours.
 WORDS_A_MIN, LINES_A_MIN, OUTPUTS_A_MIN = 200, 20, 3
+_NOT_READ = re.compile("## (?:Exercise|Check yourself|The map)")
 
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0"}
@@ -100,9 +101,16 @@ def said(seconds):
 
 
 def reading_min(notebook):
-    """Return how many minutes a notebook takes to read, its exercises aside."""
-    words = sum(len(c.source.split()) for c in notebook.cells if c.cell_type == "markdown")
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    """Return how many minutes a notebook takes to read: exercises, checks, references aside."""
+    read, cells = True, []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            read = not _NOT_READ.match(cell.source)
+        if read:
+            cells.append(cell)
+    prose = (cell.source.split("**References")[0] for cell in cells if cell.cell_type == "markdown")
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    words = sum(len(text.split()) for text in prose)
     lines = sum(bool(line.strip()) for cell in code for line in cell.source.splitlines())
     shown = sum("data" in output for cell in code for output in cell.outputs)
     return words / WORDS_A_MIN + lines / LINES_A_MIN + shown / OUTPUTS_A_MIN
