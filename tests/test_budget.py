@@ -19,16 +19,16 @@ PACKAGE = Path(qk.__file__).parent
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
     ".": (2086, 1155, 13),
-    "course": (1618, 816, 17),
+    "course": (1603, 807, 17),
     "evaluate": (5376, 2749, 30),
     "interpreter": (1092, 535, 5),
     "models": (222, 95, 2),
-    "plots": (2590, 1665, 21),
+    "plots": (2591, 1665, 21),
     "published": (1040, 451, 6),
     "quantize": (2362, 1195, 12),
     "tflite": (1935, 1114, 12),
-    "toolchain": (2102, 987, 11),
-    "widgets": (1731, 1003, 14),
+    "toolchain": (2102, 988, 11),
+    "widgets": (1734, 1006, 14),
 }
 PUBLIC_NAMES = (
     104  # 80, and those of 09, 10, of what one ships and of the course; they are to be fewer

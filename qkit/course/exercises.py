@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from qkit.course.ledger import note
+from qkit.evaluate.accuracy import accuracy
+from qkit.evaluate.significance import paired
 
 _EXERCISES = {}  # by name; filled by the modules lesson_00, lesson_01 … when they are loaded
 
@@ -69,7 +71,8 @@ def _find(name):
     if not (
         isinstance(name, str) and re.fullmatch(r"\d\d\.\d+", name) and name in exercises(name[:2])
     ):
-        there = [each for lesson in range(13) for each in exercises(f"{lesson:02}")]
+        lessons = sorted(path.stem[-2:] for path in Path(__file__).parent.glob("lesson_*.py"))
+        there = [each for lesson in lessons for each in exercises(lesson)]
         raise ValueError(f"check: there is no exercise {name!r}; there are {', '.join(there)}.")
     return _EXERCISES[name]
 
@@ -123,3 +126,8 @@ def same(answer, right, *, hint):
         return f"the shape is to be {right.shape}, got {answer.shape}"
     differ = np.count_nonzero(answer != right)
     return f"{differ:,} of {right.size:,} elements differ: {hint}" if differ else None
+
+
+def gained(before, after, x, y):
+    """Return how two models, Keras or files, differ on the same items, as `paired` has it."""
+    return paired(*(accuracy(model, x, y) for model in (before, after)))

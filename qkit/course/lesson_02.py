@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from qkit.course.exercises import choice, exercise
-from qkit.evaluate.accuracy import accuracy
-from qkit.evaluate.significance import paired
+from qkit.course.exercises import choice, exercise, gained
 from qkit.interpreter.run import outputs
 from qkit.tflite.file import inspect
 from qkit.toolchain.convert import convert
@@ -27,7 +25,7 @@ def own_sample(answer, model, data):
         return "an image of the data is among them, or nearly: you have none"
     x, y = data.x_test[:_TEST_IMAGES], data.y_test[:_TEST_IMAGES]
     reference = convert(model, "float32")
-    lost_pp = _lost_pp(reference, convert(model, "full_integer", sample), x, y)
+    lost_pp = -gained(reference, convert(model, "full_integer", sample), x, y).difference_pp
     if lost_pp < 1:
         return None
     highest = outputs(reference, sample).max()
@@ -44,10 +42,6 @@ def _known(image, data):
         (abs(images - image).mean(axis=(1, 2)) < _NEAR).any()
         for images in (data.x_train, data.x_test)
     )
-
-
-def _lost_pp(reference, tflite, x, y):
-    return -paired(accuracy(reference, x, y), accuracy(tflite, x, y)).difference_pp
 
 
 @exercise("02.2", "one of the letters")
@@ -80,7 +74,7 @@ def repaired_file(answer, network, x, y):
         return f"the grid of its input goes from {spans}, and what flows in from {flows}"
     if np.allclose(ends, _grids(inspect(convert(network, "full_integer", x)))):
         return "its ranges are those of the test images: what judges a file has no say in it"
-    lost_pp = _lost_pp(convert(network, "float32"), answer, x, y)
+    lost_pp = -gained(convert(network, "float32"), answer, x, y).difference_pp
     return None if lost_pp < 1 else f"the grid of its input fits, and {lost_pp:.1f} points are lost"
 
 

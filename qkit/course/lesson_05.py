@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from qkit.course.exercises import exercise
-from qkit.evaluate.accuracy import accuracy
+from qkit.course.exercises import exercise, gained
 from qkit.evaluate.census import weight_census
-from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
 from qkit.quantize.magnitude import magnitude_mask
 
@@ -53,7 +51,7 @@ def pruned_as_promised(answer, pruned, data):
                 f"{kernel.name} has {kernel.sparsity:.0%} zeros, and 80 % were promised: at which "
                 "step is the ramp to end, and how many steps does this training have?"
             )
-    lost = -_gained(pruned, answer, data).difference_pp
+    lost = -gained(pruned, answer, data.x_test, data.y_test).difference_pp
     if lost > 3:
         return (
             f"the zeros are there, and {lost:.1f} points less than in section 1: zeros that come "
@@ -74,9 +72,5 @@ def spared(answer, everywhere, data):
     more = size(answer).deflated_bytes / size(everywhere).deflated_bytes - 1
     if more > 0.05:
         return f"it deflates to {more:.0%} more bytes, and 5 % are allowed: is it stripped, + 0.0?"
-    found = _gained(everywhere, answer, data)
+    found = gained(everywhere, answer, data.x_test, data.y_test)
     return None if found.better else f"{found}: which layer has little to give and much to lose?"
-
-
-def _gained(before, after, data):
-    return paired(*(accuracy(file, data.x_test, data.y_test) for file in (before, after)))

@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from qkit.course.exercises import exercise, number
-from qkit.evaluate.accuracy import accuracy
+from qkit.course.exercises import exercise, gained, number
 from qkit.evaluate.census import weight_census
-from qkit.evaluate.significance import paired
 from qkit.quantize.centroids import initial_centroids, kmeans_steps
 from qkit.toolchain.compress import cluster
 
@@ -60,7 +58,7 @@ def mended(answer, model, data):
     most = max(kernel.distinct_values for kernel in weight_census(network).kernels)
     if most > 4:
         return f"a kernel holds {most} values: a set for each channel is more than four"
-    found = paired(*(accuracy(each, data.x_test, data.y_test) for each in (model, network)))
+    found = gained(model, network, data.x_test, data.y_test)
     if found.difference_pp >= -1.5:
         return None
     return (

@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from qkit.course.exercises import exercise
-from qkit.evaluate.accuracy import accuracy
+from qkit.course.exercises import exercise, gained
 from qkit.evaluate.census import weight_census
-from qkit.evaluate.significance import paired
 from qkit.networks import MOST_CLUSTERS, network
 from qkit.toolchain.wrapping import copy_of
 from qkit.training import fit
@@ -29,7 +27,7 @@ def fours_and_eight(answer, model, data):
         )
     if most > 8:
         return f"2:4 is there, and {most:,} values: training after clustering moved them apart"
-    found = _gained(model, answer, data)
+    found = gained(model, answer, data.x_test, data.y_test).difference_pp
     return None if found > -1 else f"both are there, and {-found:.1f} points are gone"
 
 
@@ -49,7 +47,7 @@ def still_pruned(answer, both, data):
                 f"{kernel.name} has its zeros and {kernel.distinct_values:,} values: the last "
                 "step moved apart what clustering had put together"
             )
-    found = _gained(both, answer, data)
+    found = gained(both, answer, data.x_test, data.y_test).difference_pp
     if found > -1:
         return None
     return (
@@ -88,10 +86,3 @@ def _moved(model, later):
 
 def _largest(kernels):
     return max(kernels, key=lambda kernel: kernel.count)
-
-
-def _gained(before, after, data):
-    """Return the difference in accuracy, in points."""
-    return paired(
-        *(accuracy(each, data.x_test, data.y_test) for each in (before, after))
-    ).difference_pp

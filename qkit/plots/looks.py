@@ -30,6 +30,7 @@ def looks(names):
     found = {name: look(name) for name in names}
     taken = {*found.values()}
     colours = {own[0] for own in taken if own}
+    # 84 is where colours and markers begin to repeat as pairs
     free = [other for other in map(mark, range(84)) if other not in taken]
     others = cycle(sorted(free, key=lambda other: other[0] in colours))
     return {name: own or next(others) for name, own in found.items()}

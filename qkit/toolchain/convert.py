@@ -11,8 +11,9 @@ import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import first_line, quiet, tensorflow
+from qkit.interpreter.run import filled
 from qkit.networks import Network
-from qkit.samples import count, rows, samples
+from qkit.samples import count, samples
 from qkit.tflite.edit import with_inputs_in_order
 from qkit.tflite.file import inspect
 from qkit.toolchain.promise import check_promise, room_for_biases
@@ -155,12 +156,11 @@ def _converter(opened, scheme, calibration):
 
 def _runs(calibration, batch):
     """Yield the inputs of one run after another; a last batch that is not whole is filled up."""
+    named = isinstance(calibration, Mapping)
     for start in range(0, count(calibration), batch):
-        found = rows(calibration, slice(start, start + batch))
-        if isinstance(found, Mapping):
-            yield {name: np.resize(x, (batch, *x.shape[1:])) for name, x in found.items()}
-        else:
-            yield [np.resize(found, (batch, *found.shape[1:]))]
+        parts = calibration.values() if named else [calibration]
+        run = filled(parts, slice(start, start + batch), batch)
+        yield dict(zip(calibration, run, strict=True)) if named else run
 
 
 def _one_at_a_time_only(layer, scheme):

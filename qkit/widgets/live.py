@@ -66,6 +66,9 @@ class LiveFigure:
     def _enlarged(self, ratio):
         """Give the figure `ratio` times as many pixels an inch for a while, and nothing else."""
         dpi = self._figure.dpi
+        if ratio == 1:  # in a drag, where each redraw counts
+            yield
+            return
         try:
             self._figure.dpi = ratio * dpi
             yield
