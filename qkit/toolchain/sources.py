@@ -79,13 +79,17 @@ def source(model, *, what, signature=None):
 
 def converter_of(opened, items, *, one_by_one=False):
     """Return TensorFlow's converter of a model; of free axes, `items` have the lengths."""
-    lite = tensorflow().lite.TFLiteConverter
-    lengths = _lengths(opened, items)
-    if one_by_one or lengths != {name: shape for name, (shape, _) in opened.takes.items()}:
-        return _of_function(opened, lengths, 1 if one_by_one else None)
-    if isinstance(opened, Saved):
+    lengths, lite = _lengths(opened, items), tensorflow().lite.TFLiteConverter
+    as_saved = lengths == {name: shape for name, (shape, _) in opened.takes.items()}
+    if isinstance(opened, Saved) and as_saved and not one_by_one:
         return lite.from_saved_model(str(opened.folder), signature_keys=[opened.signature])
-    return lite.from_keras_model(opened.model)
+    function = _traced(opened, lengths, 1 if one_by_one else None)
+    # A Keras model is saved with each of its layers, which takes five times as long as all that the
+    # converter does, and gives the same file.
+    converter = lite.from_concrete_functions([function], _holder(function))
+    if isinstance(opened, Network):  # of which the file tells
+        converter._metadata = lite.from_keras_model(opened.model)._metadata
+    return converter
 
 
 def without_loops(opened, in_float):
@@ -127,27 +131,23 @@ def _lengths(opened, items):
     return {name: named[name].shape[1:] for name in shapes}
 
 
-def _of_function(opened, lengths, batch):
-    """Return a converter of a model as a function of items of some lengths."""
+def _traced(opened, lengths, batch):
+    """Return a model as a concrete function of items of some lengths."""
     tf = tensorflow()
-    specs = {
-        name: tf.TensorSpec((batch, *lengths[name]), dtype or np.float32, name)
+    specs = [
+        tf.TensorSpec((batch, *lengths[name]), dtype or np.float32, name)
         for name, (_, dtype) in opened.takes.items()
-    }
+    ]
     held = tf.saved_model.load(str(opened.folder)) if isinstance(opened, Saved) else opened.model
 
     @tf.function
-    def computed(**inputs):
+    def computed(*inputs):
         if isinstance(opened, Saved):
-            return held.signatures[opened.signature](**inputs)
-        given = held([*inputs.values()] if len(inputs) > 1 else next(iter(inputs.values())))
-        if isinstance(given, (list, tuple)) and len(given) > 1:  # which would lose their names
-            return dict(zip(opened.gives, given, strict=True))
-        return given
+            return held.signatures[opened.signature](**dict(zip(opened.takes, inputs, strict=True)))
+        given = held([*inputs] if len(inputs) > 1 else inputs[0])
+        return dict(zip(opened.gives, tf.nest.flatten(given), strict=True))
 
-    function = computed.get_concrete_function(**specs)
-    # of a Keras model each layer would be traced once more, which takes seconds a GRU
-    return tf.lite.TFLiteConverter.from_concrete_functions([function], _holder(function))
+    return computed.get_concrete_function(*specs)
 
 
 def _read(path, what, signature):
