@@ -26,8 +26,14 @@ def session_cache(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _own_cache(request, session_cache, monkeypatch):
     # in the browser the notebooks train for minutes: there the user's cache is of use
-    if not request.node.get_closest_marker("browser"):
+    lessons = "lessons_cache" in request.fixturenames or request.node.get_closest_marker("browser")
+    if not lessons:
         monkeypatch.setenv("QKIT_CACHE", str(session_cache))
+
+
+@pytest.fixture
+def lessons_cache():
+    """Let a test take what the lessons trained, where they ran before: the user's cache."""
 
 
 # Doctests are looked for in every module, and two of one name cannot both be imported.

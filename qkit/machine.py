@@ -1,6 +1,7 @@
 """The machine and the library versions that a measurement was made with."""
 
 import contextlib
+import functools
 import importlib.metadata
 import os
 import platform
@@ -63,10 +64,6 @@ def environment():
     >>> environment().missing
     ()
     """
-    versions = dict.fromkeys(_PACKAGES, "missing")
-    for name in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
     cpu, flags = _processor()
     return Environment(
         python=platform.python_version(),
@@ -74,8 +71,16 @@ def environment():
         cpu=cpu or platform.processor() or platform.machine(),
         cores=os.cpu_count() or 1,
         vector_instructions=" ".join(name for name in _VECTOR if name in flags),
-        versions=versions,
+        versions={name: _version(name) for name in _PACKAGES},
     )
+
+
+@functools.cache  # to find it, the metadata of all that is installed are looked through
+def _version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
 
 
 def _processor():

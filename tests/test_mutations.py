@@ -52,9 +52,7 @@ def measure_mutations(path, count):
                 ended["result"] += 1
             except ValueError:  # TfliteError is one
                 ended["refused"] += 1
-            except (
-                TypeError
-            ) as error:  # by a damaged word it takes whole numbers, such as token ids
+            except TypeError as error:  # it takes whole numbers now, such as token ids
                 if "names no grid to put real values on" not in str(error):
                     raise
                 ended["refused"] += 1
@@ -82,7 +80,7 @@ def small_cnn(tf):
     [
         ("full_integer_int8_io", 1_000),
         *(
-            pytest.param(name, 5_000, marks=pytest.mark.slow)
+            pytest.param(name, 1_500, marks=pytest.mark.slow)
             for name in ("float32", "float16", "full_integer", "int16_activations")
         ),
     ],

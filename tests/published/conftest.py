@@ -7,8 +7,8 @@ from qkit.data import DataNotFoundError
 from qkit.published import RELATIVES, int16_effect
 
 
-@pytest.fixture(scope="session")
-def on_mnist():
+@pytest.fixture
+def on_mnist(lessons_cache):
     """Return a function from the name of a relative to its values on MNIST."""
     try:
         mnist = qk.load_data("mnist")

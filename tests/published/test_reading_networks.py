@@ -52,9 +52,9 @@ def strips():
     ("build", "batch_size", "metric", "limit"),
     [(strip_cnn, 32, WORD_ERROR_RATE, 0.13), (unrolled_rnn, 64, CHARACTER_ERROR_RATE, 0.07)],
 )
-def test_learns_to_read(build, batch_size, metric, limit, strips):
+def test_learns_to_read(build, batch_size, metric, limit, strips, lessons_cache):
     model = build()
-    how = {"epochs": 8, "batch_size": batch_size, "learning_rate": 3e-3, "cache": False}
+    how = {"epochs": 8, "batch_size": batch_size, "learning_rate": 3e-3}
     qk.fit(model, strips, loss=loss, **how)
     tflite = qk.convert(model, "float32")
     assert qk.accuracy(tflite, strips.x_test, strips.y_test, metric=metric).value < limit

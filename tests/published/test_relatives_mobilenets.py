@@ -1,11 +1,17 @@
-"""The two MobileNets among the relatives learn; apart, as they train for minutes."""
+"""The two MobileNets among the relatives learn; apart, as they train for long."""
+
+from dataclasses import replace
 
 import pytest
+
+from qkit.published import RELATIVES, int16_effect
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["MobileNetV1 × 0.25", "MobileNetV2 × 0.25"])
-def test_mobilenets_learn_the_digits(name, on_mnist):
-    value = on_mnist(name)
-    assert value["float32"] > 0.92  # by seed and number of cores .946 to .966
+def test_mobilenets_learn_the_digits(name, mnist):
+    few = replace(mnist, x_train=mnist.x_train[:10_000], y_train=mnist.y_train[:10_000])
+    shorter = replace(RELATIVES[name], epochs=2, batch_size=32)  # a twelfth of the images
+    value = {kind: s.value for kind, s in int16_effect(shorter, few, cache=False).scores.items()}
+    assert value["float32"] > 0.4  # of ten classes
     assert value["int16"] == pytest.approx(value["float32"], abs=0.01)
