@@ -11,8 +11,11 @@ pytest_plugins = ["tools.notebook_lines"]
 
 
 def pytest_configure(config):
-    """Let workers that share the cores not wait for each other's threads."""
-    if hasattr(config, "workerinput") and not config.getoption("nbval_lax", False):
+    """Let workers that share the cores not wait for each other's threads.
+
+    A notebook's kernel has what its worker has: what one trains, another may take.
+    """
+    if hasattr(config, "workerinput"):
         for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
             os.environ.setdefault(name, "1")
 

@@ -18,7 +18,7 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2086, 1155, 13),
+    ".": (2091, 1156, 13),
     "course": (1603, 807, 17),
     "evaluate": (5376, 2749, 30),
     "interpreter": (1092, 535, 5),
@@ -27,7 +27,7 @@ CEILING = {
     "published": (1040, 451, 6),
     "quantize": (2362, 1195, 12),
     "tflite": (1935, 1114, 12),
-    "toolchain": (2102, 988, 11),
+    "toolchain": (2104, 989, 11),
     "widgets": (1734, 1006, 14),
 }
 PUBLIC_NAMES = (

@@ -134,15 +134,17 @@ def _lengths(opened, items):
 def _traced(opened, lengths, batch):
     """Return a model as a concrete function of items of some lengths."""
     tf = tensorflow()
+    saved = isinstance(opened, Saved)
+    held = tf.saved_model.load(str(opened.folder)) if saved else opened.model
+    batches = [None] * len(opened.takes) if saved else [x.shape[0] for x in held.inputs]
     specs = [
-        tf.TensorSpec((batch, *lengths[name]), dtype or np.float32, name)
-        for name, (_, dtype) in opened.takes.items()
+        tf.TensorSpec((batch or own, *lengths[name]), dtype or np.float32, name)
+        for own, (name, (_, dtype)) in zip(batches, opened.takes.items(), strict=True)
     ]
-    held = tf.saved_model.load(str(opened.folder)) if isinstance(opened, Saved) else opened.model
 
     @tf.function
     def computed(*inputs):
-        if isinstance(opened, Saved):
+        if saved:
             return held.signatures[opened.signature](**dict(zip(opened.takes, inputs, strict=True)))
         given = held([*inputs] if len(inputs) > 1 else inputs[0])
         return dict(zip(opened.gives, tf.nest.flatten(given), strict=True))

@@ -90,6 +90,37 @@ def test_same_bytes_as_the_plain_calls(name, tf, source, tflite, calibration):
     assert tflite(name) == plain
 
 
+def several_ends(layers, inputs):
+    image, more = inputs((4, 4), name="b"), inputs((3,), name="a")
+    hidden = layers.Dense(3, name="hidden")(layers.Flatten()(image))
+    return [image, more], [layers.Add(name="z")([hidden, more]), layers.Softmax(name="y")(hidden)]
+
+
+def fixed_batch(layers, inputs):
+    image = inputs((8,), batch_size=4)
+    return image, layers.Dense(3)(image)
+
+
+def differs_in_training(layers, inputs):
+    image = inputs((8,))
+    return image, layers.BatchNormalization()(layers.Dropout(0.5)(layers.Dense(3)(image)))
+
+
+def unrolled(layers, inputs):
+    image = inputs((5, 4))
+    return image, layers.LSTM(3, unroll=True)(image)
+
+
+@pytest.mark.parametrize("ends", [several_ends, fixed_batch, differs_in_training, unrolled])
+def test_same_bytes_whatever_goes_in_and_out(ends, tf):
+    model = tf.keras.Model(*ends(tf.keras.layers, tf.keras.Input))
+    with qk.quiet():
+        plain = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    found = qk.convert(model, "float32")
+    assert [t.shape for t in inspect(found).inputs] == [t.shape for t in inspect(plain).inputs]
+    assert len(model.inputs) > 1 or found == plain  # of several, ours are in the model's order
+
+
 @every_scheme
 def test_dtypes_in_the_file_are_those_promised(name, tflite):
     scheme = qk.SCHEMES[name]
