@@ -63,8 +63,7 @@ def test_each_tensor_is_that_of_the_reference_kernels(name, digits):
     assert qk.kernel_differences(trace).differing == 0
 
 
-# Notebook 10 asks all files for ten thousand images; here those of which one holds many tensors
-# are asked for fewer.
+# Notebook 10 asks as much of files of its own.
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "images"),
