@@ -88,7 +88,7 @@ def tf():
 
     module = tensorflow()
     gc.collect()
-    gc.freeze()  # a tenth of the time went on looking through its million objects again
+    gc.freeze()  # a tenth of a test's time went on looking through its objects again
     return module
 
 

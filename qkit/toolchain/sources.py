@@ -146,7 +146,7 @@ def _traced(opened, lengths, batch):
     def computed(*inputs):
         if saved:
             return held.signatures[opened.signature](**dict(zip(opened.takes, inputs, strict=True)))
-        given = held([*inputs] if len(inputs) > 1 else inputs[0])
+        given = held([*inputs] if len(inputs) > 1 else inputs[0], training=False)
         return dict(zip(opened.gives, tf.nest.flatten(given), strict=True))
 
     return computed.get_concrete_function(*specs)
