@@ -14,6 +14,7 @@ import json
 import pydoc
 import sys
 import tempfile
+from ast import literal_eval
 from datetime import date
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def _fits(*epochs_and_seeds):
 FIRST = {
     "walkthrough_cnn": _fits((10, 0), *((3, seed) for seed in range(5))),
     "depthwise_cnn": _fits((2, 0), (2, 1), (2, 2)),
-    "masked_transformer": _fits((2, 0), (2, 1)),
+    "masked_transformer": _fits((2, 0)),
 }
 FIRST_IN_FLOAT = {"walkthrough_cnn": _fits((2, 0))}  # 00's; through the grid it is one of 07's many
 _IN_FLOAT = 4  # arrays: kernels and biases
@@ -54,8 +55,8 @@ _ABOUT = (
     "Weights of networks that the notebooks train. qkit.cache looks a training up here when the "
     "reader's own cache has not got it; cache=False trains it all the same. An entry is named by "
     "the digest of the graph that trains, first weights, data, settings, the code around it and "
-    "library versions (constraints.txt has them), so that another version trains anew. Made by "
-    "tools/weights.py."
+    "library versions (constraints.txt has them), so that another version trains anew. What has no "
+    "machine of its own here was trained on the one under 'trained'. Made by tools/weights.py."
 )
 
 
@@ -65,12 +66,13 @@ def main(arguments):
         told = json.loads(LIST.read_text(encoding="utf-8"))
         write(renamed(), {**told, "about": _ABOUT})
         return
-    if arguments:
-        entries = chosen(FOLDER, Path(arguments[0]))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            run_lessons(folder)
-            entries = chosen(Path(folder))
+    if arguments:  # what was there stays told as it was
+        told = json.loads(LIST.read_text(encoding="utf-8"))
+        write(chosen(FOLDER, Path(arguments[0])), {**told, "about": _ABOUT})
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        run_lessons(folder)
+        entries = chosen(Path(folder))
     write(entries, about())
 
 
@@ -156,6 +158,7 @@ def described(content):
     record = record_of(content)
     # where the training was recorded step by step, "accuracy" is that on images held out
     name = next(name for name in ("val_accuracy", "accuracy", "val_loss") if record.get(name))
+    machine = literal_eval(record["machine"] or "()")[1:3]  # processor, vector instructions
     return {
         "network": record["network"],
         "settings": record["depends_on"].partition("\n")[0],
@@ -163,6 +166,7 @@ def described(content):
         "seconds": round(record["seconds"], 1) or None,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
+        **({"machine": ", ".join(machine)} if machine else {}),
     }
 
 
