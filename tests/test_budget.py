@@ -6,6 +6,7 @@ the statements.
 """
 
 import ast
+import functools
 import statistics
 import tokenize
 from pathlib import Path
@@ -52,6 +53,7 @@ def counted(path):
     return len(text.splitlines()), len(statements)
 
 
+@functools.cache
 def budget():
     """Return what each folder has: lines, statements, modules."""
     found = {}
@@ -103,7 +105,7 @@ def test_there_are_at_most_143_modules():
     assert sum(modules for _, _, modules in budget().values()) <= 143
 
 
-def test_there_are_at_most_94_public_names():
+def test_public_names_are_within_their_ceiling():
     assert len(qk.__all__) <= PUBLIC_NAMES
 
 

@@ -7,7 +7,6 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 import qkit as qk
@@ -145,9 +144,9 @@ def make(hand_made, edited, toy_tflite, toy_data, digits):
 
 
 def texts(drawn):
-    """Draw a picture or an explorer, and return its texts."""
+    """Lay a picture or an explorer out as for drawing, and return its texts."""
     figure = drawn._live._figure if hasattr(drawn, "_live") else drawn.get_figure() or drawn
-    FigureCanvasAgg(figure).draw()
+    figure.draw_without_rendering()
     return [text for text in figure.findobj(Text) if text.get_text()]
 
 
