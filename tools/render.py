@@ -151,26 +151,28 @@ def render(path, environment=None):
 
 
 def render_twice(path, cache):
-    """Render a lesson with the cache empty, and again; put both times into metadata and header.
-
-    Times that are within a quarter of the stored ones leave those as they are, so that the file
-    changes only where something did.
-    """
+    """Render a lesson with the cache empty, and again; put both times into metadata and header."""
     seconds = []
     for _ in range(2):
         started = time.perf_counter()
         notebook = execute(path, {"QKIT_CACHE": str(cache)})
         seconds.append(round(time.perf_counter() - started))
-    stored = notebook.metadata.get("qkit", {})
-    first_s, later_s = (
-        stored[name] if name in stored and abs(stored[name] - new) <= new / 4 else new
-        for name, new in zip(("first_run_s", "later_run_s"), seconds, strict=True)
-    )
+    times = times_to_tell(notebook.metadata.get("qkit", {}), *seconds)
     _leave_out_what_varies(notebook)
-    notebook.metadata.qkit |= {"first_run_s": first_s, "later_run_s": later_s}
+    notebook.metadata.qkit |= times
     notebook.cells[0].source = header(notebook)
     _write(notebook, path)
     return notebook
+
+
+def times_to_tell(stored, first_s, later_s):
+    """Return the stored times where both are within a quarter of those measured, else the latter.
+
+    So the file changes only where something did, and its two times are always of one rendering.
+    """
+    measured = {"first_run_s": first_s, "later_run_s": later_s}
+    told = {name: stored.get(name, 0) for name in measured}
+    return told if all(abs(told[n] - new) <= new / 4 for n, new in measured.items()) else measured
 
 
 def execute(path, environment):
