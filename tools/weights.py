@@ -62,13 +62,10 @@ _ABOUT = (
 
 def main(arguments):
     """Write the weights and their list."""
-    if arguments == ["--rename"]:
-        told = json.loads(LIST.read_text(encoding="utf-8"))
-        write(renamed(), {**told, "about": _ABOUT})
-        return
     if arguments:  # what was there stays told as it was
         told = json.loads(LIST.read_text(encoding="utf-8"))
-        write(chosen(FOLDER, Path(arguments[0])), {**told, "about": _ABOUT})
+        entries = renamed() if arguments == ["--rename"] else chosen(FOLDER, Path(arguments[0]))
+        write(entries, {**told, "about": _ABOUT})
         return
     with tempfile.TemporaryDirectory() as folder:
         run_lessons(folder)
