@@ -21,7 +21,7 @@ units: $(READY)
 	$(PYTEST) --no-loadscope-reorder -m "not slow and not browser"
 
 browser: $(READY)
-	$(PYTEST) -m "browser and not slow" tests/browser
+	$(PY) -m pytest -m "browser and not slow" tests/browser
 
 # Runs every notebook; a line for each says how long it took, and what memory its kernel held.
 nbval: $(READY)
