@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import lzma
 import os
 import tempfile
 import time
@@ -51,12 +52,13 @@ def load(key, shapes, fields=(), machine=None):
     Shipped ones were trained elsewhere, one's own on this `machine` or they do not count. The
     `fields` of the record are lists.
     """
-    for folder, origin in ((cache_folder(), {}), (_SHIPPED, {"shipped": True})):
-        path = folder / f"{key}.npz"
+    own, shipped = cache_folder() / f"{key}.npz", _SHIPPED / f"{key}.npz.xz"
+    for path, unpacked, origin in ((own, bytes, {}), (shipped, lzma.decompress, {"shipped": True})):
         if not os.path.exists(path):  # or its folder may not be read
             continue
         try:
-            with np.load(path, allow_pickle=False) as entry:  # zip members carry a CRC each
+            content = io.BytesIO(unpacked(path.read_bytes()))
+            with np.load(content, allow_pickle=False) as entry:  # zip members carry a CRC each
                 record = json.loads(str(entry["record"]))
                 weights = [entry[f"w{i}"] for i in range(len(shapes))]
             if [w.shape for w in weights] != shapes:

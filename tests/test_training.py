@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.metadata
 import json
+import lzma
 import random
 
 import numpy as np
@@ -306,6 +307,8 @@ def test_a_shipped_training_needs_no_folder_of_ones_own(
     trainings, toy_model, toy_data, cache_folder, monkeypatch
 ):
     fitted(toy_model(), toy_data, cache=True)
+    (entry,) = cache_folder.glob("*.npz")
+    entry.with_suffix(".npz.xz").write_bytes(lzma.compress(entry.read_bytes()))
     (cache_folder / "plain file").write_text("")
     monkeypatch.setattr(cache, "_SHIPPED", cache_folder)
     monkeypatch.setenv("QKIT_CACHE", str(cache_folder / "plain file" / "below"))

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import lzma
 
 import numpy as np
 import pytest
@@ -11,7 +12,11 @@ from qkit.data import DataNotFoundError
 from tools import weights
 
 LIST = json.loads(weights.LIST.read_text(encoding="utf-8"))
-PATHS = sorted(weights.FOLDER.glob("*.npz"))
+PATHS = sorted(weights.FOLDER.glob("*.npz.xz"))
+
+
+def named(path):
+    return path.name.partition(".")[0]
 
 
 def test_they_take_little_room():
@@ -19,12 +24,12 @@ def test_they_take_little_room():
 
 
 def test_each_is_in_the_list_as_it_is():
-    assert {path.stem: weights.described(path.read_bytes()) for path in PATHS} == LIST["entries"]
+    assert {named(path): weights.described(path.read_bytes()) for path in PATHS} == LIST["entries"]
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem[:8])
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: named(path)[:8])
 def test_each_is_whole_and_holds_numbers_alone(path):
-    with np.load(path, allow_pickle=False) as entry:
+    with lzma.open(path) as file, np.load(file, allow_pickle=False) as entry:
         arrays = [entry[f"w{i}"] for i in range(len(entry.files) - 1)]
         assert entry["record"].dtype.kind == "U"
     assert all(np.isfinite(array).all() for array in arrays)
@@ -49,7 +54,7 @@ def mnist(trained_here):
 
 def test_each_bears_the_name_that_todays_code_gives_it(trained_here):
     """Else nobody finds it: see that trainings are as they were, then weights.py --rename."""
-    records = {path.stem: weights.record_of(path.read_bytes()) for path in PATHS}
+    records = {named(path): weights.record_of(path.read_bytes()) for path in PATHS}
     assert {name: weights.name_today(record) for name, record in records.items()} == {
         name: name for name in records
     }

@@ -11,6 +11,7 @@ they are, it gives the entries the names that they have now.
 import hashlib
 import io
 import json
+import lzma
 import pydoc
 import sys
 import tempfile
@@ -27,10 +28,13 @@ from qkit.training_key import key_of
 from tools.render import ROOT, execute
 
 FOLDER = ROOT / "qkit" / "weights"
+PACKED = ".npz.xz"
 LIST = FOLDER / "list.json"
 MOST_BYTES = 3_000_000  # all together
 ROOM_FOR_LIST = 50_000
 LEAST_WORTH = 2 / 50_000  # seconds a byte: a short training need not be shipped
+# For LZMA float32 values are bytes of four kinds; a seventh less than by deflating each array.
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 1, "lp": 2, "pb": 2}]
 
 
 def _fits(*epochs_and_seeds):
@@ -76,10 +80,10 @@ def main(arguments):
 def write(entries, told):
     """Write entries by key and what the list tells of them all, in place of what was there."""
     FOLDER.mkdir(exist_ok=True)
-    for path in FOLDER.glob("*.npz"):
+    for path in FOLDER.glob("*.npz*"):
         path.unlink()
     for key, content in entries.items():
-        write_atomically(FOLDER / f"{key}.npz", content)
+        write_atomically(FOLDER / f"{key}{PACKED}", content)
     found = {key: described(content) for key, content in entries.items()}
     text = json.dumps({**told, "entries": found}, indent=1)
     write_atomically(LIST, f"{text}\n".encode())
@@ -88,7 +92,7 @@ def write(entries, told):
 
 def renamed():
     """Return the entries by the keys that they have with today's code and versions."""
-    contents = [path.read_bytes() for path in FOLDER.glob("*.npz")]
+    contents = [path.read_bytes() for path in FOLDER.glob(f"*{PACKED}")]
     return dict(sorted((name_today(record_of(content)), content) for content in contents))
 
 
@@ -110,8 +114,8 @@ def run_lessons(folder):
 
 def chosen(*folders):
     """Return what to ship of these caches: compressed entries by key, that fit together."""
-    paths = [path for folder in folders for path in sorted(folder.glob("*.npz"))]
-    packed = {path.stem: compressed(path) for path in paths}
+    paths = [path for folder in folders for path in sorted(folder.glob("*.npz*"))]
+    packed = {path.name.partition(".")[0]: compressed(path) for path in paths}
     packed = {k: entry for k, entry in packed.items() if record_of(entry).get("format") == FORMAT}
     worth = {key: worth_of(record_of(content), len(content)) for key, content in packed.items()}
     taken, room = {}, MOST_BYTES - ROOM_FOR_LIST
@@ -137,17 +141,16 @@ def worth_of(record, size_bytes):
 
 def record_of(content):
     """Return what the bytes of an entry say of their training."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as entry:
+    with np.load(io.BytesIO(lzma.decompress(content)), allow_pickle=False) as entry:
         return {**json.loads(str(entry["record"])), "arrays": len(entry.files) - 1}
 
 
 def compressed(path):
-    """Return the bytes of an entry, deflated; the same ones each time."""
-    with np.load(path, allow_pickle=False) as entry:
-        arrays = {name: entry[name] for name in entry.files}
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)
-    return packed.getvalue()
+    """Return the bytes of an entry, compressed; the same ones each time."""
+    content = path.read_bytes()
+    if path.name.endswith(PACKED):
+        return content
+    return lzma.compress(content, check=lzma.CHECK_CRC32, filters=_FILTERS)
 
 
 def described(content):
