@@ -12,7 +12,7 @@ from qkit.course.glossary import glossary as glossary
 from qkit.course.ledger import ledger as ledger
 from qkit.data import load_data as load_data
 from qkit import models as models
-from qkit.plots.guess import plot_guess as plot_guess
+from qkit.plots.panels import plot_guess as plot_guess
 from qkit.plots.rows import plot_sizes as plot_sizes
 from qkit.plots.tradeoffs import plot_tradeoff as plot_tradeoff
 from qkit.course.predict import predict as predict

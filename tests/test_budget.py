@@ -19,12 +19,12 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2091, 1156, 13),
+    ".": (2093, 1158, 13),
     "course": (1603, 807, 17),
-    "evaluate": (5376, 2749, 30),
-    "interpreter": (1092, 535, 5),
+    "evaluate": (5375, 2748, 30),
+    "interpreter": (1162, 567, 6),
     "models": (222, 95, 2),
-    "plots": (2591, 1665, 21),
+    "plots": (2588, 1664, 20),
     "published": (1040, 451, 6),
     "quantize": (2362, 1195, 12),
     "tflite": (1935, 1114, 12),

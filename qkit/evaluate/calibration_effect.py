@@ -8,8 +8,7 @@ import numpy as np
 from qkit import validate
 from qkit.evaluate.effect import effect
 from qkit.evaluate.significance import Paired
-from qkit.interpreter.run import histograms
-from qkit.interpreter.simulation import Ranges
+from qkit.interpreter.simulation import Ranges, histograms
 from qkit.interpreter.simulation import bits as on_grids
 from qkit.quantize import calibration
 from qkit.result import Result

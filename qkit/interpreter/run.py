@@ -3,13 +3,14 @@
 import contextlib
 import os
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import quiet
+from qkit.interpreter.kept import once
 from qkit.quantize.grid import PerAxis, PerTensor, QParams, dequantize, quantize
-from qkit.quantize.histogram import Histogram
 from qkit.samples import samples
 from qkit.tflite.edit import first_signature, plain_name
 from qkit.tflite.file import TfliteError, require_tflite
@@ -174,15 +175,6 @@ def _named(names):
     return names
 
 
-def histograms(file, x):
-    """Return how each activation of a `FloatFile` with its own grid spreads, from one pass."""
-    found = {file.names[name].index: Histogram() for name in file.own_grids}
-    for image in intermediate(file.tflite, x, found):
-        for index, values in image.items():
-            found[index].add(values)
-    return dict(zip(file.own_grids, found.values(), strict=True))
-
-
 def fed(interpreter, x, what):
     """Return the inputs on their grids in the file's order, and how many items a run takes.
 
@@ -247,13 +239,18 @@ def _computed(check, tflite, x, batched, threads, what):
             f"others. Pass whole batches: x of shape (n, {size}, …)."
         )
     require_run(tflite, filled(x, slice(size or 1), size), **how)
-    count = len(x[0])
-    most = min(_BATCH_VALUES // sum(array[0].size for array in x), count)
+    most = min(_BATCH_VALUES // sum(array[0].size for array in x), len(x[0]))
     if batched and size == 1 and most > 1 and not trial.slow:
         batch = {"batch_size": most, **how}
         if probe(tflite, **batch).batchable:
             interpreter, size, how = open_interpreter(tflite, **batch), most, batch
-    step, targets = size or 1, given_by(interpreter)
+    compute = partial(_collected, interpreter, tflite, x, size, what, how)
+    return compute() if trial.stateful else once(compute, tflite, x, size, *how.items())
+
+
+def _collected(interpreter, tflite, x, size, what, how):
+    """Return what comes out by name, run after run."""
+    step, targets, count = size or 1, given_by(interpreter), len(x[0])
     each = (filled(x, slice(i, i + step), size) for i in range(0, count, step))
     places, results = [target["index"] for target in targets.values()], {}
     for i, found in enumerate(_runs(interpreter, tflite, each, places, **how)):

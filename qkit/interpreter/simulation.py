@@ -12,9 +12,10 @@ from functools import cache
 import numpy as np
 
 from qkit import validate
-from qkit.interpreter.run import histograms
+from qkit.interpreter.run import intermediate
 from qkit.quantize.calibration import min_max
 from qkit.quantize.grid import PerAxis, choose_qparams, fake_quantize
+from qkit.quantize.histogram import Histogram
 from qkit.result import Result, kb
 from qkit.tflite.edit import Layer, is_float_constant, layers, opened, with_weights
 from qkit.tflite.grids import fixed_ends, rounds
@@ -186,6 +187,32 @@ def calibrated_ranges(tflite, x, observer=min_max):
     """
     file = opened(tflite)
     return Ranges(file, histograms(file, x).values(), observer)
+
+
+def histograms(file, x):
+    """Return how each activation that has a grid of its own spreads, from one pass.
+
+    Parameters
+    ----------
+    file : FloatFile
+    x : ndarray of shape (n, *input), float32
+
+    Returns
+    -------
+    dict of str to Histogram, by the tensor's name in the file, the input first
+
+    Examples
+    --------
+    >>> import qkit as qk
+    >>> tflite = qk.convert(qk.models.walkthrough_cnn(), "float32")
+    >>> next(iter(histograms(opened(tflite), qk.load_data("digits").x_test[:2]).values())).low
+    0.0
+    """
+    found = {file.names[name].index: Histogram() for name in file.own_grids}
+    for image in intermediate(file.tflite, x, found):
+        for index, values in image.items():
+            found[index].add(values)
+    return dict(zip(file.own_grids, found.values(), strict=True))
 
 
 def simulate(tflite, *, weights=None, activations=None):

@@ -1,8 +1,9 @@
-"""Panels that several pictures have: wrong answers by a setting, stored bytes, layers' weights."""
+"""Panels and marks that several pictures have: wrong answers, bytes, weights, a reader's guess."""
 
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from qkit import validate
 from qkit.plots import style
 from qkit.plots.style import FLOAT, INTEGER, REST, documented, live_line, live_text, panel
 
@@ -54,6 +55,26 @@ def plot_mask(kernel, *, ax=None):
     kernel = np.moveaxis(_numbers(kernel, "plot_mask: the kernel"), -1, 0)
     ax = ax or style.new_axes()
     compose_kernel(ax)("kernel", kernel, kernel != 0)
+    return ax
+
+
+@documented("Prediction")
+def plot_guess(guess, *, along="x", ax=None):
+    """Draw a reader's guess as a dashed line across a picture; nothing where there is none.
+
+    Parameters
+    ----------
+    guess : Prediction, of a number
+    along : {"x", "y"}, the axis that the number is on, in the axis' unit
+    """
+    validate.choice(along, ("x", "y"), name="plot_guess: along")
+    ax = ax or style.new_axes()
+    if guess.given and guess.choices:
+        raise ValueError(f"plot_guess: {guess.name} is a choice, {guess.guess!r}, and no number.")
+    if guess.given:
+        line = ax.axvline if along == "x" else ax.axhline
+        line(guess.guess, color="#CC79A7", ls="--", lw=2, label="your guess", zorder=3)
+        ax.legend(frameon=False, fontsize="small")
     return ax
 
 
