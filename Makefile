@@ -7,7 +7,9 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Workers that share the tests out, whole files at a time.
 WORKERS ?= 2
-PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
+ON_WORKERS := -n $(WORKERS) --dist loadfile
+# nbval takes two seconds to load, in every process, and runs notebooks alone.
+PYTEST := $(PY) -m pytest -p no:nbval
 
 .PHONY: lab test units browser nbval test-slow mutants mutants-of-files test-files weights bench notebooks published witness foreign site assignment lint format clean
 
@@ -18,17 +20,17 @@ test: units browser nbval
 
 # Files as they are collected, the many short doctests last: no worker waits for a long one.
 units: $(READY)
-	$(PYTEST) --no-loadscope-reorder -m "not slow and not browser"
+	$(PYTEST) $(ON_WORKERS) --no-loadscope-reorder -m "not slow and not browser"
 
 browser: $(READY)
-	$(PY) -m pytest -m "browser and not slow" tests/browser
+	$(PYTEST) -m "browser and not slow" tests/browser
 
 # Runs every notebook; a line for each says how long it took, and what memory its kernel held.
 nbval: $(READY)
-	$(PYTEST) --nbval-lax --nbval-current-env --no-header notebooks solutions
+	$(PY) -m pytest $(ON_WORKERS) --nbval-lax --nbval-current-env --no-header notebooks solutions
 
 test-slow: $(READY)
-	$(PYTEST) --no-loadscope-reorder -m slow
+	$(PYTEST) $(ON_WORKERS) --no-loadscope-reorder -m slow
 
 # One line of the package changed at a time: does a quick test see it? `make mutants ONLY=Wilson`.
 mutants: $(READY)
