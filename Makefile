@@ -29,8 +29,10 @@ browser: $(READY)
 nbval: $(READY)
 	$(PY) -m pytest $(ON_WORKERS) --nbval-lax --nbval-current-env --no-header notebooks solutions
 
+# CI has those of the browser among them: alone they leave a core without work.
+SLOW ?= slow
 test-slow: $(READY)
-	$(PYTEST) $(ON_WORKERS) --no-loadscope-reorder -m slow
+	$(PYTEST) $(ON_WORKERS) --no-loadscope-reorder -m "$(SLOW)"
 
 # One line of the package changed at a time: does a quick test see it? `make mutants ONLY=Wilson`.
 mutants: $(READY)
