@@ -358,8 +358,9 @@ def make_ties(folder):
             factor = float(layer.name.partition("by_")[2] or 1)
             layer.set_weights([factor * _drawn(rng, weight) for weight in layer.weights])
         arrays[build.__name__] = rng.normal(size=(SAMPLES, *shape)).astype(np.float32)
-        for scheme in ("float32", "full_integer", "int16_activations"):
-            tflite = converted(model, scheme, [arrays[build.__name__]])
+        schemes = "float32", "full_integer", "int16_activations"
+        files = converted(model, schemes, [arrays[build.__name__]])
+        for scheme, tflite in zip(schemes, files, strict=True):
             (folder / f"ties_{build.__name__}_{scheme}.tflite").write_bytes(tflite)
     np.savez_compressed(folder / "ties.npz", **arrays)
 
@@ -396,27 +397,54 @@ def samples(name):
     return ZOO[name].draw(np.random.default_rng(1), SAMPLES)
 
 
-def converted(model, scheme, calibration):
-    """Convert with TensorFlow alone, whatever qkit would say to the network."""
+def converted(model, schemes, calibration):
+    """Convert with TensorFlow alone, whatever qkit would say to the network; yield a file each."""
     tf = tensorflow()
-    with quiet():
-        converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        converter.experimental_enable_resource_variables = model.name == "state"
-        if scheme != "float32":
-            kinds, kind = tf.lite.OpsSet, "TFLITE_BUILTINS_INT8"
-            if scheme == "int16_activations":
-                kind = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            in_float = [kinds.TFLITE_BUILTINS] * (model.name == "model")  # what has no other kernel
-            converter.target_spec.supported_ops = [kinds[kind], *in_float]
-            names = [tensor.name for tensor in model.inputs]
-            converter.representative_dataset = lambda: (
-                dict(zip(names, (a[i : i + 1] for a in calibration), strict=True))
-                if len(names) > 1
-                else [calibration[0][i : i + 1]]
-                for i in range(len(calibration[0]))
-            )
-        return converter.convert()
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        _save(model, folder)
+        for scheme in schemes:
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            converter.experimental_enable_resource_variables = model.name == "state"
+            if scheme != "float32":
+                _quantize(converter, model, scheme, calibration)
+            yield converter.convert()
+
+
+def _save(model, folder):
+    """Save what the converter reads, once for all schemes.
+
+    Of a Keras model it saves every layer's own functions too, and anew for each scheme: the same
+    bytes come of it in the end, in three times the time.
+    """
+    tf = tensorflow()
+    holder = tf.Module()
+    holder.held = model.variables
+
+    @tf.function(input_signature=[tf.TensorSpec(x.shape, x.dtype, x.name) for x in model.inputs])
+    def answers(*inputs):
+        found = model(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
+        return dict(zip(model.output_names, tf.nest.flatten(found), strict=True))
+
+    holder.answers = answers
+    tf.saved_model.save(holder, folder, signatures=answers)
+
+
+def _quantize(converter, model, scheme, calibration):
+    """Let a converter put weights and activations on grids."""
+    tf = tensorflow()
+    kinds, kind = tf.lite.OpsSet, "TFLITE_BUILTINS_INT8"
+    if scheme == "int16_activations":
+        kind = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    in_float = [kinds.TFLITE_BUILTINS] * (model.name == "model")  # what has no other kernel
+    converter.target_spec.supported_ops = [kinds[kind], *in_float]
+    names = [tensor.name for tensor in model.inputs]
+    converter.representative_dataset = lambda: (
+        dict(zip(names, (a[i : i + 1] for a in calibration), strict=True))
+        if len(names) > 1
+        else [calibration[0][i : i + 1]]
+        for i in range(len(calibration[0]))
+    )
 
 
 def make_zoo(folder):
@@ -429,8 +457,7 @@ def make_zoo(folder):
         y = _answers(model, x)
         arrays = {f"x{i}": values for i, values in enumerate(x)}
         np.savez_compressed(folder / f"zoo_{name}.npz", y=y, **arrays)
-        for scheme in animal.schemes:
-            tflite = converted(model, scheme, x)
+        for scheme, tflite in zip(animal.schemes, converted(model, animal.schemes, x), strict=True):
             (folder / f"zoo_{name}_{scheme}.tflite").write_bytes(tflite)
         # biases of attention have two axes, and are addends
         weights = [w for w in model.trainable_weights if "bias" not in w.name]
@@ -492,18 +519,24 @@ def trained_models(folder):
     for name, way in ways.items():
         path = folder / f"trained_{name}.npz"
         models[name] = with_kept_weights(build, path, lambda way=way: way()[0])
+    return models
+
+
+def aware_models(models, data):
+    """Return copies of `trained_models` that can be trained through the grid, by technique."""
+    found, x = {}, data.x_train[:300]
     aware = {"qat": ("", None), "pqat": ("pruned", "sparsity"), "cqat": ("clustered", "clusters")}
     aware["pcqat"] = ("pruned_clustered", "both")
     for name, (start, preserve) in aware.items():
         more = {"preserve": preserve} if preserve else {}
-        x = data.x_train[:300]
-        models[name] = qk.quantization_aware(models[start], calibration=x, **more)
-    return models
+        found[name] = qk.quantization_aware(models[start], calibration=x, **more)
+    return found
 
 
 def make_trained(folder):
     """Write the files of the trained network under every scheme."""
     models, data = trained_models(folder), qk.load_data("digits")
+    models |= aware_models(models, data)
     for name, scheme in qk.SCHEMES.items():
         if scheme.engine != "converter":
             continue
