@@ -104,10 +104,10 @@ def test_unknown_network_is_told(tool, capsys):
     assert "unknown network VGG16; there are MobileNet, MobileNetV2" in capsys.readouterr().err
 
 
-def started(path):
-    command = [TOOL, "--out", path, "--image-size", "32", "--schemes", "float32", "--"]
+def started(path, names):
+    command = [TOOL, "--out", path, "--image-size", "32", "--schemes", "float32", "--", *names]
     return subprocess.Popen(
-        [sys.executable, *map(str, command), "MobileNet", "MobileNetV2"],
+        [sys.executable, *map(str, command)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -120,34 +120,47 @@ def measured(path):
         return [(row["architecture"], row["scheme"]) for row in csv.DictReader(file)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_really_stopped_and_started_again(tool, tmp_path, stop):
-    path = tmp_path / "table.csv"
-    run = started(path)
+def stopped(path, count, stop):
+    """Stop the tool amid MobileNetV2, the last of so many; return its exit code and last words."""
+    run = started(path, ["MobileNet", "MobileNetV2"][-count:])
     lines = []
-    while "MobileNetV2, 2 of 2" not in "".join(lines[-1:]):
+    while f"MobileNetV2, {count} of {count}" not in "".join(lines[-1:]):
         lines.append(run.stdout.readline())
         assert lines[-1], lines
     assert measured(path) == [("MobileNet", "float32")]
-    time.sleep(2)  # amid the second
+    time.sleep(2)  # amid the network
     below = psutil.Process(run.pid).children(recursive=True)
     assert below
     os.kill(run.pid, stop)
     rest = run.communicate(timeout=60)[0]
-    if stop != signal.SIGKILL:
-        assert run.returncode == 130
-        assert "stopped at MobileNetV2" in rest
     psutil.wait_procs(below, timeout=60)
     assert not any(process.is_running() for process in below)  # nothing measures on alone
+    return run.returncode, rest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_really_stopped_table_is_what_it_was(tool, tmp_path, stop):
+    path = tmp_path / "table.csv"
+    tool.store(path, tool.stored(path), rows_of("MobileNet", schemes=["float32"]))
+    kept = path.read_bytes()
+    code, rest = stopped(path, 1, stop)
+    assert code == 130
+    assert "stopped at MobileNetV2" in rest
+    assert path.read_bytes() == kept
+
+
+@pytest.mark.slow
+def test_really_killed_and_started_again(tool, tmp_path):
+    path = tmp_path / "table.csv"
+    stopped(path, 2, signal.SIGKILL)
     kept = path.read_bytes()
     assert measured(path) == [("MobileNet", "float32")]
     table = tool.stored(path)
     assert (table["image_size"][0], table["weights"][0]) == (32, "drawn")
     assert table["peak_memory_mb"][0] > 300
     assert table["seconds"][0] > 1
-    if stop != signal.SIGKILL:
-        return  # what goes on after the hardest end goes on after the others
+    # what goes on after the hardest end goes on after the others
     again = tool.measured_apart("MobileNetV2", ["--image-size", "32", "--schemes", "float32"])
     tool.store(path, table, again)
     assert measured(path) == [("MobileNet", "float32"), ("MobileNetV2", "float32")]
