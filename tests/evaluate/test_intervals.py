@@ -43,14 +43,14 @@ def of_median(instances):
 # such, and from how many draws its share is told, quickly and well.
 INTERVALS = {
     "accuracy": (0.97, lambda rng: of(rng.random(300) < 0.97).interval, 500, 5000),
-    "difference": (2, lambda rng: qk.paired(*map(of, pair(rng, 500))).interval_pp, 500, 5000),
+    "difference": (2, lambda rng: qk.paired(*map(of, pair(rng, 500))).interval_pp, 500, 2500),
     "score": (0.8, lambda rng: scored(rng.random(200) < 0.8).interval, 80, 600),
     "difference of scores": (
         0.02, lambda rng: qk.paired(*map(scored, pair(rng, 500))).interval, 40, 300
     ),
-    **{f"latency of {n}": ((50, 1.6), of_median(n), 1500, 8000) for n in (2, 3, 5, 8, 9, 20)},
+    **{f"latency of {n}": ((50, 1.6), of_median(n), 1500, 4000) for n in (2, 3, 5, 8, 9, 20)},
 }  # fmt: skip
-WELL_ALONE = {f"latency of {n}": ((50, 1.6), of_median(n), None, 8000) for n in (12, 40)}
+WELL_ALONE = {f"latency of {n}": ((50, 1.6), of_median(n), None, 4000) for n in (12, 40)}
 
 
 def coverage(truths, intervals, draws):
