@@ -6,7 +6,6 @@ import os
 import pickle
 import re
 import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 from sklearn.metrics import mean_absolute_error
+from sweep_items import Loaded, ending_by_item, ending_its_process, halved, scaled, slowly
 
 import qkit as qk
 from qkit.evaluate import compare as comparing
@@ -59,47 +59,6 @@ def executors():
 @pytest.fixture(params=["none", "threads", "processes", "Dask", "a Dask client"])
 def executor(request, executors):
     return executors[request.param]
-
-
-def scaled(shared, item):
-    time.sleep(0.02 * (item == 0))  # so that the first is not done first
-    return item, (shared["factor"] * item).tobytes()
-
-
-def halved(item):
-    time.sleep(0.05 * (item == 1))
-    if item % 2:
-        raise LookupError(f"{item} is odd")
-    return item // 2
-
-
-def ending_its_process(folder, item):
-    """End the worker at the item 3 as often as the folder's name says."""
-    before = len([*Path(folder).iterdir()])
-    if item == 3 and before < int(Path(folder).name):
-        Path(folder, f"run{before}").touch()
-        os._exit(1)
-    return item, os.getpid()
-
-
-def ending_by_item(item):
-    return ending_its_process(*item)
-
-
-class Loaded:
-    """What leaves a file behind each time it is read."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __setstate__(self, state):
-        self.__dict__ = state
-        Path(self.folder, f"{os.getpid()} {time.monotonic_ns()}").touch()
-
-
-def slowly(shared, item):
-    time.sleep(0.02)
-    return item, os.getpid()
 
 
 def test_results_stand_in_the_order_of_the_items_whatever_runs_them(executor):
@@ -289,6 +248,7 @@ def test_latency_is_measured_here_after_all_else_is_done(compared, digits, execu
     assert order == ["sweep", "sweep is done", "latency", "latency is done"]
 
 
+@pytest.mark.slow
 def test_comparison_on_a_cluster_is_the_same_when_a_worker_is_killed_midway(
     compared, digits, monkeypatch
 ):
