@@ -18,11 +18,8 @@ from qkit.published.relatives import TOP_1, Int16Effect, Relative
 from qkit.toolchain.aware import RangeHistory
 from qkit.toolchain.history import WeightHistory
 
-# Formulas, also where a dollar is escaped; what legends leave out; markup, formats, other letters.
-NAMES = [
-    r"price in $ and $\frac$", r"a\$b ÄÖ→µ² back\slash", "__hidden\ntwo lines",
-    "<b>‘100 %’ & {} {x}",
-]  # fmt: skip
+# Formulas; what legends leave out, two lines, markup, formats, an escaped dollar, other letters.
+NAMES = [r"price in $ and $\frac$", "__h\n<b>‘%’&{}{x}a\\$bÄ→²\\s"]
 LONG = "encoder." + 12 * "block_$1$.attention." + "kernel"
 FILES = Path(__file__).parents[1] / "files"
 IMAGES = np.random.default_rng(0).random((1000, 6, 6)).astype(np.float32)
@@ -191,7 +188,8 @@ def test_every_name_stands_in_the_explorer_and_its_readout_is_escaped(explorer, 
 @pytest.mark.filterwarnings("error:constrained_layout")
 @pytest.mark.parametrize("name", [LONG, ""])
 def test_long_and_empty_names_leave_room_for_the_picture(name, make):
-    for picture in (*PICTURES, *EXPLORERS):
+    # an explorer draws without a name what the pictures do
+    for picture in (*PICTURES, *(EXPLORERS if name else ())):
         shown = texts(make[picture](name))
         parts = [text.get_text() for text in shown]
         if name and picture in PICTURES:
