@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from qkit.evaluate import mistakes
 from qkit.evaluate.mistakes import (
     COMPLAINTS,
     DIAGNOSES,
@@ -19,6 +20,19 @@ CURES = {
     "D": "trained through the grid, but the ranges never settled",
     "E": "calibrated on images that were divided by 255 twice",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stored_in_float(tflite):
+    """Let each examination take the float file that is stored, in place of converting it anew."""
+    whole = mistakes.convert
+
+    def convert(model, scheme, *sample):
+        return tflite("float32") if scheme == "float32" else whole(model, scheme, *sample)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mistakes, "convert", convert)
+        yield
 
 
 @pytest.fixture(scope="module")
