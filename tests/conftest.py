@@ -21,6 +21,10 @@ from qkit.toolchain.schemes import find_scheme
 
 FILES = Path(__file__).parent / "files"  # made by tools/test_files.py
 
+# To look for garbage as often as usual took a fourteenth of the time; a test that is about what is
+# freed collects by itself.
+gc.set_threshold(10_000)
+
 # Tests of these folders load TensorFlow only where they ask for the fixture `tf`, or for one that
 # does, or bear the mark; what most need of a network is in `tests/files`.
 LIGHT = ("tflite", "quantize", "interpreter", "evaluate", "plots", "widgets")
@@ -32,11 +36,18 @@ HEAVY = {
     "test_equal_models_convert_to_equal_bytes": ("MobileNet", "detector", "masked", "strip"),
     "test_networks_and_their_data_fit_together": ("MobileNet", "LSTM"),
     "test_untrained_ones_convert_and_give_what_keras_gives": ("int16_activations",),
-    "test_seed_decides_every_weight": ("MobileNetV2",),
+    "test_seed_decides_every_weight": ("MobileNet", "LSTM"),
     "test_interrupted_and_taken_up_again": ("",),
     "test_data_are_the_same_each_time": ("",),
     "test_two_of_four_survives_conversion": ("float", "dynamic_range"),
     "test_failed_download_says_what_was_tried_and_what_still_works": ("NASNet",),
+    # of what training leaves: the pruned network, and aware copies with and without its zeros
+    "test_same_bytes_as_the_plain_calls": ("cluster", "cqat"),
+    "test_dtypes_in_the_file_are_those_promised": ("cluster", "cqat"),
+    "test_scores_are_close_to_the_keras_models": ("cluster", "cqat"),
+    "test_file_is_as_small_as_its_weights": ("cluster", "cqat"),
+    "test_networks_of_other_kinds_are_explored": ("attention",),
+    "test_functional_models_go_through": ("cluster",),
     "test_names_and_zeros_survive_conversion": ("float16", "dynamic_range"),
     "test_both_engines_choose_the_same_grids": ("depthwise-int16_activations",),
     "qkit.published.relatives.int16_effects": ("",),  # trains two; int16_effect trains one
@@ -44,6 +55,7 @@ HEAVY = {
 
 
 def pytest_collection_modifyitems(items):
+    gc.freeze()  # what was imported and collected stays: nothing is to be looked for in it
     for item in items:
         name, _, parameters = item.name.partition("[")
         if "tf" in getattr(item, "fixturenames", ()):
@@ -154,17 +166,26 @@ def compressed(walkthrough):
 
 
 @pytest.fixture(scope="session")
-def techniques(trained, aware, compressed, digits):
-    """Return the model of each technique, "" for `trained` itself; not to be changed."""
-    x = digits.x_train[:300]
-    models = {"": trained, "qat": aware} | compressed
-    for name, start, preserve in (
-        ("pqat", "pruned", "sparsity"),
-        ("cqat", "clustered", "clusters"),
-        ("pcqat", "pruned_clustered", "both"),
-    ):
-        models[name] = qk.quantization_aware(models[start], calibration=x, preserve=preserve)
-    return models
+def technique(request):
+    """Return a function from a technique to its model, "" for `trained`; not to be changed."""
+    preserving = {
+        "pqat": ("pruned", "sparsity"),
+        "cqat": ("clustered", "clusters"),
+        "pcqat": ("pruned_clustered", "both"),
+    }
+
+    @functools.cache
+    def model(name):
+        if name in ("", "qat"):
+            return request.getfixturevalue("aware" if name else "trained")
+        start, preserve = preserving.get(name, (name, None))
+        found = request.getfixturevalue("walkthrough")(f"trained_{start}")
+        if preserve is None:
+            return found
+        x = request.getfixturevalue("digits").x_train[:300]
+        return qk.quantization_aware(found, calibration=x, preserve=preserve)
+
+    return model
 
 
 @pytest.fixture(scope="session")

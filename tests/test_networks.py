@@ -6,6 +6,7 @@ import pytest
 from qkit._tensorflow import quiet
 from qkit.networks import network
 from qkit.tflite.file import inspect
+from qkit.toolchain.techniques import TECHNIQUES
 
 
 def test_plain_kernels_are_the_variables(trained):
@@ -16,10 +17,10 @@ def test_plain_kernels_are_the_variables(trained):
 
 
 @pytest.mark.parametrize("name", ["qat", "pqat", "cqat", "pcqat"])
-def test_kernels_through_the_grid_are_those_of_the_file(name, techniques, tflite):
+def test_kernels_through_the_grid_are_those_of_the_file(name, technique, tflite):
     file = inspect(tflite(name))
     scales = {t.shape: t.scale for t in file.weights if len(t.shape) > 1}
-    for kernel in network(techniques[name]).kernels.values():
+    for kernel in network(technique(name)).kernels.values():
         kernel = np.moveaxis(kernel, -1, 0)  # as a file has it
         scale = scales[kernel.shape].reshape(-1, *[1] * (kernel.ndim - 1))
         steps = kernel / scale
@@ -27,8 +28,8 @@ def test_kernels_through_the_grid_are_those_of_the_file(name, techniques, tflite
         assert np.abs(np.round(steps)).max() == 127
 
 
-def test_traits_of_each_technique(techniques):
-    opened = {name: network(model) for name, model in techniques.items()}
+def test_traits_of_each_technique(technique):
+    opened = {name: network(technique(name)) for name in ("", *TECHNIQUES)}
     assert {n for n, o in opened.items() if o.aware} == {"qat", "pqat", "cqat", "pcqat"}
     assert {n for n, o in opened.items() if o.pruned} >= {
         *("pruned", "pruned_clustered", "pqat", "pcqat"),

@@ -25,22 +25,15 @@ every_scheme = pytest.mark.parametrize("name", BY_CONVERTER)
 
 
 @pytest.fixture(scope="module")
-def source(techniques):
+def source(technique):
     """Return a function from a scheme's name to the Keras model that it converts."""
-    return lambda name: techniques[qk.SCHEMES[name].technique]
+    return lambda name: technique(qk.SCHEMES[name].technique)
 
 
 @pytest.fixture(scope="module")
-def tflite(request, trained, calibration):
+def tflite(source, calibration):
     """Return a function from a scheme's name to the file, converted anew and not a stored one."""
-
-    @functools.cache
-    def file(name):
-        technique = qk.SCHEMES[name].technique
-        source = request.getfixturevalue("techniques")[technique] if technique else trained
-        return qk.convert(source, name, calibration)
-
-    return file
+    return functools.cache(lambda name: qk.convert(source(name), name, calibration))
 
 
 def plain_float32(tf, converter, sample):
@@ -161,7 +154,7 @@ def test_dtypes_in_the_file_are_those_promised(name, tflite):
 @every_scheme
 def test_scores_are_close_to_the_keras_models(name, source, tflite, digits):
     x = digits.x_test[:200]
-    expected = source(name).predict(x, verbose=0)
+    expected = source(name)(x).numpy()
     given = scores(tflite(name), x)
     by_weights = {"float32": 3e-5, "float16": 3e-3}
     tolerance = by_weights.get(qk.SCHEMES[name].weights, 0.05) * expected.std()

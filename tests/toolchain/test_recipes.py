@@ -292,10 +292,10 @@ def test_left_in_float_is_the_converters(float_file):
         qk.convert(float_file, "full_integer", X, left_in_float=("wide/MatMul",))
 
 
-def test_combined_with_what_the_weights_went_through(tf, techniques, calibration):
-    tflite = qk.convert(techniques["pruned"], "pruned+int4")
+def test_combined_with_what_the_weights_went_through(tf, technique):
+    tflite = qk.convert(technique("pruned"), "pruned+int4")
     assert (
-        qk.size(tflite).deflated_bytes < qk.size(qk.convert(techniques[""], "int4")).deflated_bytes
+        qk.size(tflite).deflated_bytes < qk.size(qk.convert(technique(""), "int4")).deflated_bytes
     )
     assert find_scheme("pruned+int4").engine == "litert_quantizer"
     with pytest.raises(ValueError, match=r"'qat\+litert_full_integer'.*int8 weights and act"):
