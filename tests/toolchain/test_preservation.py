@@ -11,20 +11,30 @@ from qkit.quantize.coding import distinct_values, sparsity
 from qkit.tflite.file import inspect
 
 
-def trained_on(model, digits, preserve, **options):
-    aware = qk.quantization_aware(model, calibration=digits.x_train[:300], preserve=preserve)
-    return aware, qk.weight_history(aware, digits, **{"cache": False, **options})
+def trained_on(model, data, preserve):
+    aware = qk.quantization_aware(model, calibration=data.x_train[:300], preserve=preserve)
+    return aware, qk.weight_history(aware, data)
 
 
 @pytest.fixture(scope="module")
-def trained_as(compressed, digits):
+def trained_as(compressed, digits, tmp_path_factory):
     """Return a function that trains a compressed model through the grid, in each way once."""
+    folder = tmp_path_factory.mktemp("trainings of this module")
 
     @functools.cache
     def train(start, preserve):
-        return trained_on(compressed[start], digits, preserve)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("QKIT_CACHE", str(folder))
+            return trained_on(compressed[start], digits, preserve)
 
+    train.folder = folder
     return train
+
+
+@pytest.fixture(scope="module")
+def file_as(trained_as):
+    """Return a function from the same to the integers in the file of what was trained."""
+    return functools.cache(lambda *how: integers(qk.convert(trained_as(*how)[0], "qat")))
 
 
 def logits(model):
@@ -43,13 +53,13 @@ def integers(tflite):
     }
 
 
-def test_plain_training_undoes_zeros_and_clusters(trained_as):
-    aware, history = trained_as("pruned_clustered", None)
+def test_plain_training_undoes_zeros_and_clusters(trained_as, file_as):
+    _, history = trained_as("pruned_clustered", None)
     zeros, values = history.sparsity["logits"], history.distinct_values["logits"]
     assert zeros[0] > 0.75
     assert zeros[-1] < zeros[0] - 0.1
     assert values[0] <= 16 < 50 < values[-1]
-    dense = integers(qk.convert(aware, "qat"))[2]
+    dense = file_as("pruned_clustered", None)[2]
     assert np.mean(dense == 0) == pytest.approx(zeros[-1], abs=1e-9)
     assert distinct_values(dense) == values[-1]
 
@@ -57,10 +67,9 @@ def test_plain_training_undoes_zeros_and_clusters(trained_as):
 @pytest.mark.parametrize(
     ("start", "preserve"), [("pruned", "sparsity"), ("pruned_clustered", "both")]
 )
-def test_sparsity_is_not_below_what_it_was(start, preserve, compressed, trained_as):
-    model = compressed[start]
-    aware, history = trained_as(start, preserve)
-    file = integers(qk.convert(aware, "qat"))
+def test_sparsity_is_not_below_what_it_was(start, preserve, compressed, trained_as, file_as):
+    model, file = compressed[start], file_as(start, preserve)
+    _, history = trained_as(start, preserve)
     for name, before in network(model).kernels.items():
         assert (history.sparsity[name] >= sparsity(before)).all()
         assert np.mean(file[before.ndim] == 0) >= sparsity(before)
@@ -69,11 +78,11 @@ def test_sparsity_is_not_below_what_it_was(start, preserve, compressed, trained_
 @pytest.mark.parametrize(
     ("start", "preserve"), [("clustered", "clusters"), ("pruned_clustered", "both")]
 )
-def test_clusters_are_not_above_what_they_were(start, preserve, compressed, trained_as):
-    aware, history = trained_as(start, preserve)
+def test_clusters_are_not_above_what_they_were(start, preserve, compressed, trained_as, file_as):
+    _, history = trained_as(start, preserve)
     dense = logits(compressed[start])
     assert history.distinct_values["logits"].max() <= distinct_values(dense) <= 16
-    assert distinct_values(integers(qk.convert(aware, "qat"))[2]) <= distinct_values(dense)
+    assert distinct_values(file_as(start, preserve)[2]) <= distinct_values(dense)
 
 
 def test_preserving_both_trains_something(trained_as, compressed):
@@ -86,23 +95,25 @@ def test_preserving_both_trains_something(trained_as, compressed):
     assert np.abs(before - after).max() > 2 * np.abs(after).max() / 127
 
 
-def test_each_kind_has_its_own_place_in_the_cache(compressed, digits):
+def test_each_kind_has_its_own_place_in_the_cache(compressed, digits, trained_as, monkeypatch):
     """The library writes the same JSON for models that preserve and models that do not."""
-    model = compressed["pruned"]
-    plain, _ = trained_on(model, digits, None, cache=True)
-    preserving, second = trained_on(model, digits, "sparsity", cache=True)
+    plain, first = trained_as("pruned", None)
+    preserving, second = trained_as("pruned", "sparsity")
+    assert not first.from_cache
     assert not second.from_cache
     assert sparsity(logits(preserving)) > sparsity(logits(plain)) + 0.1
-    again, third = trained_on(model, digits, "sparsity", cache=True)
+    monkeypatch.setenv("QKIT_CACHE", str(trained_as.folder))
+    again, third = trained_on(compressed["pruned"], digits, "sparsity")
     assert third.from_cache
     np.testing.assert_array_equal(logits(again), logits(preserving))
 
 
-def test_recording_does_not_change_the_training(trained, digits, few_digits):
-    recorded = qk.quantization_aware(trained, calibration=digits.x_train[:300])
-    alone = qk.quantization_aware(trained, calibration=digits.x_train[:300])
-    qk.weight_history(recorded, few_digits, cache=False)
-    qk.fit(alone, few_digits, epochs=1, cache=False)
+def test_recording_does_not_change_the_training(toy_model, toy_data):
+    recorded, alone = (
+        qk.quantization_aware(toy_model(), calibration=toy_data.x_train) for _ in range(2)
+    )
+    qk.weight_history(recorded, toy_data, cache=False)
+    qk.fit(alone, toy_data, epochs=1, cache=False)
     for weight, other in zip(recorded.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, other)
 
