@@ -427,36 +427,36 @@ def converted(tf):
     return convert
 
 
+@pytest.fixture(scope="module")
+def aware_file(converted, aware):
+    return converted(aware)
+
+
 INT16 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
 
 
-def test_an_aware_model_without_optimizations_is_found(converted, aware):
+def test_an_aware_model_without_optimizations_is_found(converted, aware, aware_file):
     assert "qat-without-optimizations" in codes(converted(aware, optimizations=()))
-    assert codes(converted(aware)) == []
+    assert codes(aware_file) == []
 
 
-def test_ranges_that_no_data_have_moved_are_found(converted, trained, aware, digits):
+def test_ranges_that_no_data_have_moved_are_found(converted, toy_model, toy_data, aware_file):
     import tensorflow_model_optimization as tfmot
 
-    fresh = tfmot.quantization.keras.quantize_model(trained)
+    fresh = tfmot.quantization.keras.quantize_model(toy_model())
     assert set(codes(converted(fresh))) == {"default-range"}
     fresh.compile("adam", loss="sparse_categorical_crossentropy")
-    fresh.fit(digits.x_train[:64], digits.y_train[:64], epochs=1, verbose=0)  # two steps
+    fresh.fit(toy_data.x_train[:64], toy_data.y_train[:64], epochs=1, verbose=0)  # two steps
     assert set(codes(converted(fresh))) == {"default-range"}
-    assert "default-range" not in codes(converted(aware))
+    assert "default-range" not in codes(aware_file)
 
 
-def test_wrappers_that_were_not_taken_off_are_found(converted, tf, trained):
+def test_wrappers_that_were_not_taken_off_are_found(converted, toy_model):
     import tensorflow_model_optimization as tfmot
 
-    def copied():  # whoever wraps a model takes its layers
-        model = tf.keras.models.clone_model(trained)
-        model.set_weights(trained.get_weights())
-        return model
-
     cluster, prune = tfmot.clustering.keras, tfmot.sparsity.keras
-    clustered = cluster.cluster_weights(copied(), 8, cluster.CentroidInitialization.LINEAR)
-    pruned = prune.prune_low_magnitude(copied())
+    clustered = cluster.cluster_weights(toy_model(), 8, cluster.CentroidInitialization.LINEAR)
+    pruned = prune.prune_low_magnitude(toy_model())
     assert "wrapped" in codes(converted(clustered))
     assert "wrapped" in codes(converted(pruned))
     assert codes(converted(cluster.strip_clustering(clustered))) == []
