@@ -62,9 +62,8 @@ def test_qat_that_is_trained_here_has_its_control(made, given):
     assert found == {"qat": "qat of net", "control": "control", **given}
 
 
+@pytest.mark.slow
 def test_all_of_it_for_real(few_digits, trained):
-    with pytest.raises(TypeError, match="technique 'pruned'"):
-        train_missing("pruned", "a folder", few_digits, {}, None)
     found, again = {}, {}
     train_missing("pcqat", trained, few_digits, found, few_digits.x_train[:300])
     assert set(found) == {"pruned", "pruned_clustered", "pcqat"}
@@ -73,6 +72,11 @@ def test_all_of_it_for_real(few_digits, trained):
     assert distinct_values(dense) <= 16
     train_missing("pcqat", trained, few_digits, again, few_digits.x_train[:300])
     assert (network(again["pcqat"]).kernels["logits"] == dense).all()
+
+
+def test_a_folder_is_not_trained(few_digits):
+    with pytest.raises(TypeError, match="technique 'pruned'"):
+        train_missing("pruned", "a folder", few_digits, {}, None)
 
 
 def test_compare_trains_what_it_was_not_given(trained, few_digits):
