@@ -31,13 +31,13 @@ def pixels(png):
 
 def test_states_are_what_the_explorer_shows_and_it_is_left_as_it_was(explorer, tmp_path):
     before = {name: control.value for name, control in explorer.controls.items()}
-    found = told(explorer.save(tmp_path / "number.html", states=20))
+    found = told(explorer.save(tmp_path / "number.html", states=10))
     assert {name: control.value for name, control in explorer.controls.items()} == before
     drag, symmetric = found["controls"]
     assert found["size"] == list(explorer.size)
     assert (drag["name"], symmetric["words"]) == ("drag", ["no", "yes"])
     assert drag["words"][drag["at"]] == "0.1"
-    assert len(found["states"]) == len(drag["words"]) * 2 <= 20
+    assert len(found["states"]) == len(drag["words"]) * 2 <= 10
     for place in (0, drag["at"], len(drag["words"]) - 1):
         image, words = found["states"][2 * place + 1]
         explorer.controls["symmetric"].value = True
