@@ -149,7 +149,7 @@ def multiplied(draw, kind, source, weights, axis, number, channels):
     return x, reads, y, {"quantizedBiasType": TYPES[bias]} if told else {}
 
 
-@cases(250)
+@cases(150)
 @given(data=st.data())
 def test_conv(data, agree):
     draw, source = data.draw, data.draw(st.sampled_from(ALL))
@@ -162,7 +162,7 @@ def test_conv(data, agree):
     agree(draw, "CONV_2D", [x, *reads], y, "Conv2DOptions", **fields, **told)
 
 
-@cases(200)
+@cases(120)
 @given(data=st.data())
 def test_depthwise_conv(data, agree):
     draw, source = data.draw, data.draw(st.sampled_from(ALL))
@@ -176,7 +176,7 @@ def test_depthwise_conv(data, agree):
           **fields, **told)  # fmt: skip
 
 
-@cases(250)
+@cases(150)
 @given(data=st.data())
 def test_fully_connected(data, agree):
     draw, source, kind = data.draw, data.draw(st.sampled_from(ALL)), "FULLY_CONNECTED"
@@ -201,7 +201,7 @@ def test_pool(kind, data, agree):
     agree(draw, kind, [x], y, "Pool2DOptions", filterHeight=own[0], filterWidth=own[1], **fields)
 
 
-@cases(200)
+@cases(120)
 @given(data=st.data())
 def test_quantize_and_requantize(data, agree):
     pairs = [*itertools.product(("float32", *EIGHT), EIGHT), ("int16", "int8"),
@@ -232,7 +232,7 @@ def test_activation(kind, data, agree):
 
 
 @pytest.mark.parametrize("kind", ["ADD", "MUL"])
-@cases(150)
+@cases(100)
 @given(data=st.data())
 def test_arithmetic(kind, data, agree):
     draw, dtype, shape = data.draw, data.draw(st.sampled_from(ALL)), sizes(data.draw, 4, 1)
@@ -273,7 +273,7 @@ def test_pad(kind, data, agree):
           options)  # fmt: skip
 
 
-@cases(200)
+@cases(120)
 @given(data=st.data())
 def test_mean(data, agree):
     draw, dtype = data.draw, data.draw(st.sampled_from(ALL))
@@ -306,7 +306,7 @@ def test_concatenation(data, agree):
           axis=axis - len(shape) * draw(PADDING))  # fmt: skip
 
 
-@cases(200)
+@cases(120)
 @given(data=st.data())
 def test_softmax(data, agree):
     pairs = [(dtype, dtype) for dtype in ALL] + [(dtype, "int16") for dtype in EIGHT]
