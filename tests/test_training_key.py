@@ -363,7 +363,7 @@ def test_what_is_not_looked_up_is_not_stored(tf, net, toy_data, tmp_path, monkey
 def recurrent(tf):
     ones = {"kernel_initializer": "ones", "recurrent_initializer": "ones"}
     layers = tf.keras.layers
-    parts = [layers.Bidirectional(layers.LSTM(2, **ones)), layers.Dropout(0.5)]
+    parts = [layers.LSTM(2, **ones), layers.Dropout(0.5)]
     parts += [layers.Dense(3, kernel_initializer="ones")]
     return tf.keras.Sequential([layers.InputLayer((4, 3)), *parts])
 
@@ -384,7 +384,7 @@ def test_another_process_finds_the_same_key_and_tells_its_threads(tf, run_python
         f"import sys; sys.path.insert(0, {folder!r})\n{ELSEWHERE}", PYTHONHASHSEED="1"
     )
     key, _, machine = said.splitlines()[-1].partition(" ")
-    assert key == named(recurrent(tf)) == named(recurrent(tf))
+    assert key == named(recurrent(tf))
     assert machine != training_key.machine()
 
 

@@ -358,7 +358,7 @@ def test_published_network_from_seeded_weights_in_a_file(tf, tmp_path):
     model = qk.published.architecture("MobileNet", image_size=32, weights=path)
     found = qk.compare(model, schemes=["dynamic_range"], images=images)
     x, y = next(images.batches())
-    expected = accuracy_of(trained.predict(x, verbose=0).argmax(axis=1), y)
+    expected = accuracy_of(trained(x).numpy().argmax(axis=1), y)
     assert found.accuracies["float32"].predictions.tolist() == expected.predictions.tolist()
     assert set(y) == {7, 800}
     assert found.to_frame()["accuracy_status"].tolist() == ["measured"] * 2

@@ -118,7 +118,7 @@ def test_outputs_of_any_shape_are_those_of_the_model(tf, digits, scheme):
         given = outputs(tflite, x, batched=batched)
         assert given.dtype == np.float32
         tolerance = 1e-5 if scheme == "float32" else 0.05
-        np.testing.assert_allclose(given, conv.predict(x, verbose=0), atol=tolerance)
+        np.testing.assert_allclose(given, conv(x), atol=tolerance)
     with pytest.raises(TfliteError, match="gives a score for each"):
         scores(tflite, x)
 

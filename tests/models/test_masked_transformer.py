@@ -96,7 +96,7 @@ def test_file_computes_what_the_model_does(files, digits):
     model = qk.models.masked_transformer(seed=1)
     x = blank_in_part(digits.x_test[:20])
     given = outputs(files("float32", -10_000.0), x)
-    np.testing.assert_allclose(given, model.predict(x, verbose=0), atol=1e-4)
+    np.testing.assert_allclose(given, model(x), atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", SCHEMES)

@@ -72,14 +72,12 @@ def test_names_do_not_depend_on_what_was_built_before():
     assert [layer.name for layer in first.layers] == [layer.name for layer in again.layers]
 
 
-def test_weights_from_a_file(mobilenet, tmp_path):
-    path = tmp_path / "mobilenet.h5"
-    architecture(**SMALL, seed=7).save_weights(path)
+def test_weights_from_a_file(tmp_path):
+    path, saved = tmp_path / "mobilenet.h5", architecture(**SMALL, seed=7)
+    saved.save_weights(path)
     loaded = architecture(**SMALL, weights=path)
-    for got, saved in zip(
-        loaded.get_weights(), architecture(**SMALL, seed=7).get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(got, saved)
+    for got, expected in zip(loaded.get_weights(), saved.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_what_is_not_there_is_told():

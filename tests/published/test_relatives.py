@@ -45,7 +45,7 @@ def test_networks_and_their_data_fit_together(name, digits, few_scenes):
     model = relative.build(seed=1)
     assert model.input_shape[1:] == made.x_train.shape[1:] == made.x_test.shape[1:]
     assert f"{len(made.x_train):,} training" in str(made)
-    given = model.predict(made.x_test[:2], verbose=0)
+    given = model(made.x_test[:2]).numpy()
     tallies = relative.metric.tallies(given, made.y_test[:2])
     assert np.isfinite(relative.metric.score(tallies, np.ones(2)))
 
@@ -56,9 +56,8 @@ def test_seed_decides_every_weight(name):
         weights = RELATIVES[name].build(seed=seed).trainable_weights
         return [w.numpy() for w in weights if len(w.shape) > 1]
 
-    for same, other in zip(kernels(3), kernels(4), strict=True):
-        assert not np.array_equal(same, other)
-    for first, again in zip(kernels(3), kernels(3), strict=True):
+    for first, other, again in zip(kernels(3), kernels(4), kernels(3), strict=True):
+        assert not np.array_equal(first, other)
         np.testing.assert_array_equal(first, again)
 
 

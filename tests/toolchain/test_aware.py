@@ -48,7 +48,7 @@ def test_calibrated_ranges_are_those_of_the_data(tf, trained, digits):
     assert ranges["input"] == (x.min(), x.max())
     # weights are rounded on the way, so that these ranges are not the float model's to the bit
     for layer, model in (("conv", conv), ("logits", trained)):
-        values = model.predict(x, verbose=0)
+        values = model(x).numpy()
         np.testing.assert_allclose(ranges[layer], (values.min(), values.max()), rtol=0.05)
 
 

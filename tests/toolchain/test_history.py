@@ -33,7 +33,7 @@ def test_functional_models_go_through(train, two_paths, toy_data):
     x = toy_data.x_test
     tflite = qk.convert(model, "float32")
     found = qk.accuracy(tflite, x, toy_data.y_test)
-    np.testing.assert_array_equal(found.predictions, model.predict(x, verbose=0).argmax(axis=1))
+    np.testing.assert_array_equal(found.predictions, model(x).numpy().argmax(axis=1))
 
 
 @pytest.fixture

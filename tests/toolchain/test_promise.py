@@ -119,7 +119,7 @@ def test_unrolled_recurrent_layers_convert_with_int16(started_from_zeros, tf, to
     model, _ = started_from_zeros
     tflite = qk.convert(model, "int16_activations", toy_data.x_train)
     assert "FILL" not in {op.name for op in inspect(tflite).operators}
-    exact = model.predict(toy_data.x_test, verbose=0)
+    exact = model(toy_data.x_test).numpy()
     error = outputs(tflite, toy_data.x_test) - exact
     assert np.abs(error).max() < 0.05 * np.abs(exact).max()
 
@@ -190,7 +190,7 @@ def dead_aware(dead, digits):
 
 
 def error(tflite, model, x):
-    return np.sqrt(np.mean((scores(tflite, x) - model.predict(x, verbose=0)) ** 2))
+    return np.sqrt(np.mean((scores(tflite, x) - model(x).numpy()) ** 2))
 
 
 def test_the_plain_converter_loses_the_bias_and_ours_keeps_it(tf, dead_aware, digits):
