@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
+# Kernels, workers and trials are many processes: what one has compiled the others need not.
+unexport PYTHONDONTWRITEBYTECODE
 # In a container one is often root, and Jupyter then wants to hear that this is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -91,12 +93,16 @@ format: $(READY)
 clean:
 	rm -rf .venv
 
+# To compile all that is installed takes longer than to install it; this is what is used of it.
+COMPILED := import qkit, ipykernel.kernelapp, ipywidgets, jupyterlab.labapp, matplotlib.pyplot, pandas; \
+  import scipy.stats, sklearn.datasets, tensorflow, tensorflow_model_optimization
 # The stamp is written last, so that an installation that broke off is taken up again.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo 'qkit needs Python 3.10 or later; name one: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(PY) -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[test]'
+	@$(PY) -c '$(COMPILED)' 2>/dev/null || true
 	@touch $@
 
 .venv/.site: $(READY)

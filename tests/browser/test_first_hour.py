@@ -67,7 +67,6 @@ def test_first_hour(page, lab):
         run_down_to(page, "qk.compare(")
         expect(page.locator(".jp-OutputArea table").first).to_be_visible()
         done("the first table")
-        run_down_to(page, 'qk.check("00.1"')
         expect(answer(page, "00.1", "4.0")).to_contain_text("not yet: ")
         done("a first answer, and why it is wrong")
         follow(page, "02 · Post-training quantization")
