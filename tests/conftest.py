@@ -204,6 +204,21 @@ def tflite():
     return file
 
 
+@pytest.fixture(scope="module")
+def mistakes_on_stored_float(tflite):
+    """Let examinations of `trained` take its stored float file, in place of converting it anew."""
+    from qkit.evaluate import mistakes
+
+    whole = mistakes.convert
+
+    def convert(model, scheme, *sample):
+        return tflite("float32") if scheme == "float32" else whole(model, scheme, *sample)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mistakes, "convert", convert)
+        yield
+
+
 @pytest.fixture(scope="session")
 def depthwise_tflite():
     """Return a function from float32 or full_integer to a network of depthwise convolutions."""

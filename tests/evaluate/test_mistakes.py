@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from qkit.evaluate import mistakes
 from qkit.evaluate.mistakes import (
     COMPLAINTS,
     DIAGNOSES,
@@ -13,6 +12,8 @@ from qkit.evaluate.mistakes import (
     repaired,
 )
 
+pytestmark = pytest.mark.usefixtures("mistakes_on_stored_float")
+
 CURES = {
     "A": "calibrated on pixels that were not divided by 255",
     "B": "the camera's bytes read as int8, not put on the input's grid",
@@ -20,19 +21,6 @@ CURES = {
     "D": "trained through the grid, but the ranges never settled",
     "E": "calibrated on images that were divided by 255 twice",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _stored_in_float(tflite):
-    """Let each examination take the float file that is stored, in place of converting it anew."""
-    whole = mistakes.convert
-
-    def convert(model, scheme, *sample):
-        return tflite("float32") if scheme == "float32" else whole(model, scheme, *sample)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mistakes, "convert", convert)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -6,18 +6,7 @@ import pytest
 import qkit as qk
 from qkit.evaluate import mistakes
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _stored_in_float(tflite):
-    """Let each examination take the float file that is stored, in place of converting it anew."""
-    whole = mistakes.convert
-
-    def convert(model, scheme, *sample):
-        return tflite("float32") if scheme == "float32" else whole(model, scheme, *sample)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mistakes, "convert", convert)
-        yield
+pytestmark = pytest.mark.usefixtures("mistakes_on_stored_float")
 
 
 @pytest.fixture(scope="module")
