@@ -7,6 +7,7 @@ each name of the kit, in the order of the course, and with the explorers of `SAV
 
 import inspect
 import json
+import lzma
 import re
 import shutil
 import sys
@@ -89,7 +90,7 @@ def kernels():
     entries = json.loads((folder / "list.json").read_text(encoding="utf-8"))["entries"]
     for name, entry in entries.items():
         if entry["settings"] == "(10, 32, 0, 0.1, 0.001)":
-            with np.load(folder / f"{name}.npz") as arrays:
+            with lzma.open(folder / f"{name}.npz.xz") as file, np.load(file) as arrays:
                 if arrays["w0"].shape == (3, 3, 1, 12):
                     dense, convolution = arrays["w2"].T, arrays["w0"].transpose(3, 0, 1, 2)
                     return {"dense weights": dense, "conv weights": convolution}

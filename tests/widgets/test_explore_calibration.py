@@ -109,11 +109,13 @@ def test_the_still_picture_is_drawn_by_the_same_hand(tflite, digits, figures):
 
 
 def test_observers_and_bits_look_at_values_that_were_seen_before(explorer, monkeypatch):
-    from qkit.interpreter import run
+    from qkit.interpreter import simulation
 
     passes = []
-    original = run.intermediate
-    monkeypatch.setattr(run, "intermediate", lambda *given: passes.append(1) or original(*given))
+    original = simulation.intermediate
+    monkeypatch.setattr(
+        simulation, "intermediate", lambda *given: passes.append(1) or original(*given)
+    )
     explorer.controls["images"].value = "noise"
     explorer.controls["sample_size"].value = 10
     explorer.wait()
