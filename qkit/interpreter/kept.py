@@ -8,7 +8,7 @@ import numpy as np
 _LEAST_S = 1  # of processor time: what is quicker is not worth a look at all that goes in
 _MOST_BYTES = 2**26  # all together; the oldest go first
 
-_kept = {}  # what came out, by the file with its settings and by what went in
+_kept = {}  # by file with settings, and what went in; a copy is searched, as threads share it
 
 
 def once(compute, tflite, arrays, *how):
@@ -18,13 +18,13 @@ def once(compute, tflite, arrays, *how):
     digested. What comes back is the caller's own, to change as they like.
     """
     file = (hashlib.sha256(tflite).digest(), how)
-    known = any(kept_of == file for kept_of, _ in [*_kept])  # other threads keep theirs meanwhile
-    if known and (found := _kept.get((file, _digest(arrays)))):
+    digest = _digest(arrays) if file in {of for of, _ in [*_kept]} else b""
+    if found := _kept.get((file, digest)):
         return _copied(found)
     started = time.process_time()
     found = compute()
     if time.process_time() - started >= _LEAST_S:
-        _kept[file, _digest(arrays)] = _copied(found)
+        _kept[file, digest or _digest(arrays)] = _copied(found)
         while sum(map(_bytes, [*_kept.values()])) > _MOST_BYTES:
             _kept.pop(next(iter(_kept)), None)
     return found
