@@ -80,7 +80,7 @@ def main(arguments):
 def write(entries, told):
     """Write entries by key and what the list tells of them all, in place of what was there."""
     FOLDER.mkdir(exist_ok=True)
-    for path in FOLDER.glob("*.npz*"):
+    for path in FOLDER.glob(f"*{PACKED}"):
         path.unlink()
     for key, content in entries.items():
         write_atomically(FOLDER / f"{key}{PACKED}", content)
@@ -114,7 +114,8 @@ def run_lessons(folder):
 
 def chosen(*folders):
     """Return what to ship of these caches: compressed entries by key, that fit together."""
-    paths = [path for folder in folders for path in sorted(folder.glob("*.npz*"))]
+    kinds = "*.npz", f"*{PACKED}"  # not what a killed run left unfinished beside them
+    paths = [path for folder in folders for kind in kinds for path in sorted(folder.glob(kind))]
     packed = {path.name.partition(".")[0]: compressed(path) for path in paths}
     packed = {k: entry for k, entry in packed.items() if record_of(entry).get("format") == FORMAT}
     worth = {key: worth_of(record_of(content), len(content)) for key, content in packed.items()}
