@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import gc
+import lzma
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit import _tensorflow
+from qkit import _tensorflow, cache
 from qkit.data import DataNotFoundError
 from qkit.tflite.memory import Memory
 from qkit.toolchain.schemes import find_scheme
@@ -178,12 +179,12 @@ def technique(request):
     def model(name):
         if name in ("", "qat"):
             return request.getfixturevalue("aware" if name else "trained")
-        start, preserve = preserving.get(name, (name, None))
-        found = request.getfixturevalue("walkthrough")(f"trained_{start}")
-        if preserve is None:
-            return found
+        compressed = request.getfixturevalue("compressed")
+        if name in compressed:
+            return compressed[name]
+        start, preserve = preserving[name]
         x = request.getfixturevalue("digits").x_train[:300]
-        return qk.quantization_aware(found, calibration=x, preserve=preserve)
+        return qk.quantization_aware(compressed[start], calibration=x, preserve=preserve)
 
     return model
 
@@ -217,6 +218,18 @@ def mistakes_on_stored_float(tflite):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mistakes, "convert", convert)
         yield
+
+
+@pytest.fixture
+def ship(monkeypatch):
+    """Return a function that lets the entries of a cache be what comes with qkit: packed."""
+
+    def pack(folder):
+        for path in folder.glob("*.npz"):
+            path.with_suffix(".npz.xz").write_bytes(lzma.compress(path.read_bytes()))
+        monkeypatch.setattr(cache, "_SHIPPED", folder)
+
+    return pack
 
 
 @pytest.fixture(scope="session")

@@ -277,6 +277,7 @@ def places(mutation, package):
 def passes(tests, folder):
     """Return whether tests pass in the copy of the project."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    command += ["-p", "no:nbval"]
     environment = {**os.environ, "PYTHONPATH": str(folder), "CI": "true"}
     try:
         done = subprocess.run(

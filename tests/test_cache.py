@@ -1,7 +1,6 @@
 """Entries of the cache are whole, or are not there; two processes may write the same one."""
 
 import json
-import lzma
 import os
 import stat
 import subprocess
@@ -145,16 +144,9 @@ def test_entry_of_another_machine_does_not_count(folder):
     assert cache.load("abc", SHAPES, machine="one thread") is None
 
 
-def ship(folder, monkeypatch):
-    """Let the entries of a folder be what comes with qkit: packed once more."""
-    for path in folder.glob("*.npz"):
-        path.with_suffix(".npz.xz").write_bytes(lzma.compress(path.read_bytes()))
-    monkeypatch.setattr(cache, "_SHIPPED", folder)
-
-
-def test_shipped_entry_counts_on_every_machine(tmp_path, monkeypatch):
+def test_shipped_entry_counts_on_every_machine(tmp_path, monkeypatch, ship):
     cache.store("abc", WEIGHTS, {**RECORD, "machine": "two threads"})
-    ship(cache.cache_folder(), monkeypatch)
+    ship(cache.cache_folder())
     monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "another"))
     assert cache.load("abc", SHAPES, machine="one thread")[1]["shipped"]
 
@@ -217,9 +209,9 @@ def test_folder_that_cannot_be_made_is_an_error_with_the_remedy(monkeypatch, tmp
         cache.require_writable()
 
 
-def test_shipped_weights_are_found_after_ones_own(tmp_path, monkeypatch):
+def test_shipped_weights_are_found_after_ones_own(tmp_path, monkeypatch, ship):
     cache.store("abc", WEIGHTS, RECORD)
-    ship(cache.cache_folder(), monkeypatch)
+    ship(cache.cache_folder())
     assert "shipped" not in cache.load("abc", SHAPES)[1]
     monkeypatch.setenv("QKIT_CACHE", str(tmp_path / "another"))
     weights, record = cache.load("abc", SHAPES)

@@ -3,14 +3,13 @@
 import dataclasses
 import importlib.metadata
 import json
-import lzma
 import random
 
 import numpy as np
 import pytest
 
 import qkit as qk
-from qkit import cache, training
+from qkit import training
 from qkit.training import History
 
 
@@ -304,13 +303,11 @@ def test_without_write_permission_training_does_not_start(
 
 
 def test_a_shipped_training_needs_no_folder_of_ones_own(
-    trainings, toy_model, toy_data, cache_folder, monkeypatch
+    trainings, toy_model, toy_data, cache_folder, monkeypatch, ship
 ):
     fitted(toy_model(), toy_data, cache=True)
-    (entry,) = cache_folder.glob("*.npz")
-    entry.with_suffix(".npz.xz").write_bytes(lzma.compress(entry.read_bytes()))
+    ship(cache_folder)
     (cache_folder / "plain file").write_text("")
-    monkeypatch.setattr(cache, "_SHIPPED", cache_folder)
     monkeypatch.setenv("QKIT_CACHE", str(cache_folder / "plain file" / "below"))
     _, history = fitted(toy_model(), toy_data, cache=True)
     assert history.shipped
