@@ -89,10 +89,9 @@ def fit(
     >>> len(fit(qk.models.walkthrough_cnn(), digits, epochs=1, cache=False).loss)
     1
     """
-    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
-    opened = network(model, what="fit")
-    loss = checked_loss(loss, opened, data, what="fit")
-    x, y = settings.checked(opened, data, what="fit", classifier=loss is None)
+    opened, settings, loss, x, y = prepared(
+        model, data, "fit", epochs, batch_size, seed, cache, validation_split, learning_rate, loss
+    )
     model = opened.model
     own = () if loss is None else (getattr(loss, "__name__", type(loss).__name__),)
     # nothing that differs from run to run stays in a saved notebook
@@ -108,7 +107,20 @@ def fit(
     return History(**curves, seconds=record["seconds"], from_cache=from_cache, shipped=shipped)
 
 
-def checked_loss(loss, opened, data, *, what):
+def prepared(
+    model, data, what, epochs, batch_size=32, seed=0, cache=True, validation_split=0.1,
+    learning_rate=1e-3, loss=None,
+):  # fmt: skip
+    """Return network, settings, loss, inputs and targets of a training; refuse what is odd."""
+    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
+    opened = network(model, what=what)
+    loss = _checked_loss(loss, opened, data, what=what)
+    x, y = settings.checked(opened, data, what=what, classifier=loss is None)
+    validate.instance(cache, bool, name=f"{what}: cache")
+    return opened, settings, loss, x, y
+
+
+def _checked_loss(loss, opened, data, *, what):
     """Return a loss by name or as it is; without one, None for class numbers, or by the targets."""
     losses = tensorflow().keras.losses
     if isinstance(loss, str):
@@ -181,7 +193,6 @@ def once(
 
     Where another model is `trained`, and its weights go back, `functions` do that.
     """
-    validate.instance(cache, bool, name="cache")
     functions = (_compile, run_epochs, seeded, *functions)
     trained, found, digest = trained or model, None, None
     if cache:

@@ -10,7 +10,7 @@ from qkit import validate
 from qkit._tensorflow import quiet, tensorflow
 from qkit.networks import network
 from qkit.toolchain.wrapping import copy_of, require_compressed, require_plain
-from qkit.training import Settings, fit, seeded
+from qkit.training import Settings, fit, prepared, seeded
 
 # By what is preserved: the library's scheme, in `tfmot.experimental.combine`, and its arguments.
 _SCHEMES = {
@@ -105,8 +105,9 @@ def fine_tune_with_control(model, data, *, epochs, calibration=None, **options):
     >>> len(tuned.qat_history.loss) == len(tuned.control_history.loss) == 1
     True
     """
+    opened, *_ = prepared(model, data, "fine_tune_with_control", epochs, **options)
     aware = quantization_aware(model, calibration=calibration)
-    control = copy_of(network(model).model)
+    control = copy_of(opened.model)
     return FineTuned(
         qat=aware,
         control=control,

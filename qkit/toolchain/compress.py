@@ -6,10 +6,10 @@ import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import quiet
-from qkit.networks import MOST_CLUSTERS, network
+from qkit.networks import MOST_CLUSTERS
 from qkit.toolchain.history import record_training
 from qkit.toolchain.wrapping import copy_of, require_compressed, require_plain
-from qkit.training import Settings, checked_loss
+from qkit.training import prepared
 
 _MOST_STEPS_BETWEEN_MASKS = 100  # as the library has it; fewer where there are few steps
 _MASKS = 30
@@ -62,10 +62,9 @@ def prune(
     [0.5, 0.5]
     """
     _check_pruning(sparsity, schedule, pattern)
-    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
-    opened = network(model, what="prune")
-    loss = checked_loss(loss, opened, data, what="prune")
-    x, y = settings.checked(opened, data, what="prune", classifier=loss is None)
+    opened, settings, loss, x, y = prepared(
+        model, data, "prune", epochs, batch_size, seed, cache, validation_split, learning_rate, loss
+    )
     steps = settings.steps_per_epoch(len(x)) * epochs
     with quiet():
         from tensorflow_model_optimization.python.core.sparsity.keras import prune_registry
@@ -126,10 +125,10 @@ def cluster(
     True
     """
     _check_clustering(clusters, init, preserve_sparsity)
-    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
-    opened = network(model, what="cluster")
-    loss = checked_loss(loss, opened, data, what="cluster")
-    x, y = settings.checked(opened, data, what="cluster", classifier=loss is None)
+    opened, settings, loss, x, y = prepared(
+        model, data, "cluster", epochs, batch_size, seed, cache, validation_split, learning_rate,
+        loss,
+    )  # fmt: skip
     require_compressed(opened, zeros=preserve_sparsity, why="cluster: preserve_sparsity=True")
     with quiet():
         from tensorflow_model_optimization.clustering import keras as tfmot

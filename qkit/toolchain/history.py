@@ -9,14 +9,7 @@ from qkit.networks import network
 from qkit.quantize.coding import distinct_values, sparsity
 from qkit.result import Result
 from qkit.toolchain.wrapping import copy_of
-from qkit.training import (
-    MOST_STEPS_PER_CALL,
-    Settings,
-    checked_loss,
-    once,
-    run_epochs,
-    seeded,
-)
+from qkit.training import MOST_STEPS_PER_CALL, once, prepared, run_epochs, seeded
 
 _HELD_OUT_IMAGES = 2_000  # at each record: enough to see the accuracy dip, quick enough for thirty
 _RECORDS_PER_EPOCH = 10
@@ -74,10 +67,10 @@ def weight_history(
     >>> int(history.steps[-1]), bool(history.distinct_values["logits"][-1] <= 255)
     (37, True)
     """
-    settings = Settings(epochs, batch_size, seed, validation_split, learning_rate)
-    opened = network(model, what="weight_history")
-    loss = checked_loss(loss, opened, data, what="weight_history")
-    x, y = settings.checked(opened, data, what="weight_history", classifier=loss is None)
+    opened, settings, loss, x, y = prepared(
+        model, data, "weight_history", epochs, batch_size, seed, cache, validation_split,
+        learning_rate, loss,
+    )  # fmt: skip
     return record_training(
         opened.model, x, y, settings, kind=("weights",), what="training", cache=cache,
         left_alone={}, loss=loss,
