@@ -43,15 +43,48 @@ HEAVY = {
     "test_two_of_four_survives_conversion": ("float", "dynamic_range"),
     "test_failed_download_says_what_was_tried_and_what_still_works": ("NASNet",),
     # of what training leaves: the pruned network, and aware copies with and without its zeros
-    "test_same_bytes_as_the_plain_calls": ("cluster", "cqat"),
+    "test_same_bytes_as_the_plain_calls": ("cluster", "pruned", "cqat", "pqat"),
     "test_dtypes_in_the_file_are_those_promised": ("cluster", "cqat"),
     "test_scores_are_close_to_the_keras_models": ("cluster", "cqat"),
     "test_file_is_as_small_as_its_weights": ("cluster", "cqat"),
-    "test_networks_of_other_kinds_are_explored": ("attention",),
+    "test_networks_of_other_kinds_are_explored": ("attention", "repeated"),
     "test_functional_models_go_through": ("cluster",),
+    "test_sparsity_is_reached": ("constant",),
+    "test_no_more_values_than_clusters": ("density",),
+    "test_sparsity_is_not_below_what_it_was": ("both",),
     "test_names_and_zeros_survive_conversion": ("float16", "dynamic_range"),
     "test_both_engines_choose_the_same_grids": ("depthwise-int16_activations",),
-    "qkit.published.relatives.int16_effects": ("",),  # trains two; int16_effect trains one
+    "test_a_table_of_right_figures": ("GRU", "subclassed"),
+    "test_what_differs_has_another_key_and_what_does_not_the_same": ("recurrent", "momentum"),
+    "test_inputs_of_one_shape_keep_the_order_of_the_model": (
+        "Keras 3",
+        "folder",
+        "function",
+        "subclassed",
+    ),
+    "test_keras_3_in_all_its_forms": ("exported",),
+    "test_trainings_take_the_loss_that_targets_ask_for": ("numbers", "yes or no"),
+    "test_a_pipeline_larger_than_memory_is_gone_through_again": ("None",),
+    "test_of_several_outputs_the_named_one_is_judged": ("model",),
+    "test_saved_model_gives_what_the_model_gives": ("int16",),
+    "test_all_operators_have_integer_kernels_and_the_blank_ones_are_found": ("int16",),
+    "test_narrow_mobilenets_have_all_their_blocks": ("2-",),
+    # of explorers and pictures: one with each kind of readout
+    "test_an_explorer_that_nobody_refers_to_is_freed_with_all_its_widgets": ("layers", "sparsity"),
+    "test_every_choice_of_axes_and_schemes_is_answered": ("False",),
+    "test_every_control_answers_with_what_the_arithmetic_gives": ("depthwise",),
+    "test_the_readout_is_the_measurement": ("blocks", "linear", "kmeans", "density"),
+    "test_long_and_empty_names_leave_room_for_the_picture": ("name0",),
+    # of executors: threads and one kind of processes
+    "test_comparison_is_the_same_but_for_its_times": ("Dask", "processes-n"),
+    "test_the_table_is_the_same_on_an_executor": ("ProcessPool",),
+    # doctests of what trains, but for `prune`
+    "qkit.toolchain.compress.cluster": ("",),
+    "qkit.toolchain.aware.fine_tune_with_control": ("",),
+    "qkit.toolchain.aware.range_history": ("",),
+    "qkit.toolchain.history.weight_history": ("",),
+    "qkit.published.relatives.int16_effect": ("",),
+    "qkit.published.relatives.int16_effects": ("",),
 }
 
 

@@ -110,6 +110,8 @@ def started(path, names):
         [sys.executable, *map(str, command)],
         stdout=subprocess.PIPE,
         text=True,
+        # tests that run in the background are deaf to it, and so would be what they start
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

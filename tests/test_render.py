@@ -89,6 +89,7 @@ def test_the_hash_is_of_the_code_alone():
     assert digest(cell("ab")) != base
 
 
+@pytest.mark.slow
 def test_a_lesson_says_how_long_its_first_run_takes_and_a_later_one(tmp_path):
     folder, cache = tmp_path / "notebooks", tmp_path / "cache"
     folder.mkdir()
@@ -133,6 +134,7 @@ def test_times_stay_as_they_are_where_both_are_near_what_was_measured(stored, to
     assert tuple(render.times_to_tell(stored, 60, 40).values()) == told
 
 
+@pytest.mark.slow
 def test_times_far_from_the_stored_ones_are_told_anew(tmp_path):
     path = tmp_path / "00_small.ipynb"
     first = v4.new_markdown_cell("# 00 · Small\n~5 min · … · needs nothing")

@@ -65,6 +65,7 @@ def test_equals_keras_own_fit_to_the_bit(tf, first, toy_model, toy_data):
         assert getattr(history, name) == pytest.approx(curves[name], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_same_weights_again_without_a_word_or_a_trace(first, toy_model, toy_data, capfd):
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002
@@ -111,6 +112,7 @@ def test_cached_training_gives_the_same_weights_and_history(first, toy_model, to
     assert str(found).endswith("from the cache")
 
 
+@pytest.mark.slow
 def test_a_fit_from_the_cache_leaves_what_a_fit_leaves(tf, toy_data):
     layers, glorot = tf.keras.layers, tf.keras.initializers.GlorotUniform
 
@@ -319,6 +321,7 @@ def squared_error(targets, outputs):
     return (targets - outputs) ** 2
 
 
+@pytest.mark.slow
 def test_a_loss_of_ones_own_equals_keras_own_fit(tf, toy_model, toy_data):
     halves = dataclasses.replace(toy_data, y_train=toy_data.x_train.sum(axis=(1, 2))[:, None] / 9)
     weights, history = fitted(toy_model(classes=1), halves, loss=squared_error)

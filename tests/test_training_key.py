@@ -349,6 +349,7 @@ def test_nothing_is_looked_up_while_functions_run_eagerly(tf, net):
         tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.slow
 def test_what_is_not_looked_up_is_not_stored(tf, net, toy_data, tmp_path, monkeypatch):
     monkeypatch.setenv("QKIT_CACHE", str(tmp_path))
     for _ in range(2):
@@ -378,6 +379,7 @@ print(here.named(here.recurrent(tf)), here.training_key.machine())
 """
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_same_key_and_tells_its_threads(tf, run_python):
     folder = str(Path(__file__).parent)
     said = run_python(

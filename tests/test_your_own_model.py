@@ -462,6 +462,7 @@ def test_what_has_no_twin_is_named(tf):
         qk.to_keras_2(dense(3)(tf))
 
 
+@pytest.mark.slow
 def test_loops_of_keras_3_are_written_out_and_elsewhere_that_is_the_way_out(tf, tmp_path):
     import keras
 
@@ -611,6 +612,7 @@ def test_without_labels_answers_are_held_against_those_in_float(tf, figures):
         qk.plot_tradeoff(found)
 
 
+@pytest.mark.slow
 def test_without_labels_real_outputs_have_a_signal_and_noise(tf):
     found = qk.compare(dense(2)(tf), X, SCHEMES, metric="SQNR")
     assert found.accuracies["full_integer"].value > 20
@@ -671,6 +673,7 @@ def test_a_threshold_is_that_of_the_float_file_for_all(monkeypatch, tf):
         qk.paired(*alone)
 
 
+@pytest.mark.slow
 def test_a_function_of_scikit_learns_is_a_metric(tf):
     from sklearn.metrics import mean_absolute_error
 
@@ -766,6 +769,7 @@ def test_token_ids_do_not_go_through_a_grid_and_the_remedy_works(tf):
         assert qk.sqnr_db(in_float, qk.outputs(tflite, x)) > 25
 
 
+@pytest.mark.slow
 def test_what_shows_right_and_wrong_answers_says_so_of_other_tasks(tf, figures):
     model = dense(1)(tf)
     data = qk.Dataset(X, SUM, X, SUM, "sums", "here")
@@ -828,6 +832,7 @@ def test_trainings_take_the_loss_that_targets_ask_for(kind, tf):
     assert told in (getattr(model.loss, "name", "") or model.loss.__name__)
 
 
+@pytest.mark.slow
 def test_compressions_take_the_loss_that_targets_ask_for(tf):
     from types import SimpleNamespace
 

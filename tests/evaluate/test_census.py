@@ -124,6 +124,7 @@ def test_scales_per_channel_multiply_clusters(trained, changed_kernels, calibrat
         assert kept["entropy_bits"] == pytest.approx(in_float["entropy_bits"])
 
 
+@pytest.mark.slow
 def test_quantization_aware_model_is_counted_on_its_grid(aware, tflite):
     model, file = qk.weight_census(aware), qk.weight_census(tflite("qat"))
     assert [k.name for k in model.kernels] == [k.name for k in file.kernels] == ["conv", "logits"]
@@ -135,6 +136,7 @@ def test_quantization_aware_model_is_counted_on_its_grid(aware, tflite):
     assert model.left_out_values == 12 + 10
 
 
+@pytest.mark.slow
 def test_wrapped_models_are_counted_as_they_compute(tf, toy_model):
     with quiet():
         import tensorflow_model_optimization as tfmot

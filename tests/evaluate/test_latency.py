@@ -132,6 +132,7 @@ def test_time_of_a_fixed_batch_is_shared_out(built, monkeypatch):
     assert (found.median_us["a"], found.overhead_us["a"]) == (100, 400)
 
 
+@pytest.mark.slow
 def test_a_file_with_a_state_has_a_time(run_python):
     state = FILES / "zoo_state_float32.tflite"
     code = f"""

@@ -151,6 +151,7 @@ def test_an_outlier_among_the_weights_of_one_channel_is_found(depthwise_tflite, 
     assert (before - after).max() > 5
 
 
+@pytest.mark.slow
 def test_the_addition_of_a_mask_is_found_and_not_what_reads_it(tf, digits):
     in_float = qk.convert(qk.models.masked_transformer(mask=-10_000.0, seed=1), "float32")
     x = digits.x_test[:20].copy()

@@ -63,6 +63,7 @@ def test_an_interval_on_both_sides_of_the_limit_is_open_and_asks_for_items(float
         assert any(f"{name}: about" in said for said in found.next) or found.scheme
 
 
+@pytest.mark.slow
 def test_labels_are_trained_on_where_nothing_else_does(trained, few_digits):
     """No file of the network itself is small enough; training is tried last, and named as such."""
     found = recommend(trained, few_digits, target="ethos-u", max_drop_pp=3, budget_bytes=9)

@@ -228,6 +228,7 @@ def test_comparison_is_the_same_but_for_its_times(
     ]
 
 
+@pytest.mark.slow
 def test_latency_is_measured_here_after_all_else_is_done(compared, digits, executors, monkeypatch):
     order = []
 

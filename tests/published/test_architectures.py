@@ -55,6 +55,7 @@ def test_the_network_is_kerass(tf):
     assert [w.shape for w in model.weights] == [w.shape for w in theirs.weights]
 
 
+@pytest.mark.slow
 def test_seed_decides_every_bit_and_nothing_else_does(mobilenet, tf):
     state = np.random.get_state()[1].copy()  # noqa: NPY002
     again, other = architecture(**SMALL), architecture(**SMALL, seed=1)
@@ -67,11 +68,13 @@ def test_seed_decides_every_bit_and_nothing_else_does(mobilenet, tf):
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
+@pytest.mark.slow
 def test_names_do_not_depend_on_what_was_built_before():
     first, again = (architecture("InceptionV3", image_size=75) for _ in range(2))
     assert [layer.name for layer in first.layers] == [layer.name for layer in again.layers]
 
 
+@pytest.mark.slow
 def test_weights_from_a_file(tmp_path):
     path, saved = tmp_path / "mobilenet.h5", architecture(**SMALL, seed=7)
     saved.save_weights(path)

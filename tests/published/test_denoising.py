@@ -13,6 +13,7 @@ def waveforms(digits):
     return data(digits)
 
 
+@pytest.mark.slow
 def test_noise_is_5_db_below_the_signal_at_every_level(waveforms):
     noisy = snr_db(tallies(waveforms.x_test, waveforms.y_test))
     assert noisy == pytest.approx(np.full(500, 5), abs=1)  # 784 samples: ±0.22 at one sigma

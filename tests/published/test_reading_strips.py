@@ -36,6 +36,7 @@ def test_shapes_and_values(strips):
     assert strips.name == "strips of numbers made from digits"
 
 
+@pytest.mark.slow
 def test_the_same_images_give_the_same_strips(strips, digits):
     again = data(digits)
     for name in ("x_train", "y_train", "x_test", "y_test"):

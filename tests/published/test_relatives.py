@@ -103,6 +103,7 @@ def test_losses_are_those_of_the_paired_accuracies(effect, digits):
         assert low <= value <= high
 
 
+@pytest.mark.slow
 def test_seed_decides(effect, digits):
     other = int16_effect(OWN, digits, seed=4, cache=False)
     assert other.models["int8"] != effect.models["int8"]

@@ -98,6 +98,7 @@ def test_neighbours_are_those_of_nextafter(value):
             assert number.above == float(np.nextafter(stored, dtype(np.inf)))
 
 
+@pytest.mark.slow
 def test_bfloat16_over_its_whole_range_with_its_neighbours():
     for i in range(1, FINITE_BFLOAT16.size - 1, 13):
         number = nearest_numbers(FINITE_BFLOAT16[i])["bfloat16"]

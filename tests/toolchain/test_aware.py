@@ -74,6 +74,7 @@ def test_ranges_are_set_and_the_library_stays_as_it_is(toy_model, toy_data):
         assert after[name][1] == pytest.approx(before[name][1], rel=2e-3)
 
 
+@pytest.mark.slow
 def test_calibration_leaves_weights_and_batch_norm_alone(digits):
     model = qk.models.depthwise_cnn()
     aware = qk.quantization_aware(model, calibration=digits.x_train[:50])
@@ -94,6 +95,7 @@ def owns(layer, variable):
     return layer.name in path or f"quant_{layer.name}" in path
 
 
+@pytest.mark.slow
 def test_control_is_a_plain_copy_trained_alike(toy_model, toy_data):
     model, plain = toy_model(), toy_model()
     before = [weight + 0.1 for weight in model.get_weights()]
@@ -176,6 +178,7 @@ def followed(toy_model, toy_data):
     return history, qk.activation_ranges(model)
 
 
+@pytest.mark.slow
 def test_a_record_at_the_start_every_so_often_and_at_the_end(followed):
     history, after = followed
     assert history.steps.tolist() == [0, 20, 40, 50]

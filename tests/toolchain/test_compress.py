@@ -72,6 +72,7 @@ def test_sparsity_is_reached(schedule, share, trained, few_digits):
         assert (rising[1:] == rising[-1]).all()
 
 
+@pytest.mark.slow
 def test_history_counts_steps_and_ends_with_the_model_returned(trained, digits):
     model, history = short(trained, digits, epochs=2)
     per_epoch = int(np.ceil(int(len(digits.x_train) * 0.9) / 32))
@@ -97,6 +98,7 @@ def test_the_model_is_left_alone_and_the_copy_is_stripped(name, trained, compres
     assert not {id(v) for v in model.variables} & {id(v) for v in trained.variables}
 
 
+@pytest.mark.slow
 def test_two_of_four_along_the_input_channels(tfmot, trained, few_digits):
     from tensorflow_model_optimization.python.core.sparsity.keras import pruning_utils
 
@@ -127,6 +129,7 @@ def test_where_nothing_fits_the_pattern_nothing_is_trained(tf, toy_data):
         qk.prune(three, narrow, pattern="2:4")
 
 
+@pytest.mark.slow
 def test_blocks_go_together(trained, few_digits):
     model, history = short(trained, few_digits, sparsity=0.75, pattern=(4, 2))
     blocks = (model.get_layer("logits").kernel.numpy() != 0).reshape(507, 4, 5, 2)
@@ -136,6 +139,7 @@ def test_blocks_go_together(trained, few_digits):
     assert "blocks are for dense kernels" in history.left_alone["conv"]
 
 
+@pytest.mark.slow
 def test_depthwise_kernels_are_named_and_not_skipped_in_silence(few_digits, separable):
     model, history = short(separable(), few_digits)
     assert set(history.left_alone) == {"deep"}
@@ -228,6 +232,7 @@ def test_no_more_values_than_clusters(init, trained, few_digits):
     assert history.left_alone == {}
 
 
+@pytest.mark.slow
 def test_each_channel_has_its_own_values(few_digits, separable):
     model, history = clustered(separable(), few_digits, clusters=3, per_channel=True)
     assert set(history.left_alone) == {"deep"}
@@ -250,6 +255,7 @@ def test_layers_with_too_few_weights_and_depthwise_ones_are_named(few_digits, se
     assert history.left_alone["stem"] == "9 weights are no more than 16 clusters"
 
 
+@pytest.mark.slow
 def test_drawn_centroids_are_seeded_to_the_bit(trained, few_digits):
     first, second = (
         clustered(trained, few_digits, clusters=4, init="random", seed=1)[0] for _ in range(2)
@@ -268,6 +274,7 @@ def test_zeros_survive_where_asked_for_and_only_there(compressed, few_digits):
         assert sparsity(network(lost).kernels[name]) < 0.01
 
 
+@pytest.mark.slow
 def test_the_other_way_round_pruning_unties_the_clusters(compressed, few_digits):
     before = compressed["clustered"]
     pruned, _ = short(before, few_digits)

@@ -177,6 +177,7 @@ def test_saved_model_gives_what_the_model_gives(name, kind, saved, tflite, calib
     np.testing.assert_allclose(scores(from_folder, x), scores(tflite(name), x), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_saved_model_of_an_aware_model_keeps_the_promise(saved, tflite, digits):
     x = digits.x_test[:100]
     from_folder = qk.convert(saved("aware"), "qat")
@@ -283,6 +284,7 @@ def test_names_that_are_none_are_refused(names, trained, calibration):
         qk.convert(trained, "full_integer", calibration, left_in_float=names)
 
 
+@pytest.mark.slow
 def test_saved_model_leaves_the_same_in_float(saved, calibration):
     float_file = inspect(qk.convert(saved("trained"), "float32"))
     name = next(op.outputs[0].name for op in float_file.operators if op.name == "CONV_2D")

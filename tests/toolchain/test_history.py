@@ -76,6 +76,7 @@ def test_kernels_keep_their_paths_under_a_wrapper_and_their_values_without(
             assert np.corrcoef(after[path].ravel(), kernel.ravel())[0, 1] > 0.8, path
 
 
+@pytest.mark.slow
 def test_without_held_out_images_there_is_no_accuracy(toy_model, toy_data):
     for _ in range(2):  # the second time from the cache
         _, history = qk.prune(toy_model(), toy_data, epochs=1, validation_split=0)
@@ -94,6 +95,7 @@ def test_a_model_is_recorded_where_it_starts_and_where_it_ends(toy_model, toy_da
     assert history.steps.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
+@pytest.mark.slow
 def test_the_line_that_stays_tells_the_end_and_what_was_left_alone(
     trained, few_digits, monkeypatch
 ):

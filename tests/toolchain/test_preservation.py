@@ -53,6 +53,7 @@ def integers(tflite):
     }
 
 
+@pytest.mark.slow
 def test_plain_training_undoes_zeros_and_clusters(trained_as, file_as):
     _, history = trained_as("pruned_clustered", None)
     zeros, values = history.sparsity["logits"], history.distinct_values["logits"]
@@ -75,6 +76,7 @@ def test_sparsity_is_not_below_what_it_was(start, preserve, compressed, trained_
         assert np.mean(file[before.ndim] == 0) >= sparsity(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "preserve"), [("clustered", "clusters"), ("pruned_clustered", "both")]
 )
@@ -95,6 +97,7 @@ def test_preserving_both_trains_something(trained_as, compressed):
     assert np.abs(before - after).max() > 2 * np.abs(after).max() / 127
 
 
+@pytest.mark.slow
 def test_each_kind_has_its_own_place_in_the_cache(compressed, digits, trained_as, monkeypatch):
     """The library writes the same JSON for models that preserve and models that do not."""
     plain, first = trained_as("pruned", None)
@@ -108,6 +111,7 @@ def test_each_kind_has_its_own_place_in_the_cache(compressed, digits, trained_as
     np.testing.assert_array_equal(logits(again), logits(preserving))
 
 
+@pytest.mark.slow
 def test_recording_does_not_change_the_training(toy_model, toy_data):
     recorded, alone = (
         qk.quantization_aware(toy_model(), calibration=toy_data.x_train) for _ in range(2)

@@ -14,6 +14,7 @@ def explorer(tflite, digits):
     return qk.explore_calibration(tflite("float32"), digits, test_images=100)
 
 
+@pytest.mark.slow
 def test_every_control_asks_what_is_then_measured(explorer, tflite, digits):
     asked = {"images": "random", "one_class": 0, "sample_size": 100, "observer": "min–max"}
     asked["bits"] = 8

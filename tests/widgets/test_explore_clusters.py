@@ -53,6 +53,7 @@ def test_every_control_moves_the_picture(explorer):
     assert "conv: 7 of 7 values in use" in explorer.readout
 
 
+@pytest.mark.slow
 def test_a_quick_drag_ends_where_the_hand_does_and_leaks_no_figure(explorer, effect):
     before = plt.get_fignums()
     for clusters in [*range(2, 65, 8), *range(64, 2, -8), 9]:

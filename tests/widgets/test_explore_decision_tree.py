@@ -30,6 +30,7 @@ def answer(explorer, answers):
         explorer.controls[name].value = yes
 
 
+@pytest.mark.slow
 def test_every_way_is_answered(compared, figures):
     explorer = qk.explore_decision_tree(compared)
     pictures = {}

@@ -65,6 +65,7 @@ def test_every_operator_is_picked_and_told(explorer, errors):
         explorer.wait()
 
 
+@pytest.mark.slow
 def test_choices_are_kept_by_layer_and_measured_together(explorer, in_float, digits):
     names = [layer.name for layer in qk.simulation.layers(in_float)]
     ranges = qk.simulation.calibrated_ranges(in_float, drawn(digits.x_train, 100))

@@ -21,6 +21,7 @@ def at(lab, **values):
     return lab.readout
 
 
+@pytest.mark.slow
 def test_every_patient_under_every_diagnosis(lab):
     before = plt.get_fignums()
     for patient in [*mistakes.PATIENTS][::-1]:

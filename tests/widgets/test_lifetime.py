@@ -110,6 +110,7 @@ def test_memory_stands_still_over_many_runs():
     assert explorer.settled
 
 
+@pytest.mark.slow
 def test_all_that_are_referred_to_live_and_follow_their_own_controls():
     made = [qk.explore_grid(WEIGHTS, axis=0) for _ in range(3)]
     gc.collect()
@@ -189,6 +190,7 @@ for line, cell in (
     run_python(SHELL + code)
 
 
+@pytest.mark.slow
 def test_what_another_cell_shows_stays(run_python):
     code = """
 run("a = explore(); display(a)", "first")

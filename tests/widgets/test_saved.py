@@ -29,6 +29,7 @@ def pixels(png):
         return np.asarray(image.convert("RGB"), float)
 
 
+@pytest.mark.slow
 def test_states_are_what_the_explorer_shows_and_it_is_left_as_it_was(explorer, tmp_path):
     before = {name: control.value for name, control in explorer.controls.items()}
     found = told(explorer.save(tmp_path / "number.html", states=10))
