@@ -21,8 +21,10 @@ lab: $(READY)
 test: units browser nbval
 
 # Files as they are collected, the many short doctests last: no worker waits for a long one.
+# CI asks for all of them in one go: what is loaded and made for the quick ones serves the slow ones.
+MARKED ?= not slow and not browser
 units: $(READY)
-	$(PYTEST) $(ON_WORKERS) --no-loadscope-reorder -m "not slow and not browser"
+	$(PYTEST) $(ON_WORKERS) --no-loadscope-reorder -m "$(MARKED)"
 
 browser: $(READY)
 	$(PYTEST) -m "browser and not slow" tests/browser
@@ -31,10 +33,8 @@ browser: $(READY)
 nbval: $(READY)
 	$(PY) -m pytest $(ON_WORKERS) --nbval-lax --nbval-current-env --no-header notebooks solutions
 
-# CI has those of the browser among them: alone they leave a core without work.
-SLOW ?= slow
 test-slow: $(READY)
-	$(PYTEST) $(ON_WORKERS) --no-loadscope-reorder -m "$(SLOW)"
+	$(PYTEST) $(ON_WORKERS) --no-loadscope-reorder -m slow
 
 # One line of the package changed at a time: does a quick test see it? `make mutants ONLY=Wilson`.
 mutants: $(READY)
