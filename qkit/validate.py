@@ -21,7 +21,8 @@ def images(x, shape, *, what, dtype=np.float32):
         )
     if x.ndim < (1 if shape is not None else 2) or len(x) == 0:
         raise ValueError(f"{what} is empty or no stack of images: its shape is {x.shape}.")
-    return _finite(np.ascontiguousarray(x, dtype or np.float32), what)
+    with np.errstate(over="ignore"):
+        return _finite(np.ascontiguousarray(x, dtype or np.float32), what, x)
 
 
 def fits(got, shape):
@@ -55,7 +56,12 @@ def _require_numbers(x, what):
 
 
 def _require_whole(x, dtype, what):
-    if x.dtype.kind not in "biu" or dtype.kind not in "biu":
+    if dtype.kind not in "biu":
+        raise TypeError(
+            f"{what}: the model takes {dtype}, and what goes in here are real numbers, integers or "
+            "truth values. Feed it by ai_edge_litert.interpreter.Interpreter itself."
+        )
+    if x.dtype.kind not in "biu":
         raise TypeError(
             f"{what}: the model takes {dtype} and names no grid to put real values on, got "
             f"{x.dtype}. Pass whole numbers, such as token ids or pixels from 0 to 255."
@@ -67,12 +73,17 @@ def _require_whole(x, dtype, what):
         )
 
 
-def _finite(x, what):
+def _finite(x, what, given=None):
+    """Return `x`, unless it holds NaN or what is infinite, in its dtype or as it was given."""
     if not _all_finite(x):
         bad = ~np.isfinite(x.reshape(len(x), -1))
+        lost, remedy = "NaN or infinite", "Clean the data before you go on"
+        if given is not None and _all_finite(given):
+            most = f"{np.finfo(x.dtype).max:.6g}"
+            lost, remedy = f"beyond {most}, the largest {x.dtype}", f"The model takes {x.dtype}"
         raise ValueError(
-            f"{what} holds {np.count_nonzero(bad):,} values that are NaN or infinite, the first in "
-            f"item {bad.any(axis=1).argmax()}. Clean the data before you go on."
+            f"{what} holds {np.count_nonzero(bad):,} values that are {lost}, the first in item "
+            f"{bad.any(axis=1).argmax()}. {remedy}."
         )
     return x
 

@@ -247,10 +247,14 @@ def require_same_classes(images, classes):
 
 
 def percentile_interval(draws):
-    """Return the 95 % interval of bootstrap draws."""
-    if np.isinf(draws).all():  # between two of which nothing can be interpolated
-        return float(draws[0]), float(draws[0])
-    return tuple(np.percentile(draws, [2.5, 97.5]).tolist())
+    """Return the 95 % interval of bootstrap draws, those left out that have no score."""
+    draws = draws[~np.isnan(draws)]
+    if not draws.size:
+        return float("nan"), float("nan")
+    # nothing can be interpolated between infinite ones
+    how = ("linear", "linear") if np.isfinite(draws).all() else ("lower", "higher")
+    ends = zip((2.5, 97.5), how, strict=True)
+    return tuple(float(np.percentile(draws, share, method=method)) for share, method in ends)
 
 
 def model_outputs(model, x, *, batched=True, threads=None):

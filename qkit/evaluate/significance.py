@@ -141,7 +141,8 @@ def paired(a, b):
                 f"paired: {a.metric.name} of {a.n:,} items and {b.metric.name} of {b.n:,} cannot "
                 "be paired: score both files with one metric on the same items."
             )
-        return PairedScores(a, b, b.value - a.value, percentile_interval(b.draws - a.draws))
+        interval = percentile_interval(_difference(a.draws, b.draws))
+        return PairedScores(a, b, float(_difference(a.value, b.value)), interval)
     from scipy.stats import binomtest, norm
 
     if a.labels.shape != b.labels.shape or (a.labels != b.labels).any():
@@ -162,3 +163,9 @@ def paired(a, b):
     half = norm.ppf(0.975) * np.sqrt((up + down - (up - down) ** 2) / (a.n + 2))
     interval_pp = float(100 * (up - down - half)), float(100 * (up - down + half))
     return Paired(a, b, 100 * (len(gained) - len(lost)) / a.n, interval_pp, p_value, lost, gained)
+
+
+def _difference(a, b):
+    """Return b minus a: nothing where they are the same, infinite ones too."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.equal(a, b), 0.0, np.subtract(b, a))

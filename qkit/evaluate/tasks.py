@@ -7,6 +7,7 @@ from functools import cache, partial
 import numpy as np
 
 from qkit import validate
+from qkit.quantize.errors import decibels
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ def _moments(outputs, y):
 
 def _explained(tallies, weights):
     wrong, sums, squares, count = np.tensordot(weights, tallies, 1)
-    return float(np.mean(1 - wrong / (squares - sums**2 / count)))
+    spread = squares - sums**2 / count
+    spread[spread <= 1e-12 * squares] = np.nan  # of one value alone, but for rounding
+    return float(np.mean(1 - wrong / spread))
 
 
 def _powers(outputs, y):
@@ -125,8 +128,7 @@ def _powers(outputs, y):
 
 
 def _decibels(tallies, weights):
-    signal, noise = weights @ tallies
-    return float(10 * np.log10(signal / noise)) if signal and noise else float("inf")
+    return float(decibels(*(weights @ tallies)))
 
 
 F1 = Metric("F1 of labels", "", True, _labels_found, ratio)  # of all labels together

@@ -213,7 +213,7 @@ def _taken(given, pattern=None):
             whole[layer.name] = "depthwise, which tensorflow-model-optimization leaves whole"
         elif pattern == "2:4" and layer.weights.shape[-1] <= 2:
             whole[layer.name] = "too few input channels for fours"
-        elif isinstance(pattern, tuple) and layer.weights.ndim != 2:
+        elif isinstance(pattern, (tuple, list)) and layer.weights.ndim != 2:
             whole[layer.name] = "no dense layer, which blocks are for"
     return found, whole
 

@@ -10,11 +10,12 @@ import numpy as np
 from qkit import validate
 from qkit._tensorflow import quiet
 from qkit.interpreter.kept import once
-from qkit.quantize.grid import PerAxis, PerTensor, QParams, dequantize, quantize
+from qkit.quantize.grid import DTYPES, PerAxis, PerTensor, QParams, dequantize, quantize
 from qkit.samples import samples
-from qkit.tflite.edit import first_signature, plain_name
-from qkit.tflite.file import TfliteError, require_tflite
+from qkit.tflite.edit import first_signature, plain_names
+from qkit.tflite.file import TfliteError, inspect, require_tflite
 from qkit.tflite.probe import allocated, probe
+from qkit.tflite.values import require_here
 
 # Input values that run at once: 167 MNIST images. More of them no longer fit the processor's
 # caches: 10,000 images take 0.03 s in batches of 100 to 250, 0.06 s of 500, 0.09 s of 1,000.
@@ -192,20 +193,23 @@ def taken(interpreter, x=None):
     details = interpreter.get_input_details()
     shapes, size = _items(interpreter, x)
     dtypes = [np.float32 if _grid(d) else d["dtype"] for d in details]
-    names = [plain_name(detail["name"]) for detail in details]
-    return dict(zip(names, zip(shapes, dtypes, strict=True), strict=True)), size
+    return dict(zip(_names(details), zip(shapes, dtypes, strict=True), strict=True)), size
 
 
 def given_by(interpreter):
     """Return what the interpreter tells of each output, by name: the signature's, if it has one."""
-    details, signatures = interpreter.get_output_details(), interpreter.get_signature_list()
-    if len(details) > 1 and signatures:
-        runner = interpreter.get_signature_runner(next(iter(signatures)))
-        named = runner.get_output_details()
-        if {d["index"] for d in named.values()} == {d["index"] for d in details}:
+    details = interpreter.get_output_details()
+    for key in interpreter.get_signature_list() if len(details) > 1 else ():
+        runner = interpreter.get_signature_runner(key)
+        named, main = runner.get_output_details(), not runner._subgraph_index
+        # another graph may have tensors of the same numbers
+        if main and {d["index"] for d in named.values()} == {d["index"] for d in details}:
             return named
-    named = {plain_name(detail["name"]): detail for detail in details}
-    return named if len(named) == len(details) else {str(d["index"]): d for d in details}
+    return dict(zip(_names(details), details, strict=True))
+
+
+def _names(details):
+    return plain_names(*([detail[key] for detail in details] for key in ("name", "index")))
 
 
 def filled(arrays, chosen, size):
@@ -318,6 +322,7 @@ def require_run(tflite, arrays, **how):
     They are tried elsewhere as well: a damaged file may fail there for want of memory alone.
     """
     if probe(tflite, **how).failed and (reason := probe(tflite, inputs=arrays, **how).failed):
+        require_here(*inspect(tflite).tensors)
         raise _failing(reason)
 
 
@@ -339,7 +344,7 @@ def _failing(reason):
 
 def _grid(detail):
     given = detail["quantization_parameters"]
-    if np.issubdtype(detail["dtype"], np.floating) or not given["scales"].any():
+    if detail["dtype"] not in DTYPES or not given["scales"].any():
         return None
     limits, channels = np.iinfo(detail["dtype"]), given["scales"].size > 1
     granularity = PerAxis(given["quantized_dimension"]) if channels else PerTensor()

@@ -158,7 +158,7 @@ def _measured(x, qparams):
     steps_squared = noise / np.square(qparams.scale, dtype=np.float64)
     return approximation, QuantizationError(
         sqnr_db=float(decibels(signal.sum(), noise.sum())),
-        channel_sqnr_db=decibels(signal, noise),
+        channel_sqnr_db=np.where(signal, decibels(signal, noise), np.nan),
         rmse_steps=float(np.sqrt(steps_squared.sum() / x.size)),
         clipped_share=clipped / x.size,
         clipping_share=float(clipping / noise.sum()) if noise.any() else 0.0,
@@ -177,4 +177,4 @@ def _squares(values, approximation):
 def decibels(signal, noise):
     """Return the ratio of two sums of squares in dB, infinite without noise."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return 10 * np.log10(np.divide(signal, noise))
+        return np.where(noise, 10 * np.log10(np.divide(signal, noise)), np.inf)

@@ -9,6 +9,7 @@ import numpy as np
 from qkit import validate
 from qkit.result import Result
 
+DTYPES = np.int8, np.uint8, np.int16, np.uint16, np.int32  # of integers that stand for reals
 _NARROWEST_RANGE = 1e-6  # narrower ones are widened, as the converter does: no scale is 0
 _BLOCK = 2**16  # values that are worked on at once: 256 KiB stay in a core's own cache
 
@@ -180,8 +181,10 @@ def quantize(x, qparams):
     array([-8, -4,  7], dtype=int8)
     """
     validate.instance(qparams, QParams, name="quantize: qparams")
-    dtypes = map(np.iinfo, (np.int8, np.uint8, np.int16, np.uint16))
+    dtypes = map(np.iinfo, DTYPES)
     dtype = next(i.dtype for i in dtypes if i.min <= qparams.qmin and qparams.qmax <= i.max)
+    if dtype == np.int32:  # single precision has too few digits for it
+        x = validate.floating(x, what="quantize").astype(np.float64)
     return _rounded(x, qparams, dtype, np.add, qparams.zero_point.astype(np.float32))
 
 

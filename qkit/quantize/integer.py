@@ -12,7 +12,7 @@ from qkit.quantize.integer_kernels import multiplier_and_shift, requantize
 from qkit.quantize.integer_operators import MOVING, OPERATORS, accumulators, grid_of
 from qkit.result import Result
 from qkit.samples import count, samples
-from qkit.tflite.edit import plain_name
+from qkit.tflite.edit import plain_names
 from qkit.tflite.file import TfliteError, TfliteFile, inspect
 from qkit.tflite.values import real_values, stored_values
 
@@ -198,7 +198,8 @@ def _given(file, x):
     size = firsts.pop()[0] if alike else int(all(t.shape[:1] == (1,) for t in file.inputs))
     parts = _parts(file, x)
     inputs = {
-        plain_name(t.name): (_item(t)[min(size, 1) :], _wanted(t, parts)) for t in file.inputs
+        name: (_item(t)[min(size, 1) :], _wanted(t, parts))
+        for name, t in zip(_names(file), file.inputs, strict=True)
     }
     checked = samples(x, inputs, what="run_integer: x")
     arrays = {}
@@ -215,10 +216,14 @@ def _given(file, x):
 
 def _parts(file, x):
     """Return what was given for each input, by its number, as far as that can be told."""
-    names = [plain_name(tensor.name) for tensor in file.inputs]
+    names = _names(file)
     if not isinstance(x, Mapping):
         x = dict(zip(names, x if len(names) > 1 else [x], strict=False))
     return {t.index: x.get(name) for name, t in zip(names, file.inputs, strict=True)}
+
+
+def _names(file):
+    return plain_names(*([getattr(t, key) for t in file.inputs] for key in ("name", "index")))
 
 
 def _item(tensor):

@@ -2,15 +2,16 @@
 
 # How many inputs are read in any case, and an output: by this package, or by XNNPACK, which reads
 # beyond the end of fewer (seen with Valgrind, LiteRT 2.3, in each operator with none to three).
-_READ = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "BATCH_MATMUL": 2, "SLICE": 3,
-         "STRIDED_SLICE": 4, "SPLIT": 2, "ASSIGN_VARIABLE": 2, "READ_VARIABLE": 1,
-         "VAR_HANDLE": 0}  # fmt: skip
+_READ = {"CONV_2D": 2, "CONV_3D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2,
+         "BATCH_MATMUL": 2, "SLICE": 3, "STRIDED_SLICE": 4, "SPLIT": 2, "ASSIGN_VARIABLE": 2,
+         "READ_VARIABLE": 1, "VAR_HANDLE": 0}  # fmt: skip
 # The first input that may be left out by −1, where one may: of any other XNNPACK reads what lies
 # before the first tensor.
 _OPTIONAL = {"CONV_2D": 2, "CONV_3D": 2, "CONV_3D_TRANSPOSE": 3, "DEPTHWISE_CONV_2D": 2,
              "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3, "SVDF": 3, "LSTM": 1,
              "UNIDIRECTIONAL_SEQUENCE_LSTM": 1, "BIDIRECTIONAL_SEQUENCE_LSTM": 1,
              "BIDIRECTIONAL_SEQUENCE_RNN": 1, "CUSTOM": 0, "WHILE": 0}  # fmt: skip
+_BIASED = ("CONV_2D", "FULLY_CONNECTED")
 
 
 def require_ends(name, reads, writes):
@@ -22,7 +23,7 @@ def require_ends(name, reads, writes):
         raise ValueError(f"a {name} leaves out a tensor that it needs")
 
 
-def require_fit(name, reads, writes):
+def require_fit(name, reads, writes, options):
     """Refuse tensors that LiteRT reads or writes beyond; what lies there decides whether it ends.
 
     Each was seen with Valgrind (LiteRT 2.3).
@@ -34,6 +35,13 @@ def require_fit(name, reads, writes):
     if not (reads and writes):
         return
     (given, *_), (made, *_) = reads, writes
+    # it reads 64 bits of each, where the options do not say how many they have
+    short = made.dtype == "int16" and reads[-1].dtype == "int32"
+    if short and name in _BIASED and not getattr(options, "quantizedBiasType", 0):
+        raise ValueError(
+            f"a {name} on int16 has biases of int32, and options "
+            "that do not say so; convert with those of int64"
+        )
     # XNNPACK reads as many of the stored values as the output has, beyond the file's end
     if name == "DEQUANTIZE" and given.constant and given.shape != made.shape:
         raise ValueError(f"a DEQUANTIZE makes {made.form} of {given.form}")

@@ -11,7 +11,7 @@ import numpy as np
 from qkit import validate
 from qkit.tflite.file import TfliteError, apart, inspect, layer_name, parsed
 from qkit.tflite.grids import Grids, in_8_bits, in_16_bits, overwritten, own_ranges
-from qkit.tflite.values import stored_values
+from qkit.tflite.values import require_here, stored_values
 
 # Where an operator keeps its weights, and which of their axes counts the output channels.
 CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
@@ -74,6 +74,7 @@ def opened(tflite):
         raise TfliteError(
             f"the file has {file.graphs} graphs: loops and branches are not simulated."
         )
+    require_here(*file.tensors)
     names, given = {}, {tensor.name for tensor in file.tensors}
     for tensor in file.tensors:
         taken = {*names, *given} if tensor.name in names else names
@@ -132,9 +133,17 @@ def with_weights(tflite, weights, grids=None):
 
     file = opened(tflite)
     model = parsed(file.tflite)
+    tensors, kernels = model.subgraphs[0].tensors, _kernels(file.operators)
     for name, values in weights.items():
-        buffer = model.buffers[file.constant(name, values.shape).buffer]
-        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        tensor = file.constant(name, values.shape)
+        own, number = kernels.get(tensor.index, {tensor.index}), tensor.buffer
+        if any(t.buffer == number for i, t in enumerate(tensors) if i not in own):
+            # converters join equal constants: what others read stays as it is
+            number = len(model.buffers)
+            model.buffers.append(copy(model.buffers[tensor.buffer]))
+            for index in own:
+                tensors[index].buffer = number
+        model.buffers[number].data = np.frombuffer(values.tobytes(), np.uint8)
     if grids:
         _put_on_grids(model, grids)
     return bytes(convert_object_to_bytearray(model))
@@ -175,9 +184,11 @@ def first_signature(tflite, name, *, what):
     return bytes(convert_object_to_bytearray(model))
 
 
-def plain_name(name):
-    """Return an input's name without what a SavedModel adds to it."""
-    return re.sub(r"^serving_default_|:\d+$", "", name)
+def plain_names(names, numbers):
+    """Return the names of ends without what a SavedModel adds; where they repeat, what does not."""
+    plain = [re.sub(r"^serving_default_|:\d+$", "", name) for name in names]
+    ways = (plain, [*names], [*map(str, numbers)])
+    return next(way for way in ways if len({*way} - {""}) == len(way))
 
 
 def with_inputs_in_order(tflite, names):
@@ -189,7 +200,7 @@ def with_inputs_in_order(tflite, names):
 
     model = parsed(tflite)
     graph = model.subgraphs[0]
-    for signature in model.signatureDefs or ():
+    for signature in (s for s in model.signatureDefs or () if s.subgraphIndex == 0):
         numbers = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
         wanted = [numbers.get(name) for name in names]
         if {*wanted} == {*graph.inputs} and wanted != [*graph.inputs]:
@@ -272,14 +283,29 @@ def _layers(operators, name_of):
         weights = op.input(1) if op.name in CHANNEL_AXIS else None
         if weights is None or not is_float_constant(weights):
             continue
-        if weights.buffer not in of_buffer:
+        key = _kernel(op, weights)
+        if key not in of_buffer:
             names = name_of[weights.index], name_of[op.outputs[0].index]
             name = apart((layer_name(names[0]), *names), taken, weights.index)
             taken.add(name)
             values, axis = stored_values(weights), CHANNEL_AXIS[op.name]
-            of_buffer[weights.buffer] = Layer(name, op.name, values, *names, axis)
-        found[number] = of_buffer[weights.buffer]
+            of_buffer[key] = Layer(name, op.name, values, *names, axis)
+        found[number] = of_buffer[key]
     return found
+
+
+def _kernel(op, weights):
+    """Return what makes the weights of two operators the same: one buffer, read alike."""
+    return weights.buffer, weights.shape, op.name
+
+
+def _kernels(operators):
+    """Return by number of a tensor those that are the same weights, itself among them."""
+    same = {}
+    for op in operators:
+        if op.name in CHANNEL_AXIS and (weights := op.input(1)) is not None:
+            same.setdefault(_kernel(op, weights), set()).add(weights.index)
+    return {index: group for group in same.values() for index in group}
 
 
 def _owners(file, layers):

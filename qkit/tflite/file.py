@@ -14,8 +14,10 @@ from qkit.tflite.bounds import require_ends, require_fit
 
 _KERNELS = ("Conv2D", "MatMul", "depthwise")  # what Keras calls the operation within a layer
 _WRAPPERS = ("quant_", "prune_low_magnitude_", "cluster_")
-_MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL",
-                "UNIDIRECTIONAL_SEQUENCE_LSTM")  # fmt: skip
+_RECURRENT = ("LSTM", "RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN",
+              "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN")  # fmt: skip
+_MULTIPLYING = ("CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV",
+                "BATCH_MATMUL", *_RECURRENT)  # fmt: skip
 # What is raised where a number of the file leads out of it, or to what is no table.
 _ASTRAY = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
 
@@ -113,21 +115,25 @@ class Operator:
     def multiply_accumulates(self):
         """How many it takes, by the shapes in the file; of convolutions, padding counted too.
 
-        None where its kind is not known to multiply and add, such as an activation.
+        None where its kind is not known to multiply and add, such as an activation; or a shape.
         """
-        weights, out = self.input(1), self.outputs[0].shape if self.outputs else ()
-        if weights is None or self.name not in _MULTIPLYING:
+        ends = (*self.inputs, *self.outputs[:1])
+        if self.name not in _MULTIPLYING or not all(t.ranked or t.shape for t in ends):
             return None
-        shape, given = weights.shape, self.inputs[0].shape
-        if self.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
-            kernels = [self.input(slot) for slot in range(1, 9)]  # four gates, from input and state
-            return math.prod(given[:2]) * sum(math.prod(k.shape) for k in kernels if k)
+        if self.name in _RECURRENT:  # each step meets each kernel once, of gates and projections
+            kernels = [t.shape for t in ends[1:-1] if len(t.shape) == 2 and not t.variable]
+            return math.prod(ends[0].shape[:-1]) * sum(map(math.prod, kernels))
+        if (weights := self.input(1)) is None or not self.outputs:
+            return None
+        shape, given, out = weights.shape, ends[0].shape, ends[-1].shape
         if self.name == "TRANSPOSE_CONV":  # each input value meets the kernel once
             return (read := self.input(2)) and math.prod(read.shape) * math.prod(shape[:-1])
         if self.name == "BATCH_MATMUL":
             return math.prod(out) * given[-2 if self.options and self.options.adjX else -1]
         if self.name == "DEPTHWISE_CONV_2D":
             return math.prod(out) * math.prod(shape[1:3])
+        if self.name == "CONV_3D":  # output channels last
+            return math.prod(out) * math.prod(shape[:-1])
         return math.prod(out) * math.prod(shape[1:])  # output channels first
 
 
@@ -155,8 +161,9 @@ class TfliteFile(Result):
 
     @property
     def multiply_accumulates(self):
-        """How many a run of all operators takes, each once; the same under every scheme."""
-        return sum(operator.multiply_accumulates or 0 for operator in self.operators)
+        """How many a run of all operators takes, each once; None where shapes are not told."""
+        counts = [op.multiply_accumulates for op in self.operators if op.name in _MULTIPLYING]
+        return None if None in counts else sum(counts)
 
     @property
     def float_operators(self):
@@ -308,7 +315,7 @@ def _operator(name, table, own, graph):
     slots = tuple(slot for slot, number in enumerate(reads) if number != -1)
     require_ends(name, reads, writes)
     ends = _numbered(own, reads), _numbered(own, writes)
-    require_fit(name, *ends)
+    require_fit(name, *ends, table.builtinOptions)
     return Operator(name, *ends, slots, table.builtinOptions, graph)
 
 

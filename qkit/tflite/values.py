@@ -12,17 +12,23 @@ _PACKED_BITS = {"int4": 4, "uint4": 4, "int2": 2}
 _DENSE_BYTES, _DENSE_TIMES, _DENSE_AT_MOST = 2**24, 1000, 2**31
 
 
+def require_here(*tensors):
+    """Refuse constants that another file holds."""
+    for tensor in tensors:
+        if tensor.elsewhere:
+            raise TfliteError(
+                f"the values of the tensor {tensor.name!r} are in another file, "
+                f"{tensor.elsewhere!r}, and not in these bytes. Convert without external buffers."
+            )
+
+
 def stored_values(tensor):
     """Return the values of a constant `Tensor` as they are stored, before any scale.
 
     Integers of two or four bits come as int8 or uint8; zeros that EXPERIMENTAL_SPARSITY left out
     are there again.
     """
-    if tensor.elsewhere:
-        raise TfliteError(
-            f"the values of the tensor {tensor.name!r} are in another file, {tensor.elsewhere!r}, "
-            "and not in these bytes. Convert without external buffers."
-        )
+    require_here(tensor)
     bits = _PACKED_BITS.get(tensor.dtype)
     values = _unpacked(tensor, bits) if bits else _view(tensor)
     if tensor.sparsity is not None:

@@ -14,6 +14,7 @@ from qkit.interpreter.run import given_by, open_interpreter, taken
 from qkit.networks import Network, in_float32, is_keras_3, network, speaks_keras_2, unrolled
 from qkit.samples import Unordered, samples
 from qkit.tflite.file import inspect
+from qkit.tflite.values import require_here
 
 _LOOPS = {"WHILE", "IF", "STABLEHLO_WHILE"}
 
@@ -169,6 +170,7 @@ def _read(path, what, signature):
 def _lite(tflite, name, what):
     """Return a float file, opened; refuse one that is quantized already."""
     file = inspect(tflite)
+    require_here(*file.tensors)
     values = {t.dtype for t in (*file.weights, *file.activations) if t.scale.size or t.details}
     values |= {t.dtype for t in file.weights if t.dtype in ("float16", "bfloat16")}
     if values := values - {"float32"}:

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import bootstrap
 
 import qkit as qk
-from qkit.evaluate.accuracy import Score
-from qkit.evaluate.tasks import Metric, ratio
+from qkit.evaluate.accuracy import Score, judged
+from qkit.evaluate.tasks import METRICS, Metric, ratio
 
 
 def right_and_one(outputs, labels):
@@ -70,6 +70,23 @@ def test_intervals_are_those_of_scipys_bootstrap(scored):
     assert a.interval == pytest.approx(interval(lambda w: ratio(a.tallies, w)), abs=1e-12)
     difference = interval(lambda w: ratio(b.tallies, w) - ratio(a.tallies, w))
     assert qk.paired(a, b).interval == pytest.approx(difference, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs", "y", "low", "high"),
+    [
+        ("SQNR", [1, 2, 3.1], [1, 2, 3], 29.54, np.inf),  # exact in three draws of ten
+        ("SQNR", [1, 2, 3], [1, 2, 3], np.inf, np.inf),
+        ("SQNR", [1, 2], [0, 0], -np.inf, -np.inf),  # all is noise
+        ("R²", [1.1, 1.1, 1.1, 1.1, 2.1], [1, 1, 1, 1, 2], 0.9375, 0.9583),  # of one value: none
+    ],
+)
+def test_intervals_of_scores_that_may_be_infinite(name, outputs, y, low, high):
+    outputs, y = (np.float32(each)[:, None] for each in (outputs, y))
+    found = judged(outputs, y, METRICS[name])
+    assert found.interval == pytest.approx((low, high), abs=0.01)
+    same = qk.paired(found, found)
+    assert (same.difference, same.interval) == (0, (0, 0))
 
 
 def test_frame_and_words(scored):

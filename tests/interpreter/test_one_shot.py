@@ -78,6 +78,7 @@ def test_zeros_of_rounding_are_told():
         ("DEPTHWISE_CONV_2D", (1, 3, 3, 8), "2:4", "depthwise"),
         ("CONV_2D", (4, 3, 3, 2), "2:4", "too few input channels"),
         ("CONV_2D", (4, 3, 3, 8), (1, 4), "no dense layer"),
+        ("CONV_2D", (4, 3, 3, 8), [1, 4], "no dense layer"),
         ("CONV_2D", (4, 3, 3, 3), "2:4", None),
         ("CONV_2D", (4, 3, 3, 1), None, None),
         ("FULLY_CONNECTED", (4, 8), (1, 4), None),

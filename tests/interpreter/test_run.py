@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ WEIGHTS = np.float32([range(8), [1] * 8, [0] * 8])
 def detail(dtype, scale=(), zero_point=0, axis=0):
     grid = {"scales": np.float32(scale).reshape(-1), "quantized_dimension": axis}
     grid["zero_points"] = np.full(grid["scales"].shape, zero_point, np.int32)
-    return {"name": "image", "dtype": dtype, "quantization_parameters": grid}
+    return {"name": "image", "index": 0, "dtype": dtype, "quantization_parameters": grid}
 
 
 def to_grid(values, detail):
@@ -259,6 +260,42 @@ def test_integers_on_no_grid_are_fed_as_they_are(built, dtype, low, high):
     assert qk.latency({"a": tflite}, x, instances=2, rounds=1).median_us["a"] > 0
 
 
+def test_real_values_go_on_a_grid_of_32_bits(built):
+    tensors = {"x": (((1, 2), "int32"), [0.5], [0], 0), "y": (((1, 2), "int16"), [0.5], [0], 0)}
+    tflite = built((tensors, [("QUANTIZE", "x", "y", "QuantizeOptions")], "x", "y"))
+    assert outputs(tflite, np.float32([[1, -2.5]])).tolist() == [[1, -2.5]]
+    fine = qk.grid.QParams(np.float32([2.0**-30]), np.int32([0]), -(2**31), 2**31 - 1)
+    assert qk.grid.quantize(np.array([1 + 2.0**-30]), fine).tolist() == [2**30 + 1]  # in float64
+
+
+def test_truth_values_stand_for_themselves_whatever_scale_is_written_there(built):
+    tensors = {name: (((1, 2), "bool"), [1.0], [0], 0) for name in "xy"}
+    tflite = built((tensors, [("LOGICAL_NOT", "x", "y", "LogicalNotOptions")], "x", "y"))
+    assert outputs(tflite, np.array([[True, False]])).tolist() == [[False, True]]
+
+
+def test_what_no_array_of_numbers_is_fed_to_says_so(built):
+    tensors = {"x": ((1, 2), "complex64"), "y": ((1, 2), "float32")}
+    tflite = built((tensors, [("REAL", "x", "y", "NONE")], "x", "y"))
+    for x in (np.ones((1, 2), np.complex64), np.ones((1, 2), int)):
+        with pytest.raises(TypeError, match="takes complex64, and what goes in here are real"):
+            outputs(tflite, x)
+
+
+def test_finite_values_beyond_what_is_taken_are_told(built):
+    tensors = {"x": ((1, 2), "float16"), "y": ((1, 2), "float32")}
+    tflite = built((tensors, [("CAST", "x", "y", "CastOptions")], "x", "y"))
+    with pytest.raises(ValueError, match="1 values that are beyond 65504, the largest float16"):
+        outputs(tflite, np.float32([[1, 1e6]]))
+
+
+def test_weights_in_another_file_are_the_reason(toy_tflite, in_another_file, toy_data):
+    tflite, x = in_another_file(toy_tflite), toy_data.x_test
+    for ask in (qk.outputs, qk.simulation.calibrated_ranges):
+        with pytest.raises(TfliteError, match=r"are in another file, 'weights\.bin'"):
+            ask(tflite, x)
+
+
 def test_a_row_that_does_not_fit_is_told(toy_tflite):
     with pytest.raises(ValueError, match="outputs: x must be an array, and its parts do not fit"):
         outputs(toy_tflite, [[1.0], [1.0, 2.0]])
@@ -292,3 +329,47 @@ def test_a_name_that_two_tensors_have_names_neither(built):
 def test_intermediate_names_what_is_not_there(names, toy_tflite):
     with pytest.raises(ValueError, match="intermediate: the file has no tensor"):
         next(qk.intermediate(toy_tflite, np.zeros((1, 4, 4), np.float32), names))
+
+
+# ---- by name ----
+
+
+@pytest.mark.parametrize(
+    "names", [("a", "b"), ("x:0", "x:1"), ("serving_default_x", "x"), ("", "")]
+)
+def test_inputs_whose_names_are_alike_are_two(names, built, edited):
+    tensors = {name: ((1, 2), "float32") for name in "aby"}
+    tflite = built((tensors, [("SUB", "ab", "y", "SubOptions")], "ab", "y"))
+
+    def rename(model):
+        for tensor, name in zip(model.subgraphs[0].tensors, names, strict=False):
+            tensor.name = name.encode()
+
+    tflite, x = edited(tflite, rename), [np.full((3, 2), value, np.float32) for value in (3, 1)]
+    assert outputs(tflite, x).tolist() == [[2, 2]] * 3
+
+
+def test_outputs_bear_the_names_of_their_own_graph(built, edited):
+    """Another graph's signature may stand first, and its tensors have the same numbers."""
+
+    def graph(step):
+        tensors = {"x": ((1, 2), "float32"), "n": ((1, 2), "float32")}
+        tensors |= {name: (((1, 2), "int8"), [step], [0], 0) for name in "pq"}
+        operators = [("NEG", "x", "n", "NegOptions")]
+        operators += [("QUANTIZE", given, made, "QuantizeOptions") for given, made in ("xp", "nq")]
+        return tensors, operators, "x", "pq"
+
+    def sign(model):
+        for number, ends in ((1, ("minus", "plus")), (0, ("plus", "minus"))):
+            signature = schema.SignatureDefT()
+            signature.signatureKey, signature.subgraphIndex = b"%d" % number, number
+            signature.inputs = [schema.TensorMapT(b"x", 0)]
+            signature.outputs = [schema.TensorMapT(n.encode(), i) for i, n in enumerate(ends, 2)]
+            model.signatureDefs = [*(model.signatureDefs or []), signature]
+
+    tflite = edited(built(graph(0.5), graph(1.0)), sign)
+    found = outputs(tflite, np.float32([[1, 2.5]]))
+    assert {name: values.tolist() for name, values in found.items()} == {
+        "plus": [[1, 2.5]],
+        "minus": [[-1, -2.5]],
+    }

@@ -75,7 +75,7 @@ def test_values_on_the_grid_cost_nothing():
     result = qk.quantization_error(np.float32([-8, 0, 7]), UNIT)
     assert (result.sqnr_db, result.rmse_steps, result.clipping_share) == (np.inf, 0, 0)
     nothing = qk.quantization_error(np.zeros((2, 3), np.float32), choose_qparams(np.zeros(2)))
-    assert np.isnan(nothing.sqnr_db)  # neither signal nor noise
+    assert nothing.sqnr_db == np.inf  # neither signal nor noise: nothing is lost
     half = QParams(np.float32([1, 1]), np.int32([0, 0]), -8, 7, PerAxis(0))
     by_row = qk.quantization_error(np.float32([[0, 0], [0.25, 1]]), half).channel_sqnr_db
     np.testing.assert_allclose(by_row, [np.nan, 10 * np.log10(1.0625 / 0.0625)])
@@ -88,7 +88,8 @@ def test_sqnr_of_a_grid_is_that_of_its_values():
 
 def test_sqnr_of_two_arrays():
     assert qk.sqnr_db([3.0, 4.0], [3.0, 4.5]) == pytest.approx(20)
-    assert qk.sqnr_db([1.0], [1.0]) == np.inf
+    for x, y, db in ((1.0, 1.0, np.inf), (0.0, 0.0, np.inf), (0.0, 1.0, -np.inf)):
+        assert qk.sqnr_db([x], [y]) == db
     x = np.random.default_rng(0).normal(size=(300, 500)).astype(np.float32)
     y = x + np.float32(0.01)
     wide, other = x.astype(np.float64), y.astype(np.float64)

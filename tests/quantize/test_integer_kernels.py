@@ -393,7 +393,9 @@ def test_short_bias_that_the_interpreter_would_read_beyond_is_refused(built):
     y, x = (((1, 1), "int16"), *on), np.int16([[4, 5]])
     parts = "FULLY_CONNECTED", reads, y, "FullyConnectedOptions"
     tflite, _ = one_operator(built, *parts)
-    with pytest.raises(TfliteError, match="its bias is int32 and the options do not say so"):
+    with pytest.raises(
+        TfliteError, match="on int16 has biases of int32, and options that do not say so"
+    ):
         qk.run_integer(tflite, x)
     told, _ = one_operator(built, *parts, quantizedBiasType=TYPES["int32"])
     assert qk.run_integer(told, x).output == 4 + 10 + 3

@@ -153,3 +153,30 @@ def test_given_values_go_to_the_readers_that_are_named_and_to_no_others(built):
     ):
         tflite = with_given(model, {1: given}, readers)
         np.testing.assert_array_equal(qk.outputs(tflite, [x, given]), expected)
+
+
+def test_what_others_read_of_a_shared_buffer_stays_as_it_is(built, edited):
+    """Converters join equal constants, of a kernel and of an addition too."""
+    weights, x = np.float32([[1, 0.1, 2, 0.2], [3, 0.3, 1, 1]]), np.ones((1, 4), np.float32)
+    tensors = {
+        "x": ((1, 4), "float32"),
+        "w": weights,
+        "c": weights,
+        "s": ((2, 4), "float32"),
+        "y": ((2, 2), "float32"),
+    }
+    operators = [
+        ("ADD", "xc", "s", "AddOptions"),
+        ("FULLY_CONNECTED", "sw", "y", "FullyConnectedOptions"),
+    ]
+
+    def join(model):
+        graph = model.subgraphs[0]
+        graph.tensors[2].buffer = graph.tensors[1].buffer
+
+    tflite = edited(built((tensors, operators, "x", "y")), join)
+    pruned = qk.prune_once(tflite, 0.5)
+    (kernel,) = pruned.values.values()
+    assert np.count_nonzero(kernel) < 8
+    found = qk.outputs(pruned.applied(tflite), x)
+    np.testing.assert_allclose(found.reshape(2, 2), (x + weights) @ kernel.T, rtol=1e-6)

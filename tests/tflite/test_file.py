@@ -4,11 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import qkit as qk
 from qkit.tflite.bounds import _READ
-from qkit.tflite.file import _MULTIPLYING, TfliteError, inspect
+from qkit.tflite.file import _MULTIPLYING, _RECURRENT, TfliteError, inspect
 
 BY_CONVERTER = [name for name, scheme in qk.SCHEMES.items() if scheme.engine == "converter"]
 
@@ -322,14 +323,14 @@ def test_what_would_be_read_beyond_an_operators_inputs_is_damage(name, read, bui
 
 
 def test_what_counts_products_is_held_to_the_inputs_that_it_reads():
-    own_words = {"UNIDIRECTIONAL_SEQUENCE_LSTM", "TRANSPOSE_CONV"}  # with fewer, it counts none
+    own_words = {*_RECURRENT, "TRANSPOSE_CONV"}  # with fewer, they count what there is, or none
     assert {*_MULTIPLYING} - own_words <= {*_READ}
 
 
 def test_a_transposed_convolution_without_its_third_input_has_no_count(built):
     tensors = {"x": ((1, 2), "float32"), "w": np.zeros((1, 2), "float32"), "y": ((1, 2), "float32")}
     graph = tensors, [("TRANSPOSE_CONV", "xw", "y", "AbsOptions")], "x", "y"
-    assert inspect(built(graph)).multiply_accumulates == 0
+    assert inspect(built(graph)).multiply_accumulates is None
 
 
 def test_axes_that_would_be_read_beyond_a_shape_are_damage(built):
@@ -364,6 +365,24 @@ def test_what_does_not_fit_an_output_is_damage(name, reads, made, built):
     )
     with pytest.raises(TfliteError, match=f"a {name} makes {made}"):
         inspect(built((tensors, [(name, reads, "y", "AbsOptions")], "x", "y")))
+
+
+def test_short_biases_that_the_options_do_not_tell_are_damage(built):
+    """LiteRT would read 64 bits of each, and compute with what lies behind them."""
+    tensors = {
+        "x": (((1, 4), "int16"), [0.1], [0], 0),
+        "w": (np.int8([[1, 2, 3, 4]] * 2), [0.1], [0], 0),
+        "b": (np.int32([1, 2]), [0.01], [0], 0),
+        "y": (((1, 2), "int16"), [0.1], [0], 0),
+    }
+    for told in ({}, {"quantizedBiasType": schema.TensorType.INT32}):
+        dense = ("FULLY_CONNECTED", "xwb", "y", "FullyConnectedOptions", told)
+        tflite = built((tensors, [dense], "x", "y"))
+        if told:
+            assert qk.outputs(tflite, np.float32([[1, 2, 3, 4]])).shape == (1, 2)
+        else:
+            with pytest.raises(TfliteError, match="FULLY_CONNECTED on int16 has biases of int32"):
+                inspect(tflite)
 
 
 def test_softmax_may_give_wider_integers_than_it_takes(built):
@@ -403,6 +422,46 @@ def test_a_number_of_another_file_is_none_of_this_one(toy_tflite, in_another_fil
 
 
 # ---- multiply–accumulates, by hand ----
+
+KERNELS = {
+    # 3³ places, 3 channels, each of 2³ × 2 weights
+    "CONV_3D": ([(1, 4, 4, 4, 2)], [(2, 2, 2, 2, 3)], [], (1, 3, 3, 3, 3), 27 * 3 * 8 * 2),
+    # 8 filters, each over 4 features and 3 steps
+    "SVDF": ([(1, 4)], [(8, 4), (8, 3), (4,)], [(1, 24)], (1, 4), 8 * (4 + 3)),
+    # 5 steps, 4 gates of 8 units from 4 inputs and 3 states, and a projection onto these
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (
+        [(1, 5, 4)], 4 * [(8, 4)] + 4 * [(8, 3)] + 4 * [(8,)] + [(3, 8)], [(1, 3), (1, 8)],
+        (1, 5, 3), 5 * (4 * 8 * (4 + 3) + 3 * 8),
+    ),
+    "RNN": ([(2, 4)], [(6, 4), (6, 6), (6,)], [(2, 6)], (2, 6), 2 * 6 * (4 + 6)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_multiply_accumulates_of_rarer_kinds(name, built, edited):
+    given, constants, states, out, by_hand = KERNELS[name]
+    tensors = {f"x{i}": (shape, "float32") for i, shape in enumerate(given)}
+    tensors |= {f"w{i}": np.zeros(shape, np.float32) for i, shape in enumerate(constants)}
+    tensors |= {f"s{i}": (shape, "float32") for i, shape in enumerate(states)}
+    operator = (name, [*tensors], ["y"], "AbsOptions")
+    tflite = built((tensors | {"y": (out, "float32")}, [operator], ["x0"], ["y"]))
+
+    def keep(model):
+        for tensor in model.subgraphs[0].tensors:
+            tensor.isVariable = tensor.name.startswith(b"s")
+
+    assert inspect(edited(tflite, keep)).multiply_accumulates == by_hand
+
+
+def test_shapes_that_are_not_told_give_no_count(toy_tflite, edited):
+    def untold(model):
+        graph = model.subgraphs[0]
+        out = graph.tensors[graph.operators[-1].outputs[0]]
+        out.shape, out.hasRank = None, False
+
+    file = inspect(edited(toy_tflite, untold))
+    assert file.operators[-1].multiply_accumulates is None
+    assert file.multiply_accumulates is None  # and not that of the others
 
 
 @pytest.mark.tensorflow
