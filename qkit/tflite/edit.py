@@ -242,7 +242,7 @@ def with_given(model, values, readers=None):
     for index, array in values.items():
         tensor, new[index] = copy(graph.tensors[index]), len(graph.tensors)
         tensor.name, tensor.buffer = f"tensor {index}, given".encode(), 0
-        tensor.shape, tensor.shapeSignature = [1, *array.shape[1:]], None
+        tensor.shape, tensor.shapeSignature = [*array.shape], None
         graph.tensors.append(tensor)
     for number, op in enumerate(graph.operators):
         places = enumerate([] if op.inputs is None else op.inputs)
