@@ -34,7 +34,7 @@ class FloatFile:
     """A float .tflite file, opened once: what stands in it, by names of which none repeats."""
 
     tflite: bytes
-    names: dict  # all tensors by name; where the file repeats one, the tensor's number follows
+    names: dict  # all tensors by name, as `distinct` has it
     layers: tuple  # with weights of their own: those of a layer that runs twice are there once
     operators: tuple
     owners: dict  # by number of a tensor: the layer whose bits it takes, or "input"
@@ -74,10 +74,7 @@ def opened(tflite):
         raise TfliteError(
             f"the file has {file.graphs} graphs: loops and branches are not simulated."
         )
-    names, given = {}, {tensor.name for tensor in file.tensors}
-    for tensor in file.tensors:
-        taken = {*names, *given} if tensor.name in names else names
-        names[apart((tensor.name,), taken, tensor.index)] = tensor
+    names = dict(zip(distinct(t.name for t in file.tensors), file.tensors, strict=True))
     name_of = {tensor.index: name for name, tensor in names.items()}
     found = _layers(file.operators, name_of)
     in_8, in_16 = (rule(file.operators, file.inputs) for rule in (in_8_bits, in_16_bits))
@@ -93,6 +90,17 @@ def opened(tflite):
         in_16_bits=in_16,
         overwritten={name_of[index]: name_of[later] for index, later in over.items()},
     )
+
+
+def distinct(names):
+    """Return names that tell tensors apart: where one repeats or is empty, a number follows."""
+    names, found = [*names], {}
+    taken = {*names}  # those still to come are the tensors' own
+    for number, name in enumerate(names):
+        own = apart((name,), taken, number) if not name or name in found else name
+        found[own] = None
+        taken.add(own)
+    return [*found]
 
 
 def layers(tflite):
