@@ -7,7 +7,7 @@ import numpy as np
 from qkit import validate
 from qkit._tensorflow import first_line, quiet
 from qkit.interpreter.run import fed, filled, open_interpreter
-from qkit.tflite.edit import CHANNEL_AXIS, distinct, opened, with_weights
+from qkit.tflite.edit import CHANNEL_AXIS, distinct, opened, plain_name, with_weights
 from qkit.tflite.file import inspect, parsed
 from qkit.tflite.values import real_values
 
@@ -214,12 +214,12 @@ def _signed(tflite):
     if not found:  # older files have none
 
         def named(numbers):
-            maps = []
-            for number in numbers:
-                entry = schema.TensorMapT()
-                entry.name, entry.tensorIndex = f"tensor_{number}".encode(), int(number)
-                maps.append(entry)
-            return maps
+            tensors = [graph.tensors[number] for number in numbers]
+            plain = [plain_name((t.name or b"").decode(errors="replace")) for t in tensors]
+            # those of `outputs`, by which a metric finds them in both files
+            plain = plain if len({*plain}) == len(numbers) else map(str, numbers)
+            pairs = zip(plain, map(int, numbers), strict=True)
+            return [schema.TensorMapT(name.encode(), number) for name, number in pairs]
 
         signature = schema.SignatureDefT()
         signature.signatureKey, signature.subgraphIndex = b"serving_default", 0

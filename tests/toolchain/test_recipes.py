@@ -161,6 +161,22 @@ def test_an_old_file_without_a_signature(float_file):
         np.testing.assert_array_equal(given[key][0], scale)
 
 
+@pytest.mark.parametrize("alike", [False, True])
+def test_outputs_of_a_file_without_a_signature_keep_their_names(alike, built, edited):
+    def change(model):
+        for tensor in model.subgraphs[0].tensors if alike else ():
+            tensor.name = b"same"
+
+    end, fields = ((1, 3), "float32"), "FullyConnectedOptions"
+    tensors = {"x": ((1, 8), "float32"), "w": np.eye(3, 8, dtype=np.float32), "a": end, "b": end}
+    operators = [("FULLY_CONNECTED", ["x", "w", None], [given], fields) for given in "ab"]
+    tflite = edited(built((tensors, operators, ["x"], ["a", "b"])), change)
+    x = np.random.default_rng(0).random((9, 8)).astype(np.float32)
+    names = ["2", "3"] if alike else ["a", "b"]
+    for file in (tflite, qk.convert(tflite, "full_integer", x)):
+        assert [*qk.outputs(file, x)] == names
+
+
 @pytest.mark.parametrize("name", ["dynamic_range", "full_integer", "int4_gptq"])
 def test_names_that_are_missing_or_repeat_stay_the_users(name, toy_tflite, toy_data, edited):
     def change(model):
