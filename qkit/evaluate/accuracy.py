@@ -265,7 +265,7 @@ def model_outputs(model, x, *, batched=True, threads=None):
             return np.concatenate(given)
         return {name: np.concatenate([part[name] for part in given]) for name in given[0]}
     if not hasattr(model, "predict"):
-        return _numbers(outputs(model, x, batched=batched, threads=threads, what="accuracy"))
+        return without_nan(outputs(model, x, batched=batched, threads=threads, what="accuracy"))
     if is_keras_3(model):
         takes = {t.name: (tuple(t.shape[1:]), t.dtype) for t in model.inputs}
     else:
@@ -279,13 +279,13 @@ def model_outputs(model, x, *, batched=True, threads=None):
         given = dict(zip(names, given, strict=True))
     if isinstance(given, Mapping) and len(given) == 1:
         (given,) = given.values()
-    return _numbers(given)
+    return without_nan(given)
 
 
-def _numbers(given):
+def without_nan(given):
     """Refuse outputs that are NaN: the largest of them is none, and would pass for class 0."""
     if isinstance(given, Mapping):
-        return {name: _numbers(part) for name, part in given.items()}
+        return {name: without_nan(part) for name, part in given.items()}
     if (lost := np.isnan(given).reshape(len(given), -1).any(axis=1)).any():
         raise ValueError(
             f"accuracy: the model gives NaN for {lost.sum():,} of {len(lost):,} items, first for "

@@ -35,8 +35,8 @@ class Judge:
         return judged(self.head(outputs), self.y, self.metric, name=name, at=self.at)
 
     def head(self, outputs):
-        """Return the outputs that are judged."""
-        return outputs[self.output] if self.output else outputs
+        """Return the outputs that are judged; those as they are, if they are all that is given."""
+        return outputs[self.output] if isinstance(outputs, Mapping) else outputs
 
     def against(self, outputs):
         """Return the difference of outputs from the float model's, on the same items."""

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from qkit.evaluate.accuracy import model_outputs
+from qkit.evaluate.accuracy import model_outputs, without_nan
 from qkit.evaluate.judge import judge
 from qkit.interpreter.alone import both, compared, with_error
 from qkit.interpreter.run import open_interpreter, taken
@@ -126,9 +126,7 @@ def _measured(two, x, held, plain):
             tallies[number] = tallies.get(number, 0) + found[number]
             changed = plain[chunk]
             if found[number][_OWN_NOISE]:
-                values = [np.concatenate(each) for each in zip(*values, strict=True)]
-                made = with_error(two, number, [*part.values()], values)
-                changed = held.head(model_outputs(*made))
+                changed = held.head(without_nan(with_error(two, number, part, values)))
             given.setdefault(number, []).append(changed)
     return tallies, {number: np.concatenate(parts) for number, parts in given.items()}
 

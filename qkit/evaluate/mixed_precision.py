@@ -193,15 +193,18 @@ def _require_one(max_drop_pp, budget_bytes):
 def _repaired(tried, limit):
     """Return which operators go back to float until the loss is within the limit."""
     parts, m = {}, tried.measured
+    name_of = {tensor.index: name for name, tensor in m.file.names.items()}
+    x, metric = rows(m.calibration, slice(_FOR_ERRORS)), m.held.output and {m.held.output: None}
     for _ in range(_REPAIRS):
         if tried(parts)["loss_high"] <= limit:
             break
-        errors = layer_errors(m.tflite, tried.files[-1], rows(m.calibration, slice(_FOR_ERRORS)))
+        errors = layer_errors(m.tflite, tried.files[-1], x, metric=metric)
         two = both(tried.files[-1], m.tflite, what="mixed_precision")
         worst = two.file.operators[errors.worst]
         together = [worst, *(op for op in two.file.operators if worst.outputs[0] in op.inputs)]
         numbers = [two.pairs.get(two.file.operators.index(op)) for op in together]
-        names = [two.original.operators[k].outputs[0].name for k in numbers if k is not None]
+        given = [two.original.operators[k].outputs[0] for k in numbers if k is not None]
+        names = [name_of[tensor.index] for tensor in given]
         if {*names} <= {*parts}:
             break
         parts = parts | dict.fromkeys(names, _IN_FLOAT)

@@ -1,14 +1,25 @@
 """A quantized file and its float one, run operator by operator on what the float one computes."""
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import tee
 
-from qkit.interpreter.run import intermediate, run_each
+import numpy as np
+
+from qkit.interpreter.run import (
+    fed,
+    filled,
+    from_grid,
+    given_by,
+    intermediate,
+    open_interpreter,
+    outputs,
+    run_each,
+)
 from qkit.quantize.grid import dequantize, quantize
 from qkit.quantize.integer_operators import grid_of
-from qkit.tflite.edit import operators_apart, with_given
 from qkit.tflite.file import TfliteError, TfliteFile, inspect, parsed
 from qkit.tflite.match import CONVERTING, matched
 
@@ -30,6 +41,14 @@ class Both:
     def parsed(self):
         """The float file as the schema has it."""
         return parsed(self.in_float)
+
+    @cached_property
+    def gives(self):
+        """What the float file's interpreter tells of each output, by name, in the file's order."""
+        interpreter = open_interpreter(self.in_float)
+        order = [detail["index"] for detail in interpreter.get_output_details()]
+        named = given_by(interpreter).items()
+        return dict(sorted(named, key=lambda pair: order.index(pair[1]["index"])))
 
     @property
     def size(self):
@@ -98,17 +117,36 @@ def compared(two, x):
 
 
 def with_error(two, number, x, own):
-    """Return file and inputs of the float network with an operator's outputs in their place."""
-    outputs, readers = two.file.operators[number].outputs, None
-    values = {two.stand[t.index]: v for t, v in zip(outputs, own, strict=True)}
-    if two.pairs[number] is None and outputs[0] not in two.file.outputs:  # for its readers alone
+    """Return what the float network gives with an operator's outputs, by item, in their place."""
+    written, readers = two.file.operators[number].outputs, None
+    values = {two.stand[t.index]: v for t, v in zip(written, own[0], strict=True)}
+    if two.pairs[number] is None and written[0] not in two.file.outputs:  # for its readers alone
         readers = {
             (two.pairs[k], slot)
             for k, op in enumerate(two.file.operators)
             for slot in op.slots
-            if two.pairs.get(k) is not None and op.input(slot) is outputs[0]
+            if two.pairs.get(k) is not None and op.input(slot) is written[0]
         }
-    return with_given(two.parsed, values, readers), [*x, *own]
+    tflite = with_given(two.parsed, values, readers)
+    ends = *two.original.inputs, *two.original.outputs, *own[0]
+    if all(len(end.shape) > 1 and end.shape[0] == 1 for end in ends):  # an axis that items share
+        given = [np.concatenate(each) for each in zip(*own, strict=True)]
+        found = outputs(tflite, [*x.values(), *given])
+        found = [*found.values()] if isinstance(found, dict) else [found]
+    else:
+        found = _one_by_one(two, tflite, x, own)
+    return dict(zip(two.gives, found, strict=True)) if len(found) > 1 else found[0]
+
+
+def _one_by_one(two, tflite, x, own):
+    """Return the outputs of a file that takes, beside each item, tensors as they are."""
+    arrays, size = fed(open_interpreter(two.in_float), x, "layer_errors")
+    feeds = ([*filled(arrays, slice(i, i + 1), size), *each] for i, each in enumerate(own))
+    found = []
+    for given in run_each(tflite, feeds, "xnnpack"):
+        real = map(from_grid, given, two.gives.values())
+        found.append([v[0] if v.shape[:1] == (size or 1,) else v for v in real])
+    return [np.stack(each) for each in zip(*found, strict=True)]
 
 
 def _activations(file):
@@ -162,3 +200,64 @@ def _told(two, item, fed, own, plain):
 def _by_operator(file, arrays):
     arrays = iter(arrays)
     return [[next(arrays) for _ in op.outputs] for op in file.operators]
+
+
+def operators_apart(tflite, values):
+    """Return a file in which each operator reads inputs and gives outputs of its own.
+
+    Beside it: for each operator, the slots that are fed. All inputs and all outputs of the file are
+    in the order of the operators, and of their slots; their shapes are those of some values of the
+    activations, by number, as a file may leave shapes open.
+    """
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
+
+    file, model = inspect(tflite), parsed(tflite)
+    graph, slots = model.subgraphs[0], []
+    computed = {t.index for t in (*file.inputs, *(t for op in file.operators for t in op.outputs))}
+    graph.inputs, graph.outputs, model.signatureDefs = [], [], None
+
+    def copied(index, ends):
+        tensor = copy(graph.tensors[index])
+        tensor.name = f"tensor {index} of place {len(ends)}".encode()
+        tensor.shape, tensor.shapeSignature = [*values[index].shape], None
+        graph.tensors.append(tensor)
+        ends.append(len(graph.tensors) - 1)
+        return ends[-1]
+
+    for op in graph.operators:
+        reads = [] if op.inputs is None else op.inputs
+        slots.append([slot for slot, index in enumerate(reads) if index in computed])
+        op.inputs = [copied(i, graph.inputs) if i in computed else i for i in reads]
+        op.outputs = [copied(i, graph.outputs) for i in op.outputs]
+    return bytes(convert_object_to_bytearray(model)), slots
+
+
+def with_given(model, values, readers=None):
+    """Return a file that takes, as further inputs, values in place of activations, by number.
+
+    The readers are pairs of operator and slot; by default all, and the ends of the network. The
+    model is what `parsed` gives, and stays as it is: to read it takes longer than to write it.
+    """
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
+
+    model, graph, new = copy(model), copy(model.subgraphs[0]), {}
+    model.subgraphs, model.signatureDefs = [graph], None
+    graph.operators, graph.tensors = [*graph.operators], [*graph.tensors]
+    for index, array in values.items():
+        tensor, new[index] = copy(graph.tensors[index]), len(graph.tensors)
+        tensor.name, tensor.buffer = f"tensor {index}, given".encode(), 0
+        tensor.shape, tensor.shapeSignature = [*array.shape], None
+        graph.tensors.append(tensor)
+    for number, op in enumerate(graph.operators):
+        places = enumerate([] if op.inputs is None else op.inputs)
+        reads = [
+            new.get(i, i) if readers is None or (number, slot) in readers else i
+            for slot, i in places
+        ]
+        if {*reads} & {*new.values()}:
+            graph.operators[number] = op = copy(op)
+            op.inputs = reads
+    if readers is None:
+        graph.outputs = [new.get(i, i) for i in graph.outputs]
+    graph.inputs = [*graph.inputs, *new.values()]
+    return bytes(convert_object_to_bytearray(model))

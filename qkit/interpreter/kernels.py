@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from qkit import validate
+from qkit.interpreter.alone import operators_apart
 from qkit.interpreter.run import KERNELS, run_each
 from qkit.quantize.integer import IntegerTrace
 from qkit.result import Result
-from qkit.tflite.edit import operators_apart
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -141,11 +141,10 @@ def intermediate(tflite, x, names, kernels="optimized"):
     x, size = fed(interpreter, x, "intermediate")
     names, details, wanted = _named(names), interpreter.get_tensor_details(), []
     for name in names:
-        places = [d["index"] for d in details if name in (d["name"], d["index"])]
+        wanted += (places := [d["index"] for d in details if name in (d["name"], d["index"])])
         if len(places) != 1:
             many = f"{len(places)} tensors, {places}, of the name" if places else "no tensor"
             raise ValueError(f"intermediate: the file has {many} {name!r}.")
-        wanted += places
     require_run(tflite, filled(x, slice(1), size), **how)
     each = (filled(x, slice(i, i + 1), size) for i in range(len(x[0])))
     for found in _runs(interpreter, tflite, each, wanted, **how):

@@ -34,7 +34,7 @@ class FloatFile:
     """A float .tflite file, opened once: what stands in it, by names of which none repeats."""
 
     tflite: bytes
-    names: dict  # all tensors by name; where the file repeats one, the tensor's number follows
+    names: dict  # all tensors by name, as `distinct` has it
     layers: tuple  # with weights of their own: those of a layer that runs twice are there once
     operators: tuple
     owners: dict  # by number of a tensor: the layer whose bits it takes, or "input"
@@ -75,10 +75,7 @@ def opened(tflite):
             f"the file has {file.graphs} graphs: loops and branches are not simulated."
         )
     require_here(*file.tensors)
-    names, given = {}, {tensor.name for tensor in file.tensors}
-    for tensor in file.tensors:
-        taken = {*names, *given} if tensor.name in names else names
-        names[apart((tensor.name,), taken, tensor.index)] = tensor
+    names = dict(zip(distinct(t.name for t in file.tensors), file.tensors, strict=True))
     name_of = {tensor.index: name for name, tensor in names.items()}
     found = _layers(file.operators, name_of)
     in_8, in_16 = (rule(file.operators, file.inputs) for rule in (in_8_bits, in_16_bits))
@@ -94,6 +91,17 @@ def opened(tflite):
         in_16_bits=in_16,
         overwritten={name_of[index]: name_of[later] for index, later in over.items()},
     )
+
+
+def distinct(names):
+    """Return names that tell tensors apart: where one repeats or is empty, a number follows."""
+    names, found = [*names], {}
+    taken = {*names}  # those still to come are the tensors' own
+    for number, name in enumerate(names):
+        own = apart((name,), taken, number) if not name or name in found else name
+        found[own] = None
+        taken.add(own)
+    return [*found]
 
 
 def layers(tflite):
@@ -207,67 +215,6 @@ def with_inputs_in_order(tflite, names):
             graph.inputs = wanted
             return bytes(convert_object_to_bytearray(model))
     return tflite
-
-
-def operators_apart(tflite, values):
-    """Return a file in which each operator reads inputs and gives outputs of its own.
-
-    Beside it: for each operator, the slots that are fed. All inputs and all outputs of the file are
-    in the order of the operators, and of their slots; their shapes are those of some values of the
-    activations, by number, as a file may leave shapes open.
-    """
-    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
-
-    file, model = inspect(tflite), parsed(tflite)
-    graph, slots = model.subgraphs[0], []
-    computed = {t.index for t in (*file.inputs, *(t for op in file.operators for t in op.outputs))}
-    graph.inputs, graph.outputs, model.signatureDefs = [], [], None
-
-    def copied(index, ends):
-        tensor = copy(graph.tensors[index])
-        tensor.name = f"tensor {index} of place {len(ends)}".encode()
-        tensor.shape, tensor.shapeSignature = [*values[index].shape], None
-        graph.tensors.append(tensor)
-        ends.append(len(graph.tensors) - 1)
-        return ends[-1]
-
-    for op in graph.operators:
-        reads = [] if op.inputs is None else op.inputs
-        slots.append([slot for slot, index in enumerate(reads) if index in computed])
-        op.inputs = [copied(i, graph.inputs) if i in computed else i for i in reads]
-        op.outputs = [copied(i, graph.outputs) for i in op.outputs]
-    return bytes(convert_object_to_bytearray(model)), slots
-
-
-def with_given(model, values, readers=None):
-    """Return a file that takes, as further inputs, values in place of activations, by number.
-
-    The readers are pairs of operator and slot; by default all, and the ends of the network. The
-    model is what `parsed` gives, and stays as it is: to read it takes longer than to write it.
-    """
-    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
-
-    model, graph, new = copy(model), copy(model.subgraphs[0]), {}
-    model.subgraphs, model.signatureDefs = [graph], None
-    graph.operators, graph.tensors = [*graph.operators], [*graph.tensors]
-    for index, array in values.items():
-        tensor, new[index] = copy(graph.tensors[index]), len(graph.tensors)
-        tensor.name, tensor.buffer = f"tensor {index}, given".encode(), 0
-        tensor.shape, tensor.shapeSignature = [1, *array.shape[1:]], None
-        graph.tensors.append(tensor)
-    for number, op in enumerate(graph.operators):
-        places = enumerate([] if op.inputs is None else op.inputs)
-        reads = [
-            new.get(i, i) if readers is None or (number, slot) in readers else i
-            for slot, i in places
-        ]
-        if {*reads} & {*new.values()}:
-            graph.operators[number] = op = copy(op)
-            op.inputs = reads
-    if readers is None:
-        graph.outputs = [new.get(i, i) for i in graph.outputs]
-    graph.inputs = [*graph.inputs, *new.values()]
-    return bytes(convert_object_to_bytearray(model))
 
 
 def is_float_constant(tensor):

@@ -7,7 +7,7 @@ import numpy as np
 from qkit import validate
 from qkit._tensorflow import first_line, quiet
 from qkit.interpreter.run import fed, filled, open_interpreter
-from qkit.tflite.edit import CHANNEL_AXIS, opened, with_weights
+from qkit.tflite.edit import CHANNEL_AXIS, distinct, opened, plain_names, with_weights
 from qkit.tflite.file import inspect, parsed
 from qkit.tflite.values import real_values
 
@@ -38,7 +38,8 @@ def quantized(tflite, scheme, items=None, parts=None, seen=None):
     tflite : bytes, of a float file
     scheme : Scheme
     items : ndarray or dict of them, as for `outputs`; from which a calibrated scheme chooses ranges
-    parts : dict of str to str, what becomes of single operators, by the name of what they give
+    parts : dict of str to str, what becomes of single operators, by the name that what they give
+        has in `opened`
         "float32", or what weights they get: "int8", "int4"; with one scale in all "int4, one scale"
     seen : dict, in place of items what `statistics` found in them
 
@@ -49,7 +50,8 @@ def quantized(tflite, scheme, items=None, parts=None, seen=None):
     """
     engine = _engine()
     _require_possible(scheme)
-    recipe, (signed, *_) = _recipe(inspect(tflite), scheme, parts or {}), _signed(tflite)
+    signed, before = _told_apart(_signed(tflite)[0])
+    recipe = _recipe(inspect(signed), scheme, parts or {})
     with quiet():
         try:
             if scheme.calibrated and seen is None:
@@ -62,7 +64,7 @@ def quantized(tflite, scheme, items=None, parts=None, seen=None):
         except Exception as error:  # by the stage that refuses
             said = f"convert: {scheme.name!r} makes litert-quantizer stop: {first_line(error)}"
             raise ValueError(said) from error
-    return bytes(made)
+    return _renamed(made, lambda name: before.get(name, name)) if before else bytes(made)
 
 
 def _engine():
@@ -173,6 +175,29 @@ def _dense_layers(file, scheme):
     return fitting
 
 
+def _told_apart(tflite):
+    """Return a file whose tensors all have a name of their own, and by these the ones that differ.
+
+    The engine knows tensors by name alone, and those of all graphs together.
+    """
+    given = [tensor.name for tensor in inspect(tflite).tensors]
+    names = distinct(given)
+    before = {a.encode(): b.encode() for a, b in zip(names, given, strict=True) if a != b}
+    anew = iter(names)
+    return _renamed(tflite, lambda _: next(anew).encode()) if before else tflite, before
+
+
+def _renamed(tflite, rename):
+    """Return a file with what a function makes of the tensors' names, one after the other."""
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
+
+    model = parsed(tflite)
+    for graph in model.subgraphs:
+        for tensor in graph.tensors or ():
+            tensor.name = rename(tensor.name)
+    return bytes(convert_object_to_bytearray(model))
+
+
 def _signed(tflite):
     """Return the file with a signature, its key, and its names of the inputs in their order."""
     from ai_edge_litert import schema_py_generated as schema
@@ -189,12 +214,11 @@ def _signed(tflite):
     if not found:  # older files have none
 
         def named(numbers):
-            maps = []
-            for number in numbers:
-                entry = schema.TensorMapT()
-                entry.name, entry.tensorIndex = f"tensor_{number}".encode(), int(number)
-                maps.append(entry)
-            return maps
+            tensors = [graph.tensors[number] for number in numbers]
+            given = [(tensor.name or b"").decode(errors="replace") for tensor in tensors]
+            # those of `outputs`, by which a metric finds them in both files
+            pairs = zip(plain_names(given, numbers), map(int, numbers), strict=True)
+            return [schema.TensorMapT(name.encode(), number) for name, number in pairs]
 
         signature = schema.SignatureDefT()
         signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
@@ -216,13 +240,14 @@ def statistics(tflite, scheme, items):
         return more | min_max_update(old, new)
 
     signed, key, names = _signed(tflite)
+    signed, _ = _told_apart(signed)
     arrays, size = fed(open_interpreter(tflite), items, "convert")
     feeds = [
         dict(zip(names, filled(arrays, slice(i, i + (size or 1)), size), strict=True))
         for i in range(0, len(arrays[0]), size or 1)
     ]
     working = Calibrator(signed, num_threads=1, qsv_update_func=widest)
-    working.calibrate({key: feeds}, _recipe(inspect(tflite), scheme, {}))
+    working.calibrate({key: feeds}, _recipe(inspect(signed), scheme, {}))
     return working.get_model_qsvs()
 
 

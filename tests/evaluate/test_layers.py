@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import qkit as qk
@@ -204,3 +205,52 @@ def test_whatever_network_it_is_each_operator_has_its_figures(path):
     assert found.table["output_sqnr_db"].notna().all()
     assert np.isfinite(found.table.loc[found.worst, "output_sqnr_db"])
     assert found.table.iloc[-1]["sqnr_db"] < np.inf
+
+
+# What comes in, as steps of time, what a dense layer makes of each, and what goes out.
+SHARED = (1, 8), (1, 2, 4), (1, 2, 3), (1, 6)
+ODD = {
+    "steps come first": ((1, 8), (2, 4), (2, 3), (1, 6)),
+    "a batch of two": ((2, 8), (4, 4), (4, 3), (2, 6)),
+    "no axis of items": ((8,), (2, 4), (2, 3), (1, 6)),
+}
+
+
+@pytest.fixture
+def figures_of(built):
+    """Return a function from four shapes, and outputs, to the table of a dense layer over steps."""
+    weights, x = (np.random.default_rng(0).uniform(-2, 2, s).astype("f") for s in [(3, 4), (5, 8)])
+    in_int8 = np.rint(weights / 0.02).astype(np.int8), [0.02], [0], 0
+
+    def figures(shapes, outputs=("y",), **how):
+        grids = {"x": 0.02, "steps": 0.02, "made": 0.1, "y": 0.1}
+        _, steps, made, gone = shapes
+        kept = {"keepNumDims": len(made) > 2}
+        operators = [
+            ("RESHAPE", ["x", "as steps"], ["steps"], "ReshapeOptions"),
+            ("FULLY_CONNECTED", ["steps", "w", None], ["made"], "FullyConnectedOptions", kept),
+            ("RESHAPE", ["made", "as y"], ["y"], "ReshapeOptions"),
+        ]
+        shapes = dict(zip(grids, shapes, strict=True))
+        both = (
+            {n: (s, "float32") for n, s in shapes.items()} | {"w": weights},
+            {n: ((s, "int8"), [grids[n]], [0], 0) for n, s in shapes.items()} | {"w": in_int8},
+        )
+        more = {"as steps": np.int32(steps), "as y": np.int32(gone)}
+        files = (built((tensors | more, operators, ["x"], outputs)) for tensors in both)
+        return layer_errors(*files, x, **how).table
+
+    return figures
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_figures_are_the_same_where_items_share_no_first_axis(kind, figures_of):
+    expected, given = figures_of(SHARED), figures_of(ODD[kind])
+    assert np.isfinite(expected.loc[1, ["alone_sqnr_db", "output_sqnr_db"]].tolist()).all()
+    pd.testing.assert_frame_equal(given, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shapes", [SHARED, ODD["steps come first"]], ids=["at once", "one by one"])
+def test_of_several_outputs_one_is_judged(shapes, figures_of):
+    of_both = figures_of(shapes, ("made", "y"), metric={"y": None})
+    pd.testing.assert_frame_equal(of_both, figures_of(shapes), rtol=1e-5)

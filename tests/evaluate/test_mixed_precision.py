@@ -91,3 +91,27 @@ def test_points_are_for_shares(toy_tflite, toy_data):
     assert found.met
     assert "loss" in found.table
     assert np.isfinite(found.table["loss"]).all()
+
+
+def test_repair_is_of_the_output_that_is_judged_though_names_repeat(built, edited):
+    from ai_edge_litert.schema_py_generated import SignatureDefT, TensorMapT
+
+    def change(model):
+        outputs = [TensorMapT(b"one", 3), TensorMapT(b"two", 4)]
+        model.signatureDefs = [SignatureDefT([TensorMapT(b"x", 0)], outputs, b"serving_default")]
+        for tensor in model.subgraphs[0].tensors:
+            tensor.name = b"same"
+
+    rng, end = np.random.default_rng(0), ((1, 3), "float32")
+    v, w, x = (rng.uniform(-1, 1, s).astype(np.float32) for s in ((3, 8), (3, 8), (50, 8)))
+    x[0] *= 3000  # too wide for the others to be told apart in int8
+    tensors = {"x": ((1, 8), "float32"), "v": v, "w": w, "one": end, "two": end}
+    operators = [
+        ("FULLY_CONNECTED", ["x", weights, None], [given], "FullyConnectedOptions")
+        for weights, given in (("v", "one"), ("w", "two"))
+    ]
+    tflite = edited(built((tensors, operators, ["x"], ["one", "two"])), change)
+    found = mixed_precision(tflite, x, max_drop_pp=20, metric={"two": None}, calibration=x)
+    assert found.met
+    assert found.table.loc[0, "drop_pp"] > 20
+    assert found.parts == dict.fromkeys(("same #4", "same #3"), "float32")

@@ -161,6 +161,36 @@ def test_an_old_file_without_a_signature(float_file):
         np.testing.assert_array_equal(given[key][0], scale)
 
 
+@pytest.mark.parametrize("alike", [False, True])
+def test_outputs_of_a_file_without_a_signature_keep_their_names(alike, built, edited):
+    def change(model):
+        for tensor in model.subgraphs[0].tensors if alike else ():
+            tensor.name = b"same"
+
+    end, fields = ((1, 3), "float32"), "FullyConnectedOptions"
+    tensors = {"x": ((1, 8), "float32"), "w": np.eye(3, 8, dtype=np.float32), "a": end, "b": end}
+    operators = [("FULLY_CONNECTED", ["x", "w", None], [given], fields) for given in "ab"]
+    tflite = edited(built((tensors, operators, ["x"], ["a", "b"])), change)
+    x = np.random.default_rng(0).random((9, 8)).astype(np.float32)
+    names = ["2", "3"] if alike else ["a", "b"]
+    for file in (tflite, qk.convert(tflite, "full_integer", x)):
+        assert [*qk.outputs(file, x)] == names
+
+
+@pytest.mark.parametrize("name", ["dynamic_range", "full_integer", "int4_gptq"])
+def test_names_that_are_missing_or_repeat_stay_the_users(name, toy_tflite, toy_data, edited):
+    def change(model):
+        for tensor in model.subgraphs[0].tensors[1:]:
+            tensor.name = None if tensor.buffer % 2 else b"mine"
+
+    tflite, x = edited(toy_tflite, change), toy_data.x_test
+    made, expected = (qk.convert(f, name, toy_data.x_train) for f in (tflite, toy_tflite))
+    np.testing.assert_array_equal(qk.outputs(made, x), qk.outputs(expected, x))
+    given, names = ([t.name for t in qk.inspect(f).tensors] for f in (tflite, made))
+    assert names[: len(given)] == given
+    assert {"", "mine"} <= {*given}
+
+
 @pytest.mark.parametrize("tiny", [0.0, 1e-12])
 def test_a_channel_without_weights_keeps_its_bias(tiny, tf):
     tf.keras.utils.set_random_seed(0)
