@@ -62,24 +62,25 @@ def accumulators(op, x, weights, bias=None):
 def _multiply(op, x, weights, bias=None):
     source, kernel, (out,) = *op.inputs[:2], op.outputs
     sums, factor = accumulators(op, x, weights, bias), output_factor(source, kernel, out)
-    wide = source.dtype == "int16" and not _short_sums(op)
+    back = requantize_wide if wide_sums(op) else requantize
     if op.name == "FULLY_CONNECTED" and kernel.dtype != "int16":
         return _onto(op, kernels.rescale(sums, factor))
-    back = requantize_wide if wide else requantize
     return _onto(op, back(sums, *multiplier_and_shift(factor)))
 
 
-def _short_sums(op):
-    """Whether the bias of an int16 layer has 32 bits, and with it the sums."""
+def wide_sums(op):
+    """Whether sums have 64 bits: those of int16 layers, unless their bias has 32."""
     bias = op.input(2)
-    if bias is None or bias.dtype == "int64":
-        return False
+    if op.inputs[0].dtype != "int16" or bias is None or bias.dtype == "int64":
+        return op.inputs[0].dtype == "int16"
     if getattr(op.options, "quantizedBiasType", None) != _INT32:
+        why = "the options do not say so: the interpreter reads beyond its end"
+        if op.name == "DEPTHWISE_CONV_2D":  # whose options have no word for it
+            why = "LiteRT's kernel takes int64 alone"
         raise ValueError(
-            f"its bias is {bias.dtype} and the options do not say so: the interpreter reads beyond "
-            "its end. Convert with biases of int64, as is the default"
+            f"its bias is {bias.dtype} and {why}. Convert with biases of int64, as is the default"
         )
-    return True
+    return False
 
 
 def _add(op, *parts):
