@@ -9,7 +9,14 @@ import numpy as np
 
 from qkit.quantize.grid import dequantize, quantize
 from qkit.quantize.integer_kernels import multiplier_and_shift, requantize
-from qkit.quantize.integer_operators import MOVING, OPERATORS, accumulators, grid_of
+from qkit.quantize.integer_operators import (
+    MOVING,
+    MULTIPLYING,
+    OPERATORS,
+    accumulators,
+    by_run,
+    grid_of,
+)
 from qkit.result import Result
 from qkit.samples import count, samples
 from qkit.tflite.edit import plain_name
@@ -76,9 +83,10 @@ class IntegerTrace(Result):
         It is a convolution or a dense layer, named by its number in `file.operators`.
         """
         op = self.file.operators[number]
-        if op.name not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        if op.name not in MULTIPLYING:
             raise ValueError(f"operator {number}, {op.name}, has no sums of products.")
-        sums = accumulators(op, *(self.held[tensor.index] for tensor in op.inputs))
+        read = [self.held[tensor.index] for tensor in op.inputs]
+        sums = np.concatenate([accumulators(op, *part) for part in by_run(op, read)])
         return self._by_item(op.outputs[0].index, sums)
 
     def real(self, tensor):
@@ -157,7 +165,7 @@ def run_integer(tflite, x):
     steady = _steady(file, constants)
     held = constants | {
         index: blocks[0].pop(index) if index in steady else
-        np.concatenate([block.pop(index) for block in blocks])
+        _joined([block.pop(index) for block in blocks], file.tensors[index])
         for index in [*blocks[0]]
     }  # fmt: skip
     return IntegerTrace(bytes(tflite), file, held, steady, items, size)
@@ -237,13 +245,25 @@ def _walked(file, constants, arrays):
     for number, op in enumerate(file.operators):
         read = [values[tensor.index] for tensor in op.inputs]
         try:
-            found = OPERATORS[op.name](op, *read)
+            parts = [OPERATORS[op.name](op, *part) for part in by_run(op, read)]
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise TfliteError(
                 f"run_integer: operator {number}, {op.name}, cannot be followed: {error}"
             ) from error
-        values[op.outputs[0].index] = found.astype(op.outputs[0].dtype, copy=False)
+        (out,) = op.outputs
+        values[out.index] = _joined(parts, out).astype(out.dtype, copy=False)
     return {index: array for index, array in values.items() if index not in constants}
+
+
+def _joined(parts, tensor):
+    """Return in one array what a tensor holds in runs that come in parts."""
+    shapes = sorted({part.shape[1:] for part in parts})
+    if len(shapes) > 1:
+        raise TfliteError(
+            f"run_integer: {tensor.name!r} comes out in other shapes for other items, such as "
+            f"{shapes[0]} and {shapes[1]}: no one array holds them. Run the items one at a time."
+        )
+    return np.concatenate(parts)
 
 
 def _steady(file, constants):

@@ -8,6 +8,7 @@ from qkit.quantize.integer_kernels import multiplier_and_shift, requantize, requ
 
 _INT32 = 2  # among the file format's types
 _PADDING = ("SAME", "VALID")
+_JOINING = ("ADD", "MUL", "CONCATENATION", "PACK")  # of which no input is a weight or the like
 _ACTIVATIONS = {"NONE": (None, None), "RELU": (0, None), "RELU_N1_TO_1": (-1, 1), "RELU6": (0, 6)}
 
 
@@ -41,10 +42,22 @@ def centred(values, tensor):
     return np.subtract(values, int(tensor.zero_point[0]), dtype=np.float32)
 
 
+def by_run(op, read):
+    """Return what an operator reads, in parts of which each has one set of weights and the like.
+
+    That is all at once, unless the network computes these: then they are other ones in each run.
+    """
+    runs = max(map(len, read[1:]), default=1)
+    if runs == 1 or op.name in _JOINING:
+        return [read]
+    return [[array[run % len(array)][None] for array in read] for run in range(runs)]
+
+
 def accumulators(op, x, weights, bias=None):
     """Return the sums of a convolution's or dense layer's products, with their bias: int64.
 
-    x has two axes in front of the operator's own: for runs, and for the items of each.
+    x has two axes in front of the operator's own: for runs, and for the items of each; the others
+    are the same in all runs, and are there once.
     """
     source, kernel, options = *op.inputs[:2], op.options
     x, weights = centred(x, source), centred(weights[0], kernel)
@@ -206,9 +219,9 @@ def _strided_slice(op, x, *ends):
 MOVING = frozenset(
     {"RESHAPE", "SHAPE", "PACK", "STRIDED_SLICE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE"}
 )  # which pass on what they take, on a grid or not
+MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 OPERATORS = {
-    "QUANTIZE": _quantize, "DEQUANTIZE": _dequantize,
-    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"), _multiply),
+    "QUANTIZE": _quantize, "DEQUANTIZE": _dequantize, **dict.fromkeys(MULTIPLYING, _multiply),
     "MAX_POOL_2D": _pool, "AVERAGE_POOL_2D": _pool, "MEAN": _mean,
     "ADD": _add, "MUL": _mul, "PAD": _pad, "PADV2": _pad,
     "CONCATENATION": _concatenate, "RELU": _rescaled, "RELU6": _rescaled, "RELU_N1_TO_1": _rescaled,
