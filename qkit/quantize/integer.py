@@ -25,6 +25,7 @@ from qkit.tflite.values import real_values, stored_values
 
 __all__ = ["IntegerTrace", "multiplier_and_shift", "requantize", "run_integer"]
 
+_ON_GRIDS = ("int4", "int8", "uint8", "int16")  # what integer kernels take
 _BLOCK = 2**19  # values of all tensors that a block of items has: they stay near the processor
 
 
@@ -94,8 +95,9 @@ class IntegerTrace(Result):
         found = self._found(tensor)
         if found.constant:
             return real_values(found)
-        grid = grid_of(found)
-        return dequantize(self[found.index], grid) if grid else self[found.index]
+        if grid := grid_of(found):
+            return self._by_item(found.index, dequantize(self.held[found.index], grid))
+        return self[found.index]
 
     def summary(self):
         """Say in one line how much was computed."""
@@ -181,18 +183,37 @@ def _require_integers(file):
             f"run_integer: {', '.join(unknown)} is not covered. Covered: {', '.join(OPERATORS)}."
         )
     for op in file.operators:
-        free = {"QUANTIZE": op.inputs, "DEQUANTIZE": op.outputs}.get(op.name, ())
-        for tensor in (*op.inputs, *op.outputs):
-            if tensor in free or op.name in MOVING or tensor.dtype in ("int32", "int64"):
-                continue
-            told = f"run_integer: the tensor {tensor.name!r} of {op.name} is {tensor.dtype}"
-            if tensor.dtype not in ("int4", "int8", "uint8", "int16"):
-                raise TfliteError(
-                    f"{told}: this operator computes in floating point. Convert with full_integer, "
-                    "and calibrate."
-                )
-            if not tensor.scale.size:
-                raise TfliteError(f"{told} and has no scale: no grid to compute on.")
+        ends = {tensor.dtype for tensor in (*op.inputs, *op.outputs)}
+        converts = op.name in ("QUANTIZE", "DEQUANTIZE") and "float32" in ends
+        for place, tensor in enumerate((*op.inputs, *op.outputs)):
+            weights = op.name in MULTIPLYING and 0 < place < len(op.inputs)
+            if op.name not in MOVING and not (converts and tensor.dtype == "float32"):
+                _require_grid(op, tensor, weights, converts)
+
+
+def _require_grid(op, tensor, weights, converts):
+    """Refuse a tensor that is on no grid, or on another than an operator computes on."""
+    told = f"run_integer: the tensor {tensor.name!r} of {op.name} is {tensor.dtype}"
+    scales, fitting = tensor.scale.size, {1}
+    if converts:
+        fitting.update(tensor.shape[tensor.axis :][:1])
+    if scales > 1 and not weights and scales not in fitting:
+        raise TfliteError(
+            f"{told} and has {scales} scales along axis {tensor.axis}: its integer kernel takes "
+            f"{' or '.join(map(str, sorted(fitting)))}. Convert with full_integer: there weights "
+            "alone have scales by channel."
+        )
+    if tensor.dtype in ("int32", "int64"):
+        return
+    taken = ("int2",) * (weights and op.name == "FULLY_CONNECTED") + _ON_GRIDS
+    if tensor.dtype not in taken:
+        why = f"its integer kernel takes {', '.join(taken)}"
+        if "float" in tensor.dtype:
+            why = "this operator computes in floating point"
+        raise TfliteError(f"{told}: {why}. Convert with full_integer, and calibrate.")
+    if not scales or not (weights or tensor.scale.all()):  # dead weights may have a scale of 0
+        has = "a scale of 0" if scales else "no scale"
+        raise TfliteError(f"{told} and has {has}: no grid to compute on.")
 
 
 def _given(file, x):
@@ -212,12 +233,11 @@ def _given(file, x):
     arrays = {}
     for name, tensor in zip(inputs, file.inputs, strict=True):
         array = checked if len(inputs) == 1 else checked[name]
-        on_grid = tensor.scale.size and array.dtype.kind == "f" and tensor.dtype != "float32"
-        array = quantize(array, grid_of(tensor)) if on_grid else array
         if size:
             array = array[np.arange(-(-len(array) // size) * size) % len(array)]
             array = array.reshape(-1, size, *array.shape[1:])
-        arrays[tensor.index] = array
+        grid = grid_of(tensor) if array.dtype.kind == "f" else None
+        arrays[tensor.index] = quantize(array, grid) if grid else array
     return arrays, size, count(checked)
 
 
@@ -236,7 +256,7 @@ def _item(tensor):
 def _wanted(tensor, parts):
     """Return the dtype to ask for: the tensor's own if that was given, or if it has no grid."""
     given = str(getattr(parts[tensor.index], "dtype", "float32"))
-    return tensor.dtype if given == tensor.dtype or not tensor.scale.size else np.float32
+    return tensor.dtype if given == tensor.dtype or not tensor.scale.any() else np.float32
 
 
 def _walked(file, constants, arrays):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from qkit.quantize import integer_kernels as kernels
-from qkit.quantize.grid import QParams
+from qkit.quantize.grid import PerAxis, PerTensor, QParams
 from qkit.quantize.integer_kernels import multiplier_and_shift, requantize, requantize_wide
 
 _INT32 = 2  # among the file format's types
@@ -13,11 +13,13 @@ _ACTIVATIONS = {"NONE": (None, None), "RELU": (0, None), "RELU_N1_TO_1": (-1, 1)
 
 
 def grid_of(tensor):
-    """Return the grid of a `Tensor` with one scale, None without one."""
-    if tensor.scale.size != 1 or tensor.dtype.startswith("float"):
+    """Return the grid of a `Tensor`, None without one: a scale of 0 is none to LiteRT either."""
+    if not tensor.scale.any() or tensor.dtype.startswith("float"):
         return None
-    limits = np.iinfo(tensor.dtype)
-    return QParams(tensor.scale, tensor.zero_point.astype(np.int32), limits.min, limits.max)
+    limits, zero_point = np.iinfo(tensor.dtype), tensor.zero_point.astype(np.int32)
+    several, axis = tensor.scale.size > 1, tensor.axis - len(tensor.shape)  # runs may come first
+    granularity = PerAxis(axis) if several else PerTensor()
+    return QParams(tensor.scale, zero_point, limits.min, limits.max, granularity)
 
 
 def activation_ends(tensor, activation):
@@ -40,6 +42,14 @@ def output_factor(source, weights, out):
 def centred(values, tensor):
     """Return integers without their zero point, as float32, which is exact for up to 17 bits."""
     return np.subtract(values, int(tensor.zero_point[0]), dtype=np.float32)
+
+
+def by_channel(tensor):
+    """Return scales and zero points, each along the axis of the channels that it belongs to."""
+    shape = [1] * len(tensor.shape)
+    if tensor.scale.size > 1:
+        shape[tensor.axis] = -1
+    return tensor.scale.reshape(shape), tensor.zero_point.reshape(shape)
 
 
 def by_run(op, read):
@@ -141,11 +151,14 @@ def _rescaled(op, x):
 def _quantize(op, x):
     if x.dtype.kind != "f":
         return _rescaled(op, x)
-    return _onto(op, kernels.nearest(x / op.outputs[0].scale[0]))
+    (out,), (scale, zero) = op.outputs, by_channel(op.outputs[0])
+    limits = np.iinfo(out.dtype)
+    return np.clip(kernels.nearest(x / scale) + zero, limits.min, limits.max)
 
 
 def _dequantize(op, x):
-    return centred(x, op.inputs[0]) * op.inputs[0].scale[0]
+    scale, zero = by_channel(op.inputs[0])
+    return np.subtract(x, zero, dtype=np.float32) * scale
 
 
 def _softmax(op, x):
@@ -207,6 +220,8 @@ def _transpose(op, x, order):
 def _strided_slice(op, x, *ends):
     if op.options.ellipsisMask or op.options.newAxisMask:
         raise ValueError("it has a mask for an ellipsis or new axes")
+    if op.options.offset:  # LiteRT looks at no mask then, nor at where the tensor ends
+        raise ValueError("its ends count from its starts. Slice from start to end")
     o, found = op.options, [slice(None)]
     for axis, (start, stop, step) in enumerate(np.concatenate(ends).T.tolist()):
         at = 1 << axis

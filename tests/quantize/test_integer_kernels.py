@@ -111,6 +111,12 @@ def grid(draw, dtype, exponents=EXPONENTS):
     return [np.float32(2.0 ** draw(exponents))], [zero(draw, dtype)], 0
 
 
+def grids(draw, dtype, exponents, axis, count):
+    """Draw one grid, or one for each index of an axis."""
+    each = [grid(draw, dtype, exponents)[:2] for _ in range(count if draw(st.booleans()) else 1)]
+    return [scale for (scale,), _ in each], [zero for _, (zero,) in each], axis
+
+
 def sizes(draw, most, least=0, high=4):
     return (1, *draw(st.lists(st.integers(1, high), min_size=least, max_size=most)))
 
@@ -198,7 +204,8 @@ def test_fully_connected(data, agree):
     draw, source, kind = data.draw, data.draw(st.sampled_from(ALL)), "FULLY_CONNECTED"
     inputs, outputs = draw(st.integers(1, 40)), draw(st.integers(1, 6))
     ahead, keep = draw(st.sampled_from([(1,), (1, 3), (1, 2, 2)])), draw(st.booleans())
-    dtype = draw(st.sampled_from((WEIGHTS | {"int16": ["int8", "int8", "int16"]})[source]))
+    more = {"int8": [*WEIGHTS["int8"], "int2"], "int16": ["int8", "int8", "int16", "int2"]}
+    dtype = draw(st.sampled_from((WEIGHTS | more)[source]))
     weights = constant(draw, (outputs, inputs), dtype)
     x, reads, y, told = multiplied(draw, kind, source, weights, 0, inputs, outputs)
     x, out = (((*ahead, inputs), source), *x), (*(ahead if keep else [np.prod(ahead)]), outputs)
@@ -225,16 +232,18 @@ def test_quantize_and_requantize(data, agree):
     draw, (source, out) = data.draw, data.draw(st.sampled_from(pairs))
     x = NOTHING if source == "float32" else grid(draw, source, FAR)
     exponents = EXPONENTS if source == "float32" else FAR  # the cast of the interpreter overflows
-    agree(draw, "QUANTIZE", [(((1, 40), source), *x)],
-          (((1, 40), out), *grid(draw, out, exponents)), "QuantizeOptions")  # fmt: skip
+    y = grids(draw, out, exponents, 1, 4) if source == "float32" else grid(draw, out, exponents)
+    agree(draw, "QUANTIZE", [(((1, 4, 10), source), *x)], (((1, 4, 10), out), *y),
+          "QuantizeOptions")  # fmt: skip
 
 
 @cases(40)
 @given(data=st.data())
 def test_dequantize(data, agree):
     draw, dtype = data.draw, data.draw(st.sampled_from(ALL))
-    x = ((1, 40), dtype), *grid(draw, dtype, FAR)
-    agree(draw, "DEQUANTIZE", [x], (((1, 40), "float32"), *NOTHING), "DequantizeOptions")
+    on = grid(draw, dtype, FAR) if dtype == "int16" else grids(draw, dtype, FAR, 1, 4)
+    x = ((1, 4, 10), dtype), *on  # of int16 no channel has its own
+    agree(draw, "DEQUANTIZE", [x], (((1, 4, 10), "float32"), *NOTHING), "DequantizeOptions")
 
 
 @pytest.mark.parametrize("kind", ["RELU", "RELU6", "RELU_N1_TO_1"])
@@ -461,6 +470,17 @@ def test_weights_and_the_like_that_are_no_constants_are_each_items_own(
         np.testing.assert_array_equal(trace.accumulators(0)[2:], last.accumulators(0))
 
 
+@pytest.mark.parametrize("scales", [[0.0], [0.0, 1.0]])
+def test_weights_of_scale_0_add_nothing(scales, built, reference):
+    weights = np.int8([[9, -8], [7, 6]]), scales, [0] * len(scales), 0
+    reads = [(((1, 2), "int8"), *ON), weights]
+    tflite, _ = one_operator(built, "FULLY_CONNECTED", reads, (((1, 2), "int8"), [9.0], [0], 0),
+                             "FullyConnectedOptions")  # fmt: skip
+    trace = qk.run_integer(tflite, np.int8([[5, 4], [-3, 2]]))
+    assert not trace.output[:, 0].any()
+    follow(reference(tflite), trace)
+
+
 def test_items_that_come_out_in_other_shapes_are_refused(built, monkeypatch):
     reads = [(((1, 3), "int8"), *ON), (((2, 2), "int32"), *NOTHING)]
     tflite, _ = one_operator(built, "PAD", reads, (((1, 5), "int8"), *ON), "PadOptions")
@@ -469,3 +489,39 @@ def test_items_that_come_out_in_other_shapes_are_refused(built, monkeypatch):
         monkeypatch.setattr(integer, "_BLOCK", block)
         with pytest.raises(TfliteError, match=r"'y' comes out .* such as \(1, 5\) and \(1, 6\)"):
             qk.run_integer(tflite, x)
+
+
+REFUSED = {
+    "of RELU is int8 and has 2 scales along axis 1: its integer kernel takes 1": (
+        "RELU", [(((1, 2), "int8"), [1, 2], [0, 0], 1)], (((1, 2), "int8"), *ON)),
+    "of QUANTIZE is int8 and has 2 scales": (
+        "QUANTIZE", [(((1, 2), "int8"), [1, 2], [0, 0], 1)], (((1, 2), "int8"), *ON)),
+    "of DEQUANTIZE is int8 and has a scale of 0: no grid": (
+        "DEQUANTIZE", [(((1, 2), "int8"), [0, 1], [0, 0], 1)], (((1, 2), "float32"), *NOTHING)),
+    "of DEQUANTIZE is int8 and has 2 scales along axis 0: its integer kernel takes 1 or 3": (
+        "DEQUANTIZE", [(((3, 2), "int8"), [1, 2], [0, 0], 0)], (((3, 2), "float32"), *NOTHING)),
+    "of MUL is int8 and has no scale": (
+        "MUL", [(((1, 2), "int8"), *ON)] * 2, (((1, 2), "int8"), *NOTHING)),
+    "x: the model takes int8 and names no grid": (
+        "RESHAPE", [(((1, 2), "int8"), [0], [0], 0)], (((1, 2), "int8"), [0], [0], 0)),
+    "is int2: its integer kernel takes int4, int8, uint8, int16": (
+        "CONV_2D", [(((1, 1, 1, 2), "int8"), *ON), (np.ones((1, 1, 1, 2), "int2"), *ON)],
+        (((1, 1, 1, 1), "int8"), *ON), "Conv2DOptions", WINDOW),
+    "its bias is int32 and LiteRT's kernel takes int64 alone": (
+        "DEPTHWISE_CONV_2D",
+        [(((1, 1, 1, 1), "int16"), *ON), (np.int8([[[[1]]]]), *ON), (np.int32([3]), *ON)],
+        (((1, 1, 1, 1), "int16"), *ON), "DepthwiseConv2DOptions", {**WINDOW, "depthMultiplier": 1}),
+    "its ends count from its starts": (
+        "STRIDED_SLICE",
+        [(((1, 6), "int8"), *ON), *((np.int32(v), *NOTHING) for v in ([0, 2], [1, 3], [1, 1]))],
+        (((1, 3), "int8"), *ON), "StridedSliceOptions", {"offset": True}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_the_reference_kernels_do_otherwise_or_not_at_all_is_refused(told, built):
+    kind, reads, y, options, fields = (*REFUSED[told], "NONE", {})[:5]
+    tflite, free = one_operator(built, kind, reads, y, options, **fields)
+    x = {name: np.float32(np.ones((3, *shape[1:]))) for name, (shape, _) in free.items()}
+    with pytest.raises((TfliteError, TypeError), match=f"run_integer: .*{told}"):
+        qk.run_integer(tflite, x)
