@@ -427,9 +427,11 @@ def built():
         if constant:
             buffer = schema.BufferT()
             buffer.data = np.frombuffer(given.tobytes(), np.uint8)
-            if tensor.type == schema.TensorType.INT4:  # two in a byte, the first one below
-                below, above = np.resize(buffer.data & 15, (-(-given.size // 2), 2)).T
-                buffer.data = below | above << 4
+            bits = {schema.TensorType.INT4: 4, schema.TensorType.INT2: 2}.get(tensor.type)
+            if bits:  # several in a byte, the first one lowest
+                each, size = 8 // bits, -(-given.size * bits // 8)
+                parts = np.resize(buffer.data & (2**bits - 1), (size, each))
+                buffer.data = np.uint8(parts << np.arange(0, 8, bits)).sum(1, np.uint8)
             model.buffers.append(buffer)
         return tensor
 

@@ -8,6 +8,7 @@ from qkit import validate
 from qkit.interpreter.alone import operators_apart
 from qkit.interpreter.run import KERNELS, run_each
 from qkit.quantize.integer import IntegerTrace
+from qkit.quantize.integer_operators import by_channel
 from qkit.result import Result
 
 
@@ -68,8 +69,9 @@ def kernel_differences(trace, kernels="reference"):
             theirs = found[tensor.index]
             off = np.abs(np.subtract(theirs, run[tensor.index], dtype=np.float64))
             counts[place] += np.count_nonzero(off)
-            steps = op.inputs[0].scale[0] if theirs.dtype.kind == "f" else 1
-            most[place] = max(most[place], off.max(initial=0) / steps)
+            # floats that are only moved are on no grid, and are counted as they are
+            steps = by_channel(op.inputs[0])[0] if op.name == "DEQUANTIZE" else 1
+            most[place] = max(most[place], (off / steps).max(initial=0))
     table = pd.DataFrame({
         "number": [number for number, _, _ in places],
         "operator": [op.name for _, op, _ in places],

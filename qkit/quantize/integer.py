@@ -9,7 +9,14 @@ import numpy as np
 
 from qkit.quantize.grid import dequantize, quantize
 from qkit.quantize.integer_kernels import multiplier_and_shift, requantize
-from qkit.quantize.integer_operators import MOVING, OPERATORS, accumulators, grid_of
+from qkit.quantize.integer_operators import (
+    MOVING,
+    MULTIPLYING,
+    OPERATORS,
+    accumulators,
+    by_run,
+    grid_of,
+)
 from qkit.result import Result
 from qkit.samples import count, samples
 from qkit.tflite.edit import plain_names
@@ -18,6 +25,7 @@ from qkit.tflite.values import real_values, stored_values
 
 __all__ = ["IntegerTrace", "multiplier_and_shift", "requantize", "run_integer"]
 
+_ON_GRIDS = ("int4", "int8", "uint8", "int16")  # what integer kernels take
 _BLOCK = 2**19  # values of all tensors that a block of items has: they stay near the processor
 
 
@@ -76,9 +84,10 @@ class IntegerTrace(Result):
         It is a convolution or a dense layer, named by its number in `file.operators`.
         """
         op = self.file.operators[number]
-        if op.name not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        if op.name not in MULTIPLYING:
             raise ValueError(f"operator {number}, {op.name}, has no sums of products.")
-        sums = accumulators(op, *(self.held[tensor.index] for tensor in op.inputs))
+        read = [self.held[tensor.index] for tensor in op.inputs]
+        sums = np.concatenate([accumulators(op, *part) for part in by_run(op, read)])
         return self._by_item(op.outputs[0].index, sums)
 
     def real(self, tensor):
@@ -86,8 +95,9 @@ class IntegerTrace(Result):
         found = self._found(tensor)
         if found.constant:
             return real_values(found)
-        grid = grid_of(found)
-        return dequantize(self[found.index], grid) if grid else self[found.index]
+        if grid := grid_of(found):
+            return self._by_item(found.index, dequantize(self.held[found.index], grid))
+        return self[found.index]
 
     def summary(self):
         """Say in one line how much was computed."""
@@ -157,7 +167,7 @@ def run_integer(tflite, x):
     steady = _steady(file, constants)
     held = constants | {
         index: blocks[0].pop(index) if index in steady else
-        np.concatenate([block.pop(index) for block in blocks])
+        _joined([block.pop(index) for block in blocks], file.tensors[index])
         for index in [*blocks[0]]
     }  # fmt: skip
     return IntegerTrace(bytes(tflite), file, held, steady, items, size)
@@ -173,18 +183,37 @@ def _require_integers(file):
             f"run_integer: {', '.join(unknown)} is not covered. Covered: {', '.join(OPERATORS)}."
         )
     for op in file.operators:
-        free = {"QUANTIZE": op.inputs, "DEQUANTIZE": op.outputs}.get(op.name, ())
-        for tensor in (*op.inputs, *op.outputs):
-            if tensor in free or op.name in MOVING or tensor.dtype in ("int32", "int64"):
-                continue
-            told = f"run_integer: the tensor {tensor.name!r} of {op.name} is {tensor.dtype}"
-            if tensor.dtype not in ("int4", "int8", "uint8", "int16"):
-                raise TfliteError(
-                    f"{told}: this operator computes in floating point. Convert with full_integer, "
-                    "and calibrate."
-                )
-            if not tensor.scale.size:
-                raise TfliteError(f"{told} and has no scale: no grid to compute on.")
+        ends = {tensor.dtype for tensor in (*op.inputs, *op.outputs)}
+        converts = op.name in ("QUANTIZE", "DEQUANTIZE") and "float32" in ends
+        for place, tensor in enumerate((*op.inputs, *op.outputs)):
+            weights = op.name in MULTIPLYING and 0 < place < len(op.inputs)
+            if op.name not in MOVING and not (converts and tensor.dtype == "float32"):
+                _require_grid(op, tensor, weights, converts)
+
+
+def _require_grid(op, tensor, weights, converts):
+    """Refuse a tensor that is on no grid, or on another than an operator computes on."""
+    told = f"run_integer: the tensor {tensor.name!r} of {op.name} is {tensor.dtype}"
+    scales, fitting = tensor.scale.size, {1}
+    if converts:
+        fitting.update(tensor.shape[tensor.axis :][:1])
+    if scales > 1 and not weights and scales not in fitting:
+        raise TfliteError(
+            f"{told} and has {scales} scales along axis {tensor.axis}: its integer kernel takes "
+            f"{' or '.join(map(str, sorted(fitting)))}. Convert with full_integer: there weights "
+            "alone have scales by channel."
+        )
+    if tensor.dtype in ("int32", "int64"):
+        return
+    taken = ("int2",) * (weights and op.name == "FULLY_CONNECTED") + _ON_GRIDS
+    if tensor.dtype not in taken:
+        why = f"its integer kernel takes {', '.join(taken)}"
+        if "float" in tensor.dtype:
+            why = "this operator computes in floating point"
+        raise TfliteError(f"{told}: {why}. Convert with full_integer, and calibrate.")
+    if not scales or not (weights or tensor.scale.all()):  # dead weights may have a scale of 0
+        has = "a scale of 0" if scales else "no scale"
+        raise TfliteError(f"{told} and has {has}: no grid to compute on.")
 
 
 def _given(file, x):
@@ -205,12 +234,11 @@ def _given(file, x):
     arrays = {}
     for name, tensor in zip(inputs, file.inputs, strict=True):
         array = checked if len(inputs) == 1 else checked[name]
-        on_grid = tensor.scale.size and array.dtype.kind == "f" and tensor.dtype != "float32"
-        array = quantize(array, grid_of(tensor)) if on_grid else array
         if size:
             array = array[np.arange(-(-len(array) // size) * size) % len(array)]
             array = array.reshape(-1, size, *array.shape[1:])
-        arrays[tensor.index] = array
+        grid = grid_of(tensor) if array.dtype.kind == "f" else None
+        arrays[tensor.index] = quantize(array, grid) if grid else array
     return arrays, size, count(checked)
 
 
@@ -233,7 +261,7 @@ def _item(tensor):
 def _wanted(tensor, parts):
     """Return the dtype to ask for: the tensor's own if that was given, or if it has no grid."""
     given = str(getattr(parts[tensor.index], "dtype", "float32"))
-    return tensor.dtype if given == tensor.dtype or not tensor.scale.size else np.float32
+    return tensor.dtype if given == tensor.dtype or not tensor.scale.any() else np.float32
 
 
 def _walked(file, constants, arrays):
@@ -242,13 +270,25 @@ def _walked(file, constants, arrays):
     for number, op in enumerate(file.operators):
         read = [values[tensor.index] for tensor in op.inputs]
         try:
-            found = OPERATORS[op.name](op, *read)
+            parts = [OPERATORS[op.name](op, *part) for part in by_run(op, read)]
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise TfliteError(
                 f"run_integer: operator {number}, {op.name}, cannot be followed: {error}"
             ) from error
-        values[op.outputs[0].index] = found.astype(op.outputs[0].dtype, copy=False)
+        (out,) = op.outputs
+        values[out.index] = _joined(parts, out).astype(out.dtype, copy=False)
     return {index: array for index, array in values.items() if index not in constants}
+
+
+def _joined(parts, tensor):
+    """Return in one array what a tensor holds in runs that come in parts."""
+    shapes = sorted({part.shape[1:] for part in parts})
+    if len(shapes) > 1:
+        raise TfliteError(
+            f"run_integer: {tensor.name!r} comes out in other shapes for other items, such as "
+            f"{shapes[0]} and {shapes[1]}: no one array holds them. Run the items one at a time."
+        )
+    return np.concatenate(parts)
 
 
 def _steady(file, constants):

@@ -3,20 +3,23 @@
 import numpy as np
 
 from qkit.quantize import integer_kernels as kernels
-from qkit.quantize.grid import QParams
+from qkit.quantize.grid import PerAxis, PerTensor, QParams
 from qkit.quantize.integer_kernels import multiplier_and_shift, requantize, requantize_wide
 
 _INT32 = 2  # among the file format's types
 _PADDING = ("SAME", "VALID")
+_JOINING = ("ADD", "MUL", "CONCATENATION", "PACK")  # of which no input is a weight or the like
 _ACTIVATIONS = {"NONE": (None, None), "RELU": (0, None), "RELU_N1_TO_1": (-1, 1), "RELU6": (0, 6)}
 
 
 def grid_of(tensor):
-    """Return the grid of a `Tensor` with one scale, None without one."""
-    if tensor.scale.size != 1 or tensor.dtype.startswith("float"):
+    """Return the grid of a `Tensor`, None without one: a scale of 0 is none to LiteRT either."""
+    if not tensor.scale.any() or tensor.dtype.startswith("float"):
         return None
-    limits = np.iinfo(tensor.dtype)
-    return QParams(tensor.scale, tensor.zero_point.astype(np.int32), limits.min, limits.max)
+    limits, zero_point = np.iinfo(tensor.dtype), tensor.zero_point.astype(np.int32)
+    several, axis = tensor.scale.size > 1, tensor.axis - len(tensor.shape)  # runs may come first
+    granularity = PerAxis(axis) if several else PerTensor()
+    return QParams(tensor.scale, zero_point, limits.min, limits.max, granularity)
 
 
 def activation_ends(tensor, activation):
@@ -41,10 +44,30 @@ def centred(values, tensor):
     return np.subtract(values, int(tensor.zero_point[0]), dtype=np.float32)
 
 
+def by_channel(tensor):
+    """Return scales and zero points, each along the axis of the channels that it belongs to."""
+    shape = [1] * len(tensor.shape)
+    if tensor.scale.size > 1:
+        shape[tensor.axis] = -1
+    return tensor.scale.reshape(shape), tensor.zero_point.reshape(shape)
+
+
+def by_run(op, read):
+    """Return what an operator reads, in parts of which each has one set of weights and the like.
+
+    That is all at once, unless the network computes these: then they are other ones in each run.
+    """
+    runs = max(map(len, read[1:]), default=1)
+    if runs == 1 or op.name in _JOINING:
+        return [read]
+    return [[array[run % len(array)][None] for array in read] for run in range(runs)]
+
+
 def accumulators(op, x, weights, bias=None):
     """Return the sums of a convolution's or dense layer's products, with their bias: int64.
 
-    x has two axes in front of the operator's own: for runs, and for the items of each.
+    x has two axes in front of the operator's own: for runs, and for the items of each; the others
+    are the same in all runs, and are there once.
     """
     source, kernel, options = *op.inputs[:2], op.options
     x, weights = centred(x, source), centred(weights[0], kernel)
@@ -62,24 +85,25 @@ def accumulators(op, x, weights, bias=None):
 def _multiply(op, x, weights, bias=None):
     source, kernel, (out,) = *op.inputs[:2], op.outputs
     sums, factor = accumulators(op, x, weights, bias), output_factor(source, kernel, out)
-    wide = source.dtype == "int16" and not _short_sums(op)
+    back = requantize_wide if wide_sums(op) else requantize
     if op.name == "FULLY_CONNECTED" and kernel.dtype != "int16":
         return _onto(op, kernels.rescale(sums, factor))
-    back = requantize_wide if wide else requantize
     return _onto(op, back(sums, *multiplier_and_shift(factor)))
 
 
-def _short_sums(op):
-    """Whether the bias of an int16 layer has 32 bits, and with it the sums."""
+def wide_sums(op):
+    """Whether sums have 64 bits: those of int16 layers, unless their bias has 32."""
     bias = op.input(2)
-    if bias is None or bias.dtype == "int64":
-        return False
+    if op.inputs[0].dtype != "int16" or bias is None or bias.dtype == "int64":
+        return op.inputs[0].dtype == "int16"
     if getattr(op.options, "quantizedBiasType", None) != _INT32:
+        why = "the options do not say so: the interpreter reads beyond its end"
+        if op.name == "DEPTHWISE_CONV_2D":  # whose options have no word for it
+            why = "LiteRT's kernel takes int64 alone"
         raise ValueError(
-            f"its bias is {bias.dtype} and the options do not say so: the interpreter reads beyond "
-            "its end. Convert with biases of int64, as is the default"
+            f"its bias is {bias.dtype} and {why}. Convert with biases of int64, as is the default"
         )
-    return True
+    return False
 
 
 def _add(op, *parts):
@@ -127,11 +151,14 @@ def _rescaled(op, x):
 def _quantize(op, x):
     if x.dtype.kind != "f":
         return _rescaled(op, x)
-    return _onto(op, kernels.nearest(x / op.outputs[0].scale[0]))
+    (out,), (scale, zero) = op.outputs, by_channel(op.outputs[0])
+    limits = np.iinfo(out.dtype)
+    return np.clip(kernels.nearest(x / scale) + zero, limits.min, limits.max)
 
 
 def _dequantize(op, x):
-    return centred(x, op.inputs[0]) * op.inputs[0].scale[0]
+    scale, zero = by_channel(op.inputs[0])
+    return np.subtract(x, zero, dtype=np.float32) * scale
 
 
 def _softmax(op, x):
@@ -193,6 +220,8 @@ def _transpose(op, x, order):
 def _strided_slice(op, x, *ends):
     if op.options.ellipsisMask or op.options.newAxisMask:
         raise ValueError("it has a mask for an ellipsis or new axes")
+    if op.options.offset:  # LiteRT looks at no mask then, nor at where the tensor ends
+        raise ValueError("its ends count from its starts. Slice from start to end")
     o, found = op.options, [slice(None)]
     for axis, (start, stop, step) in enumerate(np.concatenate(ends).T.tolist()):
         at = 1 << axis
@@ -205,9 +234,9 @@ def _strided_slice(op, x, *ends):
 MOVING = frozenset(
     {"RESHAPE", "SHAPE", "PACK", "STRIDED_SLICE", "EXPAND_DIMS", "SQUEEZE", "TRANSPOSE"}
 )  # which pass on what they take, on a grid or not
+MULTIPLYING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 OPERATORS = {
-    "QUANTIZE": _quantize, "DEQUANTIZE": _dequantize,
-    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"), _multiply),
+    "QUANTIZE": _quantize, "DEQUANTIZE": _dequantize, **dict.fromkeys(MULTIPLYING, _multiply),
     "MAX_POOL_2D": _pool, "AVERAGE_POOL_2D": _pool, "MEAN": _mean,
     "ADD": _add, "MUL": _mul, "PAD": _pad, "PADV2": _pad,
     "CONCATENATION": _concatenate, "RELU": _rescaled, "RELU6": _rescaled, "RELU_N1_TO_1": _rescaled,

@@ -8,7 +8,13 @@ import numpy as np
 from qkit import validate
 from qkit.quantize import integer_kernels as kernels
 from qkit.quantize.integer import IntegerTrace
-from qkit.quantize.integer_operators import activation, activation_ends, output_factor, window
+from qkit.quantize.integer_operators import (
+    activation,
+    activation_ends,
+    output_factor,
+    wide_sums,
+    window,
+)
 from qkit.result import Result
 
 
@@ -143,14 +149,17 @@ def pixel(trace, operator, *, item=0, row=0, column=0, filter=0):
     factor = np.resize(output_factor(source, kernel, out), written.shape[3])[filter]
     ends = activation_ends(out, activation(op))
     return Pixel(image, zero, rows, columns, bool(outside.any()), channels, seen, weights, bias,
-                 *_rounded(sums, factor, source.dtype), int(out.zero_point[0]), ends)  # fmt: skip
+                 *_rounded(sums, factor, wide_sums(op)), int(out.zero_point[0]), ends)  # fmt: skip
 
 
 def convolutions(file):
     """Return the numbers of the operators that `pixel` takes apart."""
     wanted = "CONV_2D", "DEPTHWISE_CONV_2D"
-    kept = (n for n, op in enumerate(file.operators) if op.name in wanted)
-    return tuple(number for number in kept if file.operators[number].inputs[1].constant)
+    return tuple(
+        number
+        for number, op in enumerate(file.operators)
+        if op.name in wanted and all(tensor.constant for tensor in op.inputs[1:])
+    )
 
 
 def _images(array):
@@ -178,10 +187,10 @@ def _window(options, place, image, weights):
     return [at * s - b + np.arange(size) * d for at, s, b, size, d in each]
 
 
-def _rounded(sums, factor, dtype):
+def _rounded(sums, factor, wide):
     """Return the multiplier, its two shifts, and what each of the two roundings gives."""
     multiplier, shift = map(int, kernels.multiplier_and_shift(factor))
-    if dtype == "int16":  # whose multiplier is shorter, and which rounds once
+    if wide:  # where the multiplier is shorter, and it is rounded once
         short = kernels.requantize_wide(np.int64(1 << (15 - shift)), multiplier, shift)
         once = int(kernels.requantize_wide(sums, multiplier, shift))
         return int(short), (15 - shift, 0), once, once

@@ -170,6 +170,23 @@ def test_other_kernels_are_within_a_step(kernels, digits):
     assert found.table["largest_difference_steps"].max() <= 1
 
 
+def test_floats_that_are_moved_and_grids_by_channel_are_held_against_kernels_too(built):
+    scales, shape = np.float32([0.1, 0.5, 2]), (1, 2, 3)
+    tensors = {"x": ((1, 6), "float32"), "to": np.int32(shape), "moved": (shape, "float32"),
+               "q": ((shape, "int8"), scales, [0, -9, 5], 2), "y": (shape, "float32")}  # fmt: skip
+    operators = [("RESHAPE", ["x", "to"], ["moved"], "ReshapeOptions"),
+                 ("QUANTIZE", ["moved"], ["q"], "QuantizeOptions"),
+                 ("DEQUANTIZE", ["q"], ["y"], "DequantizeOptions")]  # fmt: skip
+    x = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    trace = qk.run_integer(built((tensors, operators, ["x"], ["y"])), x)
+    table = qk.kernel_differences(trace).table
+    assert [*table["differing"]] == [*table["largest_difference_steps"]] == [0, 0, 0]
+    np.testing.assert_array_equal(trace.real("q"), trace.output)
+    trace.held[trace.file.outputs[0].index] += 2 * scales  # in the steps of each channel
+    steps = qk.kernel_differences(trace).table["largest_difference_steps"]
+    np.testing.assert_allclose(steps, [0, 0, 2], rtol=1e-5)
+
+
 def test_sums_are_what_was_rounded(digits):
     trace = qk.run_integer(stored("trained_full_integer"), digits.x_test[:5])
     number = [op.name for op in trace.file.operators].index("CONV_2D")

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import qkit as qk
+from qkit.quantize import integer
 from qkit.quantize.integer_kernels import multiplier_and_shift
 from qkit.tflite.file import TfliteError
 
@@ -36,31 +37,46 @@ def cases(count):
 
 
 @pytest.fixture(scope="module")
-def agree(built):
-    """Return a function that holds a file of one operator against the reference kernels."""
+def reference():
+    """Return a function from a file to an interpreter with the reference kernels."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    def load(tflite):
+        kernels = OpResolverType.BUILTIN_REF
+        interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=kernels)
+        interpreter.allocate_tensors()
+        return interpreter
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def agree(built, reference):
+    """Return a function that holds a file of one operator against the reference kernels."""
 
     def check(draw, kind, reads, out, options="NONE", **fields):
         """Take (shape and dtype, or constant, scales, zero points, axis) for each tensor."""
         tflite, tensors = one_operator(built, kind, reads, out, options, **fields)
-        interpreter = Interpreter(
-            model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
-        )
-        interpreter.allocate_tensors()
+        interpreter = reference(tflite)
         (written,) = interpreter.get_output_details()
         assert (*written["shape"],) == out[0][0]
         rng = np.random.default_rng(draw(st.integers(0, 99)))
         x = {name: values(rng, (3, *shape[1:]), dtype) for name, (shape, dtype) in tensors.items()}
-        trace = qk.run_integer(tflite, x if len(x) > 1 else next(iter(x.values())))
-        for run in trace.runs():
-            for tensor in trace.file.inputs:
-                interpreter.set_tensor(tensor.index, run[tensor.index])
-            interpreter.invoke()
-            wanted, (given,) = interpreter.get_tensor(written["index"]), trace.file.outputs
-            assert run[given.index].dtype == wanted.dtype
-            np.testing.assert_array_equal(run[given.index], wanted)
+        follow(interpreter, qk.run_integer(tflite, x if len(x) > 1 else next(iter(x.values()))))
 
     return check
+
+
+def follow(interpreter, trace):
+    """Hold each run of a trace against what the interpreter gives for its inputs."""
+    (written,), (given,) = interpreter.get_output_details(), trace.file.outputs
+    for run in trace.runs():
+        for tensor in trace.file.inputs:
+            interpreter.set_tensor(tensor.index, run[tensor.index])
+        interpreter.invoke()
+        wanted = interpreter.get_tensor(written["index"])
+        assert run[given.index].dtype == wanted.dtype
+        np.testing.assert_array_equal(run[given.index], wanted)
 
 
 def one_operator(built, kind, reads, out, options="NONE", **fields):
@@ -93,6 +109,12 @@ def zero(draw, dtype):
 
 def grid(draw, dtype, exponents=EXPONENTS):
     return [np.float32(2.0 ** draw(exponents))], [zero(draw, dtype)], 0
+
+
+def grids(draw, dtype, exponents, axis, count):
+    """Draw one grid, or one for each index of an axis."""
+    each = [grid(draw, dtype, exponents)[:2] for _ in range(count if draw(st.booleans()) else 1)]
+    return [scale for (scale,), _ in each], [zero for _, (zero,) in each], axis
 
 
 def sizes(draw, most, least=0, high=4):
@@ -182,7 +204,8 @@ def test_fully_connected(data, agree):
     draw, source, kind = data.draw, data.draw(st.sampled_from(ALL)), "FULLY_CONNECTED"
     inputs, outputs = draw(st.integers(1, 40)), draw(st.integers(1, 6))
     ahead, keep = draw(st.sampled_from([(1,), (1, 3), (1, 2, 2)])), draw(st.booleans())
-    dtype = draw(st.sampled_from((WEIGHTS | {"int16": ["int8", "int8", "int16"]})[source]))
+    more = {"int8": [*WEIGHTS["int8"], "int2"], "int16": ["int8", "int8", "int16", "int2"]}
+    dtype = draw(st.sampled_from((WEIGHTS | more)[source]))
     weights = constant(draw, (outputs, inputs), dtype)
     x, reads, y, told = multiplied(draw, kind, source, weights, 0, inputs, outputs)
     x, out = (((*ahead, inputs), source), *x), (*(ahead if keep else [np.prod(ahead)]), outputs)
@@ -209,16 +232,18 @@ def test_quantize_and_requantize(data, agree):
     draw, (source, out) = data.draw, data.draw(st.sampled_from(pairs))
     x = NOTHING if source == "float32" else grid(draw, source, FAR)
     exponents = EXPONENTS if source == "float32" else FAR  # the cast of the interpreter overflows
-    agree(draw, "QUANTIZE", [(((1, 40), source), *x)],
-          (((1, 40), out), *grid(draw, out, exponents)), "QuantizeOptions")  # fmt: skip
+    y = grids(draw, out, exponents, 1, 4) if source == "float32" else grid(draw, out, exponents)
+    agree(draw, "QUANTIZE", [(((1, 4, 10), source), *x)], (((1, 4, 10), out), *y),
+          "QuantizeOptions")  # fmt: skip
 
 
 @cases(40)
 @given(data=st.data())
 def test_dequantize(data, agree):
     draw, dtype = data.draw, data.draw(st.sampled_from(ALL))
-    x = ((1, 40), dtype), *grid(draw, dtype, FAR)
-    agree(draw, "DEQUANTIZE", [x], (((1, 40), "float32"), *NOTHING), "DequantizeOptions")
+    on = grid(draw, dtype, FAR) if dtype == "int16" else grids(draw, dtype, FAR, 1, 4)
+    x = ((1, 4, 10), dtype), *on  # of int16 no channel has its own
+    agree(draw, "DEQUANTIZE", [x], (((1, 4, 10), "float32"), *NOTHING), "DequantizeOptions")
 
 
 @pytest.mark.parametrize("kind", ["RELU", "RELU6", "RELU_N1_TO_1"])
@@ -401,3 +426,104 @@ def test_short_bias_that_the_interpreter_would_read_beyond_is_refused(built):
     assert qk.run_integer(told, x).output == 4 + 10 + 3
     reads[2] = np.int64([3]), *on
     assert qk.run_integer(one_operator(built, *parts)[0], x).output == 4 + 10 + 3
+
+
+ON = [1.0], [0], 0
+WINDOW = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+PADDINGS = np.int32([[[0, 0], [0, 3]], [[0, 0], [2, 1]], [[0, 0], [1, 2]]])
+ORDERS = np.int32([[0, 1, 2], [0, 2, 1], [0, 1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "reads", "out", "options", "fields"),
+    [
+        ("FULLY_CONNECTED", [(1, 4), (3, 4)], (1, 3), "FullyConnected", {}),
+        ("FULLY_CONNECTED", [np.int8([[9, -8, 7, 6]]), (3, 4)], (1, 3), "FullyConnected", {}),
+        ("FULLY_CONNECTED", [(1, 2), np.int8([[1, -2]]), np.int32([[700], [0], [-900]])], (1, 1),
+         "FullyConnected", {}),
+        ("CONV_2D", [(1, 4, 3, 2), (3, 2, 2, 2), np.int32([[1, 2, 3]] * 3)], (1, 4, 3, 3),
+         "Conv2D", WINDOW),
+        ("DEPTHWISE_CONV_2D", [(1, 4, 3, 2), (1, 2, 2, 2)], (1, 4, 3, 2), "DepthwiseConv2D",
+         {**WINDOW, "depthMultiplier": 1}),
+        ("PAD", [(1, 3), PADDINGS], (1, 6), "Pad", {}),
+        ("TRANSPOSE", [(1, 2, 2), ORDERS], (1, 2, 2), "Transpose", {}),
+    ],
+)  # fmt: skip
+def test_weights_and_the_like_that_are_no_constants_are_each_items_own(
+    kind, reads, out, options, fields, built, reference
+):
+    """A shape stands for numbers to draw; int32 has three items; int8 is a constant."""
+    rng, tensors, x = np.random.default_rng(0), [], {}
+    for name, read in zip(("t0", "t1", "t2"), reads, strict=False):
+        if isinstance(read, tuple) or read.dtype == "int32":
+            drawn = isinstance(read, tuple)
+            x[name] = rng.integers(-127, 128, (3, *read), np.int8) if drawn else read
+            read = x[name].shape[1:], str(x[name].dtype)
+        tensors.append((read, *ON))
+    if all(len(items[0]) == 1 for items in x.values()):  # which is the axis of items then
+        x = {name: items[:, 0] for name, items in x.items()}
+    sums = options in ("FullyConnected", "Conv2D", "DepthwiseConv2D")
+    y = (out, "int8"), [99.0 if sums else 1.0], [0], 0
+    tflite, _ = one_operator(built, kind, tensors, y, f"{options}Options", **fields)
+    trace = qk.run_integer(tflite, x)
+    follow(reference(tflite), trace)
+    if sums:
+        last = qk.run_integer(tflite, {name: items[2:] for name, items in x.items()})
+        np.testing.assert_array_equal(trace.accumulators(0)[2:], last.accumulators(0))
+
+
+@pytest.mark.parametrize("scales", [[0.0], [0.0, 1.0]])
+def test_weights_of_scale_0_add_nothing(scales, built, reference):
+    weights = np.int8([[9, -8], [7, 6]]), scales, [0] * len(scales), 0
+    reads = [(((1, 2), "int8"), *ON), weights]
+    tflite, _ = one_operator(built, "FULLY_CONNECTED", reads, (((1, 2), "int8"), [9.0], [0], 0),
+                             "FullyConnectedOptions")  # fmt: skip
+    trace = qk.run_integer(tflite, np.int8([[5, 4], [-3, 2]]))
+    assert not trace.output[:, 0].any()
+    follow(reference(tflite), trace)
+
+
+def test_items_that_come_out_in_other_shapes_are_refused(built, monkeypatch):
+    reads = [(((1, 3), "int8"), *ON), (((2, 2), "int32"), *NOTHING)]
+    tflite, _ = one_operator(built, "PAD", reads, (((1, 5), "int8"), *ON), "PadOptions")
+    x = {"t0": np.zeros((2, 1, 3), np.int8), "t1": np.int32([[[0, 0], [0, 2]], [[0, 0], [1, 2]]])}
+    for block in (integer._BLOCK, 1):
+        monkeypatch.setattr(integer, "_BLOCK", block)
+        with pytest.raises(TfliteError, match=r"'y' comes out .* such as \(1, 5\) and \(1, 6\)"):
+            qk.run_integer(tflite, x)
+
+
+REFUSED = {
+    "of RELU is int8 and has 2 scales along axis 1: its integer kernel takes 1": (
+        "RELU", [(((1, 2), "int8"), [1, 2], [0, 0], 1)], (((1, 2), "int8"), *ON)),
+    "of QUANTIZE is int8 and has 2 scales": (
+        "QUANTIZE", [(((1, 2), "int8"), [1, 2], [0, 0], 1)], (((1, 2), "int8"), *ON)),
+    "of DEQUANTIZE is int8 and has a scale of 0: no grid": (
+        "DEQUANTIZE", [(((1, 2), "int8"), [0, 1], [0, 0], 1)], (((1, 2), "float32"), *NOTHING)),
+    "of DEQUANTIZE is int8 and has 2 scales along axis 0: its integer kernel takes 1 or 3": (
+        "DEQUANTIZE", [(((3, 2), "int8"), [1, 2], [0, 0], 0)], (((3, 2), "float32"), *NOTHING)),
+    "of MUL is int8 and has no scale": (
+        "MUL", [(((1, 2), "int8"), *ON)] * 2, (((1, 2), "int8"), *NOTHING)),
+    "x: the model takes int8 and names no grid": (
+        "RESHAPE", [(((1, 2), "int8"), [0], [0], 0)], (((1, 2), "int8"), [0], [0], 0)),
+    "is int2: its integer kernel takes int4, int8, uint8, int16": (
+        "CONV_2D", [(((1, 1, 1, 2), "int8"), *ON), (np.ones((1, 1, 1, 2), "int2"), *ON)],
+        (((1, 1, 1, 1), "int8"), *ON), "Conv2DOptions", WINDOW),
+    "its bias is int32 and LiteRT's kernel takes int64 alone": (
+        "DEPTHWISE_CONV_2D",
+        [(((1, 1, 1, 1), "int16"), *ON), (np.int8([[[[1]]]]), *ON), (np.int32([3]), *ON)],
+        (((1, 1, 1, 1), "int16"), *ON), "DepthwiseConv2DOptions", {**WINDOW, "depthMultiplier": 1}),
+    "its ends count from its starts": (
+        "STRIDED_SLICE",
+        [(((1, 6), "int8"), *ON), *((np.int32(v), *NOTHING) for v in ([0, 2], [1, 3], [1, 1]))],
+        (((1, 3), "int8"), *ON), "StridedSliceOptions", {"offset": True}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_the_reference_kernels_do_otherwise_or_not_at_all_is_refused(told, built):
+    kind, reads, y, options, fields = (*REFUSED[told], "NONE", {})[:5]
+    tflite, free = one_operator(built, kind, reads, y, options, **fields)
+    x = {name: np.float32(np.ones((3, *shape[1:]))) for name, (shape, _) in free.items()}
+    with pytest.raises((TfliteError, TypeError), match=f"run_integer: .*{told}"):
+        qk.run_integer(tflite, x)

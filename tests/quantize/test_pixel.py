@@ -127,6 +127,32 @@ def test_strides_dilations_padding_and_groups_are_those_of_the_kernels(
     assert {-30, -10} <= values  # the ends that are left, −1 and 1
 
 
+@pytest.mark.parametrize(("bias", "number"), [("int32", 2), ("int64", 4)])
+def test_sums_behind_int16_are_as_wide_as_their_bias(bias, number, built):
+    rng, grid = np.random.default_rng(0), ([1.0], [0], 0)
+    tensors = {"x": (((1, 4, 4, 4), "int16"), *grid),
+               "w": (rng.integers(-127, 128, (6, 3, 3, 4), np.int8), *grid),
+               "b": (rng.integers(-999, 999, 6).astype(bias), *grid),
+               "y": (((1, 4, 4, 6), "int16"), [70.0], [0], 0)}  # fmt: skip
+    fields = STEPS | {"strideH": 1, "dilationWFactor": 1, "quantizedBiasType": number}
+    op = "CONV_2D", ["x", "w", "b"], ["y"], "Conv2DOptions", fields
+    tflite = built((tensors, [op], ["x"], ["y"]))
+    trace = qk.run_integer(tflite, rng.integers(-3000, 3000, (3, 4, 4, 4), np.int16))
+    for place, (written, accumulator) in places(trace, 0, 200):
+        found = pixel(trace, 0, **place)
+        assert (found.accumulator, found.value) == (accumulator, written) == by_pencil(found)
+        assert (found.shifts[1] > 0) == (bias == "int32")  # which is rounded twice
+
+
+def test_convolution_whose_bias_is_computed_is_none_of_those_taken_apart(built):
+    shape, grid = (1, 2, 2, 1), ([1.0], [0], 0)
+    tensors = {"x": ((shape, "int8"), *grid), "w": (np.int8([[[[3]]]]), *grid),
+               "b": (((1,), "int32"), *grid), "y": ((shape, "int8"), *grid)}  # fmt: skip
+    fields = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    op = "CONV_2D", ["x", "w", "b"], ["y"], "Conv2DOptions", fields
+    assert convolutions(qk.inspect(built((tensors, [op], ["x", "b"], ["y"])))) == ()
+
+
 def test_it_says_the_arithmetic_in_a_line(tflite, digits):
     trace = qk.run_integer(tflite("full_integer"), digits.x_test[:3])
     (number,) = convolutions(trace.file)
