@@ -212,7 +212,6 @@ def test_after_training_the_converter_keeps_it_by_itself(dead, digits):
     assert error(tflite, dead, digits.x_test[:100]) < 0.1
 
 
-@pytest.mark.slow
 def test_a_folder_in_which_it_cannot_be_repaired_is_refused(dead_aware, tmp_path):
     with qk.quiet():
         dead_aware.save(tmp_path / "model", save_format="tf")
