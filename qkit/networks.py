@@ -102,9 +102,11 @@ class Network:
 
     @property
     def clustered(self):
-        """Whether its largest kernel holds a few distinct values only."""
+        """Whether its largest kernel holds a few distinct values only, but more than one."""
         largest = max(self.kernels.values(), key=np.size, default=np.empty(0))
-        return np.unique(largest).size <= MOST_CLUSTERS < largest.size
+        kept = largest[largest != 0]  # what pruning left: its zeros are no cluster
+        most = MOST_CLUSTERS if kept.size > MOST_CLUSTERS else kept.size // 2
+        return np.unique(largest).size > 1 and np.unique(kept).size <= most
 
     def shapes(self, *, what, classifier=True):
         """Return the shapes of its one input and its one output, or say what it has instead."""
