@@ -8,6 +8,7 @@ import numpy as np
 
 from qkit._tensorflow import KerasVersionError, keras_3, tensorflow
 
+OTHER_FLOATS = ("float16", "bfloat16", "float64")  # in which LiteRT has hardly an operator
 MOST_CLUSTERS = 256  # more distinct values than 8 bits can number are none to speak of
 
 _SCALING = ("Rescaling", "Normalization", "Embedding")  # which whole numbers are for
@@ -101,9 +102,11 @@ class Network:
 
     @property
     def clustered(self):
-        """Whether its largest kernel holds a few distinct values only."""
+        """Whether its largest kernel holds a few distinct values only, but more than one."""
         largest = max(self.kernels.values(), key=np.size, default=np.empty(0))
-        return np.unique(largest).size <= MOST_CLUSTERS < largest.size
+        kept = largest[largest != 0]  # what pruning left: its zeros are no cluster
+        most = MOST_CLUSTERS if kept.size > MOST_CLUSTERS else kept.size // 2
+        return np.unique(largest).size > 1 and np.unique(kept).size <= most
 
     def shapes(self, *, what, classifier=True):
         """Return the shapes of its one input and its one output, or say what it has instead."""
@@ -166,15 +169,24 @@ def _homes(model):
     return {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
 
 
+def _keras_of(model):
+    return keras_3() if is_keras_3(model) else tensorflow().keras
+
+
 def in_float32(model):
     """Return a copy of a model of mixed precision that computes in float32, with its weights."""
-    policies, names = ("Policy", "PolicyV1"), ("mixed_float16", "mixed_bfloat16", "float16")
+    names = (*OTHER_FLOATS, "mixed_float16", "mixed_bfloat16")  # of policies and of dtypes
 
     def plain(part):
-        named = isinstance(part, dict) and part.get("class_name") in policies
-        return "float32" if named or (isinstance(part, str) and part in names) else part
+        return "float32" if isinstance(part, str) and part in names else part
 
-    return _rebuilt(model, plain)
+    policies = _keras_of(model).mixed_precision
+    before = policies.global_policy()
+    policies.set_global_policy("float32")  # by which layers of one's own make theirs
+    try:
+        return _rebuilt(model, plain)
+    finally:
+        policies.set_global_policy(before)
 
 
 def unrolled(model):
@@ -192,12 +204,16 @@ def _rebuilt(model, change):
     def changed(part):
         if isinstance(part, dict):
             return change({name: changed(inner) for name, inner in part.items()})
+        if isinstance(part, (list, tuple)):  # as of the layers of a model in a wrapper
+            return (list if isinstance(part, list) else tuple)(map(changed, part))
         return change(part)
 
     def clone(layer):
+        if isinstance(layer, keras.Model):  # which may hold layers of one's own
+            return _rebuilt(layer, change)
         return type(layer).from_config(changed(layer.get_config()))
 
-    keras = keras_3() if is_keras_3(model) else tensorflow().keras
+    keras = _keras_of(model)
     copy = keras.models.clone_model(model, clone_function=clone)
     copy.set_weights(model.get_weights())
     return copy

@@ -169,7 +169,7 @@ ARGUMENTS = [
     case("schemes as a string", lambda g: qk.compare(g.model, g.data, "float16"), TypeError, "write ['float16'], not 'float16'"),
     case("compare with a technique that is none", lambda g: qk.compare(g.model, g.data, trained={"quat": g.model}), ValueError, "'quat', which is no technique", "'control'"),
     case("pruned of a plain model", lambda g: qk.convert(g.model, "pruned"), ValueError, "'toy' has no zero among its weights", "qk.prune(model, data)"),
-    case("clustered of a plain model", lambda g: qk.convert(g.model, "clustered"), ValueError, "'toy' holds more than 256 distinct values", "qk.cluster(model, data)"),
+    case("clustered of a plain model", lambda g: qk.convert(g.model, "clustered"), ValueError, "of 'toy' holds one value alone, or more than 256 distinct values", "qk.cluster(model, data)"),
     case("prune to a percentage", lambda g: qk.prune(g.model, g.data, sparsity=80), ValueError, "got 80", "0.8 for 80 %"),
     case("prune by another schedule", lambda g: qk.prune(g.model, g.data, schedule="linear"), ValueError, "got 'linear'", "'polynomial', 'constant'"),
     case("prune in another pattern", lambda g: qk.prune(g.model, g.data, pattern="4:8"), ValueError, "got '4:8'", "(rows, columns)"),

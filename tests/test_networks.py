@@ -41,6 +41,30 @@ def test_traits_of_each_technique(technique):
     assert opened["qat"].wrapped["conv"] == "quantization"
 
 
+FEW = np.random.default_rng(0).normal(size=4)
+MANY = np.random.default_rng(1).normal(size=400)
+
+
+@pytest.mark.parametrize(
+    ("values", "clustered"),
+    [
+        (FEW, True),  # as of 16 clusters in a network that has less than 256 weights
+        (MANY, False),
+        (np.where(np.arange(400) % 5, 0, MANY), False),  # pruned: most are the same, but 0
+        (np.where(np.arange(400) % 2, 0, np.resize(FEW, 400)), True),  # pruned and clustered
+        ([0.0], False),
+        ([1.0], False),
+    ],
+    ids=["few", "many", "pruned", "both", "zeros", "ones"],
+)
+@pytest.mark.parametrize("size", [20, 192, 400])
+def test_tiny_networks_are_clustered_too(size, values, clustered, tf):
+    model = tf.keras.Sequential([tf.keras.Input((size // 4,)), tf.keras.layers.Dense(4)])
+    kernel = np.resize(values, (size // 4, 4))
+    model.set_weights([kernel, np.zeros(4)])
+    assert network(model).clustered == clustered
+
+
 def test_what_is_opened_is_passed_on(trained):
     opened = network(trained)
     assert network(opened) is opened

@@ -1,5 +1,6 @@
 """Whatever network, task and data one comes with: a table whose figures a plain loop gives too."""
 
+import contextlib
 import dataclasses
 import tempfile
 from pathlib import Path
@@ -71,6 +72,18 @@ def recurrent(kind):
         return tf.keras.Sequential([tf.keras.Input((3, 4)), inside, layers.Dense(3)])
 
     return build
+
+
+def recurrent_inside(tf):
+    """Return a network with a loop in a model inside, beside a layer of one's own."""
+
+    class Twice(tf.keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    layers, given = tf.keras.layers, tf.keras.Input((3, 4))
+    inside = tf.keras.Sequential([tf.keras.Input((3, 4)), Twice(), layers.SimpleRNN(4)])
+    return tf.keras.Model(given, layers.Dense(3)(inside(given)))
 
 
 def of_tokens(dtype):
@@ -184,6 +197,7 @@ KINDS = {
     "token ids": (of_tokens("int32"), TOKENS, TOKENS[:, 0] % 3, "accuracy", right),
     "LSTM": (recurrent("LSTM"), STEPS, OF_PICTURES, "accuracy", right),
     "GRU, both ways": (recurrent("both"), STEPS, OF_PICTURES, "accuracy", right),
+    "recurrent in a model inside": (recurrent_inside, STEPS, OF_PICTURES, "accuracy", right),
     "two inputs, a list": (two_inputs, [X, META], THREE, "accuracy", right),
     "two inputs, by name": (two_inputs, {"meta": META, "table": X}, THREE, "accuracy", right),
     "dict output": (dict_output, X, THREE, "accuracy", right),
@@ -468,7 +482,8 @@ def test_loops_of_keras_3_are_written_out_and_elsewhere_that_is_the_way_out(tf, 
 
     def net(unroll):
         layer = keras.layers.Bidirectional(keras.layers.LSTM(3, unroll=unroll))
-        return keras.Sequential([keras.Input((3, 4)), layer, keras.layers.Dense(3)])
+        inside = keras.Sequential([keras.Input((3, 4)), layer])
+        return keras.Sequential([keras.Input((3, 4)), inside, keras.layers.Dense(3)])
 
     model = net(unroll=False)
     expected = np.asarray(model(STEPS))
@@ -483,6 +498,103 @@ def test_loops_of_keras_3_are_written_out_and_elsewhere_that_is_the_way_out(tf, 
     advised.export(str(tmp_path / "out"), verbose=False)
     given = qk.outputs(qk.convert(tmp_path / "out", "float32"), STEPS)
     np.testing.assert_allclose(given, expected, atol=1e-5)
+
+
+def stepwise(tf, written_out):
+    """Return by name what runs in a loop or in a branch, or the same written out as advised."""
+    layers = tf.keras.layers
+
+    class Encoder(layers.Layer):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.recurrent = layers.SimpleRNN(4, unroll=written_out)
+
+        def call(self, x):
+            return self.recurrent(x)
+
+    def summed(x):
+        if written_out:
+            return tf.add_n([tf.tanh(x[:, step]) for step in range(3)])
+        body = lambda step, total: (step + 1, total + tf.tanh(x[:, step]))  # noqa: E731
+        return tf.while_loop(lambda step, _: step < 3, body, (0, tf.zeros_like(x[:, 0])))[1]
+
+    def chosen(x):
+        some = tf.reduce_sum(x) > 0
+        if written_out:
+            return tf.where(some, 2 * x[:, 0], x[:, 1])
+        return tf.cond(some, lambda: 2 * x[:, 0], lambda: x[:, 1])
+
+    return {
+        "layer of one's own": Encoder(),
+        "tf.while_loop": layers.Lambda(summed),
+        "tf.cond": layers.Lambda(chosen),
+    }
+
+
+@pytest.mark.parametrize("name", ["layer of one's own", "tf.while_loop", "tf.cond"])
+def test_what_no_calibration_survives_is_refused_and_the_way_out_works(name, tf):
+    def net(written_out):
+        given = tf.keras.Input((3, 4))
+        inside = stepwise(tf, written_out)[name]
+        return tf.keras.Model(given, tf.keras.layers.Dense(3)(inside(given)))
+
+    model, advised = net(written_out=False), net(written_out=True)
+    with pytest.raises(ValueError, match=r"(WHILE|IF), a loop .*unroll=True.* a for of.*tf.where"):
+        qk.convert(model, "full_integer", STEPS)
+    advised.set_weights(model.get_weights())
+    given = qk.outputs(qk.convert(advised, "litert_full_integer", STEPS), STEPS)
+    np.testing.assert_allclose(given, model(STEPS), atol=0.05)
+
+
+@contextlib.contextmanager
+def under_policy(keras, name):
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(name)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_mixed_precision_in_a_model_inside_becomes_float32(version, tf):
+    import keras
+
+    keras = tf.keras if version == 2 else keras
+
+    class Own(keras.layers.Layer):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.dense = keras.layers.Dense(8, activation="relu")
+
+        def call(self, x):
+            return self.dense(x)
+
+    with under_policy(keras, "mixed_float16"):  # as most leave it
+        given, last = keras.Input((12,)), keras.layers.Dense(3, dtype="float32")
+        inside = keras.Sequential([keras.Input((12,)), keras.layers.Dense(8), Own()])
+        model = keras.Model(given, last(inside(given)))
+        tflite = qk.convert(model, "float32")
+        assert keras.mixed_precision.global_policy().name == "mixed_float16"
+    np.testing.assert_allclose(qk.outputs(tflite, X), np.asarray(model(X)), atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("build", "kind"), [(subclassed, "mixed_float16"), (dense(3), "float64")], ids=["own", "whole"]
+)
+def test_other_precision_is_refused_with_its_cause_and_the_way_out_works(build, kind, tf):
+    tf.keras.backend.set_floatx("float64" if kind == "float64" else "float32")
+    try:
+        with under_policy(tf.keras, kind):
+            model = build(tf)
+    finally:
+        tf.keras.backend.set_floatx("float32")
+    with pytest.raises(ValueError, match=r"f(loat)?(16|64), and LiteRT .*'float32', and give it"):
+        qk.convert(model, "float32")
+    new = build(tf)
+    new.set_weights(model.get_weights())
+    given = qk.outputs(qk.convert(new, "float32"), X)
+    np.testing.assert_allclose(given, np.asarray(model(X)), atol=0.01)
 
 
 def test_a_keras_file_of_keras_2_is_read_by_it(tf, tmp_path):

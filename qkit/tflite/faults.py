@@ -90,13 +90,15 @@ def _ids(file):
 
 def _cut_biases(file):
     for tensor in file.tensors:
-        bias = tensor.size_bytes and tensor.dtype == "int32" and tensor.scale.size
+        # in int64, which goes with int16, litert-quantizer too writes what fits into int32
+        bias = tensor.size_bytes and tensor.dtype in ("int32", "int64") and tensor.scale.size
         if bias and np.isin(stored_values(tensor), _INT32_ENDS).any():
             yield (
                 repr(tensor.name),
-                f"a bias in {tensor.name!r} is cut off: the weights of its channel are all zero, "
-                "and so is nearly the step in which it is written.",
-                "Pass the Keras model in place of its folder, or take the dead channel out.",
+                f"a bias in {tensor.name!r} is cut off: the weights of its channel, or the values "
+                "that come in, are all zero or nearly, and so is the step in which it is written.",
+                "Pass the Keras model in place of its folder, or take the dead channel out; with "
+                "int16 activations take those of the converter, 'int16_activations'.",
             )
 
 

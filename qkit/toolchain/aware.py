@@ -1,6 +1,7 @@
 """Quantization-aware training: rounding in the forward pass, and ranges that are learned."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from unittest import mock
 
@@ -9,6 +10,7 @@ import numpy as np
 from qkit import validate
 from qkit._tensorflow import quiet, tensorflow
 from qkit.networks import network
+from qkit.samples import samples
 from qkit.toolchain.wrapping import copy_of, require_compressed, require_plain
 from qkit.training import Settings, fit, prepared, seeded
 
@@ -31,7 +33,8 @@ def quantization_aware(model, *, calibration=None, preserve=None):
     Parameters
     ----------
     model : tf.keras.Model, Sequential or functional; it is left as it is
-    calibration : ndarray of shape (n, *image), float, optional, from which all ranges are set
+    calibration : ndarray of shape (n, *input), optional; of several inputs a list, or a dict
+        Items from which all ranges are set.
     preserve : None, "sparsity", "clusters" or "both"
         What of a pruned or clustered model its training shall keep: zeros masked, weights tied to
         their centroids, or both. Plain training moves them all.
@@ -58,8 +61,7 @@ def quantization_aware(model, *, calibration=None, preserve=None):
     )
     model = opened.model
     if calibration is not None:
-        shape = model.input_shape[1:]
-        calibration = validate.images(calibration, shape, what="quantization_aware: calibration")
+        calibration = samples(calibration, opened.takes, what="quantization_aware: calibration")
     try:
         with quiet():
             aware = _wrapped(copy_of(model), *_SCHEMES[preserve])
@@ -134,17 +136,24 @@ def activation_ranges(model):
 
     Returns
     -------
-    dict of str to (float, float), by "input" and the float model's layer names
+    dict of str to (float, float), by "input", or the names of several, and those of layers
     """
     return _ranges(network(model, what="activation_ranges").model)
 
 
 def _ranges(model):
     found = {}
+    inputs = {
+        layer.name: layer.input.name
+        for layer in model.layers
+        if layer.name.startswith("quantize_layer")
+    }
     for variable in model.variables:
         path, _, kind = variable.name.partition(":")[0].rpartition("/")
         if kind.endswith(("_min", "_max")) and "kernel" not in kind:
-            layer = "input" if path.startswith("quantize_layer") else path.removeprefix("quant_")
+            layer = path.removeprefix("quant_")
+            if path in inputs:
+                layer = inputs[path] if len(inputs) > 1 else "input"
             found.setdefault(layer, {})[kind[-3:]] = float(variable.numpy())
     return {layer: (ends["min"], ends["max"]) for layer, ends in found.items()}
 
@@ -226,7 +235,8 @@ def _set_ranges(aware, calibration):
                 for name in vars(holder).keys() & {"quantizer", "_output_quantizers"}:
                     quantizers = _adopting(getattr(holder, name))
                     stack.enter_context(mock.patch.object(holder, name, quantizers))
-        aware(calibration, training=True)
+        several = isinstance(calibration, Mapping)
+        aware([*calibration.values()] if several else calibration, training=True)
     for variable, value in kept:
         variable.assign(value)
 

@@ -83,16 +83,17 @@ def convert(model, scheme, calibration=None, *, left_in_float=(), signature=None
         raise ValueError("convert: left_in_float is for the converter, not for litert-quantizer.")
     if scheme.calibrated:
         calibration = checked_calibration(calibration, opened, scheme)
-        opened = without_loops(opened, partial(convert, opened, "float32", calibration))
-    in_float = partial(convert, opened, "float32", calibration)
+    in_float = partial(convert, scheme="float32", calibration=calibration)
+    if scheme.calibrated:
+        opened = without_loops(opened, calibration, in_float)
     if left_in_float:
-        _require_known(left_in_float, in_float())
+        _require_known(left_in_float, in_float(opened))
     if scheme.engine == "converter":
         tflite = _converted(opened, scheme, calibration, left_in_float)
     elif isinstance(opened, Lite) and scheme.weights == "float32":
         tflite = opened.tflite
     else:
-        tflite = quantized(in_float(), scheme, calibration)
+        tflite = quantized(in_float(opened), scheme, calibration)
     check_promise(tflite, scheme, left_in_float)
     return tflite
 
@@ -113,6 +114,10 @@ _CAUSES = {
     r"to be static": (
         "a loop, as of a recurrent layer, has shapes that are not known. Build the layer with "
         "unroll=True and the same weights, and save the model anew."
+    ),
+    r"see current operation: .*-> tensor<[\dx?]*x(bf16|f16|f64)>": (
+        "it computes in {}, and LiteRT in float32. Build the model again under the policy "
+        "'float32', and give it the weights: new.set_weights(model.get_weights())."
     ),
     r"'tf\.(\w+)' op is neither a custom op nor a flex op": (
         "LiteRT has no operator for {}. Write it with others, or compute it before the network or "

@@ -56,6 +56,8 @@ def quantized(tflite, scheme, items=None, parts=None, seen=None):
         try:
             if scheme.calibrated and seen is None:
                 seen = statistics(tflite, scheme, items)
+            if scheme.activations != "float32":
+                seen = {name: _alive(ends) for name, ends in seen.items()}
             if scheme.activations == "int8":
                 signed = _with_room_for_biases(signed, seen)
             working = engine.Quantizer(signed)
@@ -251,6 +253,15 @@ def statistics(tflite, scheme, items):
     return working.get_model_qsvs()
 
 
+def _alive(ends):
+    """Return the ends of a tensor, and 0 and 1 for one in which nothing but 0 was seen.
+
+    Else its step is next to nothing, and the biases that are written in such steps are cut off.
+    """
+    dead = "max" in ends and not np.any(ends["min"]) and not np.any(ends["max"])
+    return {**ends, "max": np.ones_like(ends["max"])} if dead else ends
+
+
 def _with_room_for_biases(tflite, seen):
     """Return a float file in which a channel without weights has one that its bias can do with.
 
@@ -268,8 +279,6 @@ def _with_room_for_biases(tflite, seen):
         if axis is None or bias is None or not (ends and weights.constant and bias.constant):
             continue
         step = (max(float(np.max(ends["max"])), 0) - min(float(np.min(ends["min"])), 0)) / 255
-        if step == 0:  # nothing ever comes in
-            continue
         least = 127 * np.abs(real_values(bias)) / (2**30 * step)
         channels = np.moveaxis(real_values(weights), axis, 0)
         rows = channels.reshape(len(channels), -1).copy()

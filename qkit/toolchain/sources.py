@@ -11,7 +11,15 @@ import numpy as np
 
 from qkit._tensorflow import keras_3, quiet, tensorflow
 from qkit.interpreter.run import given_by, open_interpreter, taken
-from qkit.networks import Network, in_float32, is_keras_3, network, speaks_keras_2, unrolled
+from qkit.networks import (
+    OTHER_FLOATS,
+    Network,
+    in_float32,
+    is_keras_3,
+    network,
+    speaks_keras_2,
+    unrolled,
+)
 from qkit.samples import Unordered, samples
 from qkit.tflite.file import inspect
 from qkit.tflite.values import require_here
@@ -67,15 +75,13 @@ def source(model, *, what, signature=None):
         names = _names_in_order(model.structured_input_signature)
         return _saved("function", lambda folder: _save_function(model, folder), names)
     if is_keras_3(model):
+        model = _of_one_precision(model, what)
         whole = _without_loops_of_keras_3(model)
         names = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
         return _saved(model.name, lambda folder: whole.export(folder, verbose=False), names)
     if speaks_keras_2(model) and model.built and not model.inputs:
         return _saved(model.name, lambda folder: model.save(folder, save_format="tf"))
-    opened = network(model, what=what)
-    if any(layer.compute_dtype in ("float16", "bfloat16") for layer in opened.layers.values()):
-        return network(in_float32(opened.model), what=what)
-    return opened
+    return network(_of_one_precision(network(model, what=what).model, what), what=what)
 
 
 def converter_of(opened, items, *, one_by_one=False):
@@ -93,27 +99,34 @@ def converter_of(opened, items, *, one_by_one=False):
     return converter
 
 
-def without_loops(opened, in_float):
+def without_loops(opened, items, in_float):
     """Return a model without loops: TensorFlow's calibration of a GRU's ends the process.
 
-    `in_float` makes the model's float file, which is looked at only where there may be a loop.
+    `in_float` makes a model's float file, which is looked at only where there may be a loop.
     """
-    if isinstance(opened, Lite):
-        looping = True
-    elif isinstance(opened, Saved):
-        looping = b"While" in (opened.folder / "saved_model.pb").read_bytes()
-    else:
-        recurrent = tensorflow().keras.layers.RNN
-        looping = any(isinstance(layer, recurrent) for layer in opened.layers.values())
-    if not looping or not _LOOPS & {op.name for op in inspect(in_float()).operators}:
-        return opened
-    if not isinstance(opened, Network):
+    loops = _loops(opened, items, in_float)
+    if loops and isinstance(opened, Network):
+        opened = network(_built_anew(opened.model, unrolled), what="convert")
+        loops = _loops(opened, items, in_float)
+    if loops:
         raise ValueError(
-            f"convert: {opened.name!r} runs in a loop, which no calibration survives. Build its "
-            "recurrent layers with unroll=True and the same weights, or pass the Keras 2 model "
-            "itself, whose loops are written out here."
+            f"convert: {opened.name!r} holds {' and '.join(sorted(loops))}, a loop or a branch, "
+            "which no calibration survives. Build its recurrent layers with unroll=True and the "
+            "same weights, write tf.while_loop as a for of Python and tf.cond as tf.where. Of a "
+            "Keras 2 model that is passed itself, the loops of Keras's own layers are written out."
         )
-    return network(unrolled(opened.model), what="convert")
+    return opened
+
+
+def _loops(opened, items, in_float):
+    """Return by which operators a model's float file goes in a loop, or one way or another."""
+    if isinstance(opened, Saved):
+        graph = (opened.folder / "saved_model.pb").read_bytes()
+    elif isinstance(opened, Network):  # traced in a tenth of the time that the file takes
+        traced = _traced(opened, _lengths(opened, items), None)
+        graph = traced.graph.as_graph_def().SerializeToString()
+    maybe = isinstance(opened, Lite) or b"While" in graph or b"StatelessIf" in graph
+    return _LOOPS & {op.name for op in inspect(in_float(opened)).operators} if maybe else set()
 
 
 def _lengths(opened, items):
@@ -194,13 +207,40 @@ def _loaded(path):
     return keras_3().saving.load_model(path, compile=False)
 
 
+def _of_one_precision(model, what):
+    """Return a model that computes in float32, as LiteRT does: of one of mixed precision a copy.
+
+    A subclassed one stays as it is: the converter stops at it, and the cause is told.
+    """
+    inputs = getattr(model, "inputs", None) or ()
+    if other := [kind for kind in OTHER_FLOATS if kind in [x.dtype for x in inputs]]:
+        raise ValueError(
+            f"{what}: {model.name!r} takes {' and '.join(other)}, and LiteRT float32. Build the "
+            "model again after keras.backend.set_floatx('float32') and under the policy "
+            "'float32', and give it the weights: new.set_weights(model.get_weights())."
+        )
+    mixed = any(layer.compute_dtype in OTHER_FLOATS for layer in model._flatten_layers())
+    return _built_anew(model, in_float32) if inputs and mixed else model
+
+
 def _without_loops_of_keras_3(model):
     """Return a model whose recurrent layers are written out: its loops are nothing to convert."""
     try:
         looping = '"unroll": false' in model.to_json()
     except NotImplementedError:  # a subclassed one does not tell
         return model
-    return unrolled(model) if looping else model
+    return _built_anew(model, unrolled) if looping else model
+
+
+def _built_anew(model, build):
+    """Return what is built of a model; or it, where a class of one's own cannot be built again.
+
+    What is wrong with it then is told where it counts.
+    """
+    try:
+        return build(model)
+    except (NotImplementedError, TypeError, ValueError):
+        return model
 
 
 def _saved(name, write, inputs=()):

@@ -59,6 +59,7 @@ def require_compressed(network, *, why, zeros=False, clusters=False):
         )
     if clusters and not network.clustered:
         raise ValueError(
-            f"{why}, and {network.name!r} holds more than {MOST_CLUSTERS} distinct values. Cluster "
-            "it first: clustered, history = qk.cluster(model, data)."
+            f"{why}, and the largest kernel of {network.name!r} holds one value alone, or more "
+            f"than {MOST_CLUSTERS} distinct values, or than half as many as weights. Cluster it "
+            "first: clustered, history = qk.cluster(model, data)."
         )

@@ -52,6 +52,19 @@ def test_calibrated_ranges_are_those_of_the_data(tf, trained, digits):
         np.testing.assert_allclose(ranges[layer], (values.min(), values.max()), rtol=0.05)
 
 
+@pytest.mark.parametrize("given", ["list", "dict", "model of a dict"])
+def test_ranges_of_several_inputs_are_those_of_the_data(given, tf):
+    layers, random = tf.keras.layers, np.random.default_rng(0)
+    ends = {name: tf.keras.Input((4,), name=name) for name in ("wide", "narrow")}
+    x = {name: s * random.normal(size=(60, 4)) for name, s in (("wide", 10), ("narrow", 1))}
+    added = layers.Add()([layers.Dense(3)(end) for end in ends.values()])
+    model = tf.keras.Model(ends if given == "model of a dict" else [*ends.values()], added)
+    aware = qk.quantization_aware(model, calibration=[*x.values()] if given == "list" else x)
+    ranges = qk.activation_ranges(aware)
+    for name in x:
+        np.testing.assert_allclose(ranges[name], (x[name].min(), x[name].max()), rtol=1e-6)
+
+
 def test_ranges_are_set_and_the_library_stays_as_it_is(toy_model, toy_data):
     from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
 

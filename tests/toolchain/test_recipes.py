@@ -207,6 +207,28 @@ def test_a_channel_without_weights_keeps_its_bias(tiny, tf):
     assert sqnr_db(made, tflite) > 30
 
 
+@pytest.mark.parametrize("name", ["litert_full_integer", "litert_int16_activations"])
+def test_a_bias_behind_an_input_that_is_never_but_zero_is_kept(name, tf):
+    given = tf.keras.Input((2,))
+    ones, biases = (tf.keras.initializers.Constant(value) for value in (1.0, [0.5, 1, 2]))
+    dead = tf.keras.layers.Dense(4, "relu", bias_initializer=tf.keras.initializers.Constant(-100))
+    last = tf.keras.layers.Dense(3, kernel_initializer=ones, bias_initializer=biases)
+    model = tf.keras.Model(given, last(dead(given)))
+    x = X[:, 0, 0]
+    assert np.abs(qk.outputs(qk.convert(model, name, x), x) - [0.5, 1, 2]).max() < 0.02
+
+
+def test_a_bias_that_is_cut_off_in_int64_too_is_refused_and_the_way_out_works(tf):
+    # what comes in is small beside the bias, and litert-quantizer writes no more than int32
+    biases = tf.keras.initializers.Constant([0.5, 1, 2])
+    last = tf.keras.layers.Dense(3, bias_initializer=biases)
+    model, x = tf.keras.Sequential([tf.keras.Input((2,)), last]), X[:, 0, 0] / 10_000
+    with pytest.raises(PromiseError, match=r"a bias in .* is cut off.*'int16_activations'"):
+        qk.convert(model, "litert_int16_activations", x)
+    given = qk.outputs(qk.convert(model, "int16_activations", x), x)
+    assert np.abs(given - [0.5, 1, 2]).max() < 0.01
+
+
 ZOO = ["concat", "conv1d", "embedding", "separable", "state", "transposed", "two_inputs", "lstm"]
 
 
