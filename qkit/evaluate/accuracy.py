@@ -14,9 +14,9 @@ from qkit.evaluate.tasks import (
     decides,
     find_metric,
     head_of,
-    numbered,
     task_of,
     threshold,
+    wanted,
 )
 from qkit.interpreter.run import outputs
 from qkit.networks import is_keras_3, network
@@ -155,7 +155,7 @@ def accuracy(
     500
     """
     metric = find_metric(metric, what="accuracy")
-    y = numbered(y, class_names, what="accuracy: y")
+    y = validate.numbered(y, class_names, what="accuracy: y")
     if signature is not None:
         model = first_signature(model, signature, what="accuracy")
     run = partial(model_outputs, model, batched=batched, threads=threads)
@@ -183,7 +183,7 @@ def judged(given, y, metric=None, *, name="", at=None):
     if metric is None:
         metric, y = task_of(y, given.shape[1:], count=len(given), what="accuracy: y")
     else:
-        y = validate.targets(y, count=len(given), what="accuracy: y")
+        y = wanted(y, metric, given.shape[1:], count=len(given), what="accuracy: y")
     if decides(metric, given.shape[1:]):
         at = threshold(given) if at is None else at
         name = name or f"accuracy at {at:g}"

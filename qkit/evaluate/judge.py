@@ -75,7 +75,7 @@ def judge(outputs, y, metric=None, *, what):
     name, at = "", threshold(given)
     if y is None:
         name = "agreement with float32"
-        metric, y = (metric, given) if metric else fidelity(given)
+        metric, y = fidelity(given, metric)
     return Judge(judged(given, y, metric, name=name, at=at), y, metric, output, at)
 
 
