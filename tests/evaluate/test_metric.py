@@ -163,12 +163,21 @@ def test_one_hot_masks_are_classes_of_pixels(name):
         ("F1 of labels", ROWS, np.arange(9) % 2, "0 or 1 for each output", ROWS > 1),
         ("F1 of labels", ROWS, 2 * (ROWS > 1), "0 or 1 for each output", ROWS > 1),
         ("RMSE", ROWS, None, "y is missing", ROWS),
+        ("R²", ROWS, np.ones((9, 3)), "y does not vary .n = 9.", ROWS),
+        ("R²", ROWS, ROWS * [1, 1, 0] + 0.1, "in one of the outputs or in all", ROWS),
     ],
 )
 def test_targets_that_a_named_metric_cannot_take_are_refused(name, outputs, y, told, way_out):
     with pytest.raises(ValueError, match=told):
         judged(outputs, y, METRICS[name])
     assert judged(outputs, way_out, METRICS[name]).n == 9
+
+
+def test_targets_of_which_r2_tells_nothing_have_another_metric():
+    y = np.ones((1, 3))  # of a single item there is no spread
+    with pytest.raises(ValueError, match=r"does not vary .n = 1.* or metric='RMSE'"):
+        judged(ROWS[:1], y, METRICS["R²"])
+    assert judged(ROWS[:1], y, METRICS["RMSE"]).n == 1
 
 
 def test_what_a_metric_wants_is_one_of_few_words():
