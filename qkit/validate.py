@@ -155,12 +155,14 @@ def numbered(y, class_names, *, what):
     if words.dtype.kind not in "OSU":
         return y
     place = {name: number for number, name in enumerate(names)}
-    if unknown := sorted({str(word) for word in words.flat} - set(names)):
+    # TensorFlow gives words back as bytes
+    said = [w.decode(errors="replace") if isinstance(w, bytes) else str(w) for w in words.flat]
+    if unknown := sorted({*said} - set(names)):
         raise ValueError(
             f"{what} holds {', '.join(map(repr, unknown[:3]))}, which class_names has not: "
             f"{', '.join(map(repr, names[:5]))}{' …' if names[5:] else ''}."
         )
-    return np.array([place[str(word)] for word in words.flat], np.int64).reshape(words.shape)
+    return np.array([place[word] for word in said], np.int64).reshape(words.shape)
 
 
 def targets(y, *, count, what):

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score, jaccard_score
 import qkit as qk
 from qkit.evaluate.accuracy import judged
 from qkit.evaluate.tasks import METRICS
-from qkit.samples import gathered
+from qkit.samples import gathered, labelled
 
 RNG = np.random.default_rng(0)
 X = RNG.random((120, 12)).astype(np.float32)
@@ -225,8 +225,9 @@ def test_a_table_of_right_figures(kind, scheme, tf):
 
 
 def stream_of(pairs):
-    stream, _ = gathered(pairs, (12,), large=True)
-    return dataclasses.replace(stream, item=((12,), np.float32))
+    item = ((12,), np.float32)
+    stream, _ = gathered(pairs, {"x": item}, large=True)
+    return dataclasses.replace(stream, item=item)
 
 
 @pytest.mark.parametrize("batch", [None, 16])
@@ -299,6 +300,8 @@ def test_labels_that_are_words(tf):
         found = qk.compare(model, (X, y), [], class_names=names)
         assert found.accuracies["float32"].accuracy == expected
     assert qk.accuracy(model, X, words, class_names=names).accuracy == expected
+    _, y = gathered(tf.data.Dataset.from_tensor_slices((X, words)))  # bytes by now
+    assert qk.accuracy(model, X, y, class_names=names).accuracy == expected
     with pytest.raises(TypeError, match=r"text.*class_names=\[…\]"):
         qk.compare(model, (X, words), SCHEMES)
     with pytest.raises(ValueError, match="holds 'high', which class_names has not: 'low', 'mid"):
@@ -589,6 +592,63 @@ def test_inputs_of_one_shape_without_an_order_are_asked_for_by_name(tf, tmp_path
     tflite = qk.convert(folder, "full_integer", named)
     y = ALIKE[0] + 10 * ALIKE[1] + 100 * ALIKE[2]
     np.testing.assert_allclose(qk.outputs(tflite, named), y, atol=1)
+
+
+TWO = {"picture": ((16, 16, 3), np.float32), "meta": ((4,), np.float32)}
+OF_TWO = {"picture": PICTURES, "meta": META[:40]}
+
+
+@pytest.mark.parametrize("batch", [None, 16])
+@pytest.mark.parametrize("form", ["dict", "dict of another order", "tuple", "list", "unlabelled"])
+def test_pipelines_of_several_inputs_are_what_fit_takes(form, batch, tf):
+    takes = dict(reversed(TWO.items())) if "another" in form else TWO  # tf.data sorts the names
+    given = OF_TWO if "dict" in form else tuple(OF_TWO.values())
+    given = (given,) if form == "unlabelled" else (given, OF_PICTURES)
+    data = tf.data.Dataset.from_tensor_slices(given)
+    data = data if batch is None else data.batch(batch)
+    if form == "list":  # as a generator may give it
+        data = [([*map(np.asarray, x)], y) for x, y in data].__iter__()
+    found = labelled(data, takes, what="test")
+    for name, wanted in OF_TWO.items():
+        np.testing.assert_array_equal(found.x_test[name], wanted)
+    np.testing.assert_array_equal(found.y_test, None if form == "unlabelled" else OF_PICTURES)
+
+
+class GoesRound:
+    """Batches far beyond its length, as Keras makes of arrays."""
+
+    def __len__(self):
+        return 4
+
+    def __iter__(self):
+        return iter(5 * [(X[i : i + 32], THREE[i : i + 32]) for i in range(0, 120, 32)])
+
+
+def test_a_pipeline_without_end_is_read_once_or_refused_in_words_that_work(tf):
+    takes, data = {"table": ((12,), np.float32)}, tf.data
+    assert pairs_of(tf).repeat().cardinality() == data.INFINITE_CARDINALITY
+    # of an end that is not told, so that the test has one
+    told = data.experimental.assert_cardinality(data.INFINITE_CARDINALITY)
+    endless = pairs_of(tf, 32).apply(told)
+    with pytest.raises(ValueError, match=r"no end. Leave .repeat\(\) out, .* data.take\(n\)"):
+        labelled(endless, takes, what="test")
+    for data in (endless.take(4), GoesRound()):
+        found = labelled(data, takes, what="test")
+        np.testing.assert_array_equal(found.x_test, X)
+        np.testing.assert_array_equal(found.y_test, THREE)
+
+
+def test_weights_of_items_are_refused_in_words_that_work(tf):
+    takes, weighed = {"table": ((12,), np.float32)}, (X, THREE, np.ones(120))
+    pipeline = tf.data.Dataset.from_tensor_slices(weighed).batch(32)
+    of_three = tf.data.Dataset.from_tensor_slices((tuple(ALIKE), *np.ones((2, 40))))
+    three = dict.fromkeys("abc", ((4,), np.float32))
+    for data, inputs in ((weighed, takes), (pipeline, takes), (of_three, three)):
+        with pytest.raises(ValueError, match=r"Pass \(x, y\); of .* data.map\(lambda x, y, w: "):
+            labelled(data, inputs, what="test")
+    for data in (weighed[:2], pipeline.map(lambda x, y, w: (x, y))):
+        np.testing.assert_array_equal(labelled(data, takes, what="test").y_test, THREE)
+    assert [*labelled(tuple(ALIKE), three, what="test").x_test] == ["a", "b", "c"]
 
 
 def test_two_inputs_out_of_a_pipeline_by_name(tf):
