@@ -4,6 +4,7 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score, jaccard_score
@@ -827,6 +828,17 @@ def test_token_ids_do_not_go_through_a_grid_and_the_remedy_works(tf):
     for model, x, scheme in ((kept, TOKENS, "full_integer_int8_io"), (lost, ids, "full_integer")):
         tflite = qk.convert(model, scheme, x)
         assert qk.sqnr_db(in_float, qk.outputs(tflite, x)) > 25
+
+
+def test_mistakes_of_a_table_are_said_and_not_drawn(tf, figures):
+    model, data = dense(3)(tf), qk.Dataset(X, THREE, X, THREE, "rows", "here")
+    with pytest.raises(ValueError, match=r"explore_mistakes shows images.* \(12,\). qk.mistakes"):
+        qk.explore_mistakes(model, data)
+    found = qk.mistakes.examine(model, data, qk.mistakes.Recipe(), images=50)
+    assert found.summary().startswith("accuracy: ")
+    with pytest.raises(ValueError, match="plot_mistake shows images"):
+        qk.plot_mistake(found)
+    assert {*plt.get_fignums()} == figures, "none was left open"
 
 
 @pytest.mark.slow
