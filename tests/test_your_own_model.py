@@ -303,8 +303,13 @@ def test_labels_that_are_words(tf):
     assert qk.accuracy(model, X, words, class_names=names).accuracy == expected
     _, y = gathered(tf.data.Dataset.from_tensor_slices((X, words)))  # bytes by now
     assert qk.accuracy(model, X, y, class_names=names).accuracy == expected
-    with pytest.raises(TypeError, match=r"text.*class_names=\[…\]"):
-        qk.compare(model, (X, words), SCHEMES)
+    file = found.models["float32"]
+    for call in (qk.compare, qk.sensitivity):
+        with pytest.raises(TypeError, match=r"y = \[names.index\(word\).* class_names=names"):
+            call(file, (X, words))
+    y = [names.index(word) for word in words]
+    assert qk.accuracy(model, X, y).accuracy == expected
+    assert qk.sensitivity(file, (X, y), bits=[8], parts=["weights"]).n == 120
     with pytest.raises(ValueError, match="holds 'high', which class_names has not: 'low', 'mid"):
         qk.accuracy(model, X, words, class_names=names[:2])
     for odd in ("low", 3, X[0, 0]):
@@ -774,6 +779,10 @@ def test_a_signature_is_used_by_its_name_or_the_usual_one(tf, tmp_path):
         qk.convert(tmp_path / "none", "float32")
     given = qk.outputs(qk.convert(tmp_path / "none", "float32", signature="other"), META)
     np.testing.assert_allclose(given, -META, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"signature='first'; where .* qk.convert\(folder, "):
+        qk.sensitivity(tmp_path / "none", META)
+    file = qk.convert(tmp_path / "none", "float32", signature="first")
+    assert qk.layer_errors(file, file, META).n == 120
     found = qk.compare(tmp_path / "none", (META, -META), ["float16"], signature="other")
     assert found.accuracies["float32"].value == pytest.approx(0, abs=1e-6)
     with pytest.raises(ValueError, match=r"2 signatures.*none called 'third'"):

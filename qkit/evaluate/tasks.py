@@ -324,8 +324,9 @@ def _numbers(y, count, what):
     y = validate.array(y, what=what)
     if y.dtype.kind in "OSU" and y.ndim:
         raise TypeError(
-            f"{what} must hold numbers, got text or objects such as {y.flat[0]!r}. Pass the names "
-            "in the order of the model's outputs as class_names=[…]."
+            f"{what} must hold numbers, got text or objects such as {y.flat[0]!r}. With the names "
+            "in the order of the model's outputs, pass y = [names.index(word) for word in y]; or, "
+            "to qk.accuracy and qk.compare, class_names=names."
         )
     return validate.targets(y, count=count, what=what)
 
