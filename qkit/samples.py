@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from types import SimpleNamespace
 
 import numpy as np
@@ -81,7 +81,8 @@ def labelled(data, inputs, *, what):
                 f"{what} must be a qk.Dataset, or have its x_train, x_test, y_test, name; or be "
                 f"(x, y), labelled items, or x alone; got {type(data).__name__}."
             )
-        data = gathered(data, next(iter(inputs.values()))[0] if inputs else None, large=True)
+        data = gathered(data, inputs, large=True)
+        _require_two(data, inputs, what)
         x, y = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
         return Labelled(samples(x, inputs, what=what), y)
     validate.parts(data, ("x_train", "x_test", "y_test", "name"), name=what)
@@ -91,6 +92,17 @@ def labelled(data, inputs, *, what):
     }
     more = {part: getattr(data, part) for part in ("y_train", "y_test") if hasattr(data, part)}
     return SimpleNamespace(**parts, **more, name=data.name)
+
+
+def _require_two(data, inputs, what):
+    """Refuse (x, y, weights), as Keras takes them; three arrays may be three inputs."""
+    if not isinstance(data, tuple) or len(data) != 3:
+        return
+    if len(inputs or ()) != 3 or isinstance(data[0], (Mapping, list, tuple)):
+        raise ValueError(
+            f"{what} has a third part, and weights of items are not used. Pass (x, y); of a "
+            "tf.data pipeline, data.map(lambda x, y, w: (x, y))."
+        )
 
 
 def samples(x, inputs, *, what):
@@ -113,11 +125,11 @@ def samples(x, inputs, *, what):
         return x
     if len(inputs) == 1:
         ((name, (shape, dtype)),) = inputs.items()
-        given = x[name] if isinstance(x, Mapping) and set(x) == {name} else gathered(x, shape)
+        given = x[name] if isinstance(x, Mapping) and set(x) == {name} else gathered(x, inputs)
         if (found := validate.array(given, what=what)).ndim == 0 and found.dtype.kind in "OSU":
             raise TypeError(f"{what} must be an array of images, got {type(given).__name__}.")
         return validate.images(given, shape, what=what, dtype=dtype)
-    x = gathered(x, next(iter(inputs.values()))[0])
+    x = gathered(x, inputs)
     named = _named(x, inputs, what)
     found = {
         name: validate.images(named[name], shape, what=f"{what}[{name!r}]", dtype=dtype)
@@ -153,30 +165,56 @@ def rows(x, chosen):
     return {k: v[chosen] for k, v in x.items()} if isinstance(x, Mapping) else x[chosen]
 
 
-def gathered(data, shape=None, *, large=False):
+def gathered(data, inputs=None, *, large=False):
     """Return what a pipeline of TensorFlow or a generator yields as arrays; all else as it is.
 
     By the shape of an item it is seen whether these are items or batches of them. What is `large`,
-    and can be gone through again, is a `Stream`.
+    and can be gone through again, is a `Stream`; several inputs that have no names are a list.
     """
     if hasattr(data, "__array__") or isinstance(data, (list, tuple, Mapping, str, bytes)):
         return data
     if not hasattr(data, "__iter__"):
         return data
     each, held = [], 0
-    for item in data:
-        each.append(_tupled(item))
-        if large and not isinstance(each[-1][0], (Mapping, tuple)):
-            held += np.asarray(each[-1][0]).nbytes
+    for item in _items(data, inputs):
+        each.append(item)
+        if large and not isinstance(item[0], (Mapping, tuple)):
+            held += np.asarray(item[0]).nbytes
         if held > _IN_MEMORY and iter(data) is not data:
-            one = each[0][0]
-            return _streamed(data, batched=shape is not None and np.ndim(one) > len(shape))
+            return _streamed(data, _batched(each[0][0], inputs))
     if not each:
         raise ValueError(f"the {type(data).__name__} yields nothing; a generator runs only once.")
-    one = next(iter(each[0][0].values())) if isinstance(each[0][0], Mapping) else each[0][0]
-    join = np.stack if shape is None or np.ndim(one) <= len(shape) else np.concatenate
+    join = np.concatenate if _batched(each[0][0], inputs) else np.stack
     parts = [_joined(part, join) for part in zip(*each, strict=True)]
     return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _items(data, inputs=None):
+    """Yield (x, …) of all that a pipeline has, once; x is a tuple of several inputs alone."""
+    if hasattr(data, "cardinality") and int(data.cardinality()) == -1:  # as TensorFlow says it
+        raise ValueError(
+            f"the {type(data).__name__} has no end. Leave .repeat() out, or say how many batches "
+            "it is to give: data.take(n)."
+        )
+    try:  # what Keras makes of arrays or a folder goes round for ever, and has a length
+        length = len(data)
+    except TypeError:
+        length = None
+    several = inputs is not None and len(inputs) > 1
+    for item in islice(data, length):
+        x, *rest = item if isinstance(item, (tuple, list)) else (item,)
+        found = [np.asarray(part) if isinstance(part, (tuple, list)) else part for part in rest]
+        if isinstance(x, (tuple, list)):
+            x = tuple(x) if several else np.asarray(x)
+        yield (x, *found)
+
+
+def _batched(x, inputs):
+    """Whether what a pipeline yields are batches, by the axes of all its inputs together."""
+    given = x.values() if isinstance(x, Mapping) else x if isinstance(x, tuple) else (x,)
+    shapes = [shape for shape, _ in (inputs or {}).values()][: len(given)]
+    told = shapes and None not in shapes
+    return bool(told and sum(map(np.ndim, given)) > sum(map(len, shapes)))
 
 
 def _streamed(data, batched):
@@ -193,22 +231,9 @@ def _streamed(data, batched):
 
 def _parts(data, batched):
     """Yield a pipeline's batches as arrays, of single items 64 at a time."""
-    held = []
-    for item in data:
-        parts = [np.asarray(part) for part in _tupled(item)]
-        if batched:
-            yield parts
-            continue
-        held.append(parts)
-        if len(held) == 64:
-            yield [np.stack(part) for part in zip(*held, strict=True)]
-            held = []
-    if held:
-        yield [np.stack(part) for part in zip(*held, strict=True)]
-
-
-def _tupled(item):
-    return tuple(item) if isinstance(item, (tuple, list)) else (item,)
+    items, join = _items(data), np.concatenate if batched else np.stack
+    while some := list(islice(items, 1 if batched else 64)):
+        yield [_joined(part, join) for part in zip(*some, strict=True)]
 
 
 def _sum(x):
@@ -217,7 +242,9 @@ def _sum(x):
 
 def _joined(parts, join):
     if isinstance(parts[0], Mapping):
-        return {name: join([np.asarray(part[name]) for part in parts]) for name in parts[0]}
+        return {name: _joined([part[name] for part in parts], join) for name in parts[0]}
+    if isinstance(parts[0], tuple):
+        return [_joined(part, join) for part in zip(*parts, strict=True)]
     return join([np.asarray(part) for part in parts])
 
 

@@ -1,5 +1,7 @@
 """Checks of what users pass in, made before any work starts. Each error names the remedy."""
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 
 
@@ -139,6 +141,28 @@ def labels(y, *, count, classes, what):
             f"0 to {classes - 1}."
         )
     return y.astype(np.int64)
+
+
+def numbered(y, class_names, *, what):
+    """Return class numbers for labels that are words, by the order of the model's outputs."""
+    if class_names is None or isinstance(y, Mapping):
+        return y
+    if isinstance(class_names, (str, bytes)) or not isinstance(class_names, Iterable):
+        raise TypeError(f"{what}: class_names must be a list of words, got {class_names!r}.")
+    names, words = list(map(str, class_names)), array(y, what=what)
+    if len(set(names)) < len(names):
+        raise ValueError(f"{what}: class_names holds a name twice.")
+    if words.dtype.kind not in "OSU":
+        return y
+    place = {name: number for number, name in enumerate(names)}
+    # TensorFlow gives words back as bytes
+    said = [w.decode(errors="replace") if isinstance(w, bytes) else str(w) for w in words.flat]
+    if unknown := sorted({*said} - set(names)):
+        raise ValueError(
+            f"{what} holds {', '.join(map(repr, unknown[:3]))}, which class_names has not: "
+            f"{', '.join(map(repr, names[:5]))}{' …' if names[5:] else ''}."
+        )
+    return np.array([place[word] for word in said], np.int64).reshape(words.shape)
 
 
 def targets(y, *, count, what):

@@ -5,6 +5,7 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score, jaccard_score
@@ -12,7 +13,7 @@ from sklearn.metrics import f1_score, jaccard_score
 import qkit as qk
 from qkit.evaluate.accuracy import judged
 from qkit.evaluate.tasks import METRICS
-from qkit.samples import gathered
+from qkit.samples import gathered, labelled
 
 RNG = np.random.default_rng(0)
 X = RNG.random((120, 12)).astype(np.float32)
@@ -239,8 +240,9 @@ def test_a_table_of_right_figures(kind, scheme, tf):
 
 
 def stream_of(pairs):
-    stream, _ = gathered(pairs, (12,), large=True)
-    return dataclasses.replace(stream, item=((12,), np.float32))
+    item = ((12,), np.float32)
+    stream, _ = gathered(pairs, {"x": item}, large=True)
+    return dataclasses.replace(stream, item=item)
 
 
 @pytest.mark.parametrize("batch", [None, 16])
@@ -313,8 +315,15 @@ def test_labels_that_are_words(tf):
         found = qk.compare(model, (X, y), [], class_names=names)
         assert found.accuracies["float32"].accuracy == expected
     assert qk.accuracy(model, X, words, class_names=names).accuracy == expected
-    with pytest.raises(TypeError, match=r"text.*class_names=\[…\]"):
-        qk.compare(model, (X, words), SCHEMES)
+    _, y = gathered(tf.data.Dataset.from_tensor_slices((X, words)))  # bytes by now
+    assert qk.accuracy(model, X, y, class_names=names).accuracy == expected
+    file = found.models["float32"]
+    for call in (qk.compare, qk.sensitivity):
+        with pytest.raises(TypeError, match=r"y = \[names.index\(word\).* class_names=names"):
+            call(file, (X, words))
+    y = [names.index(word) for word in words]
+    assert qk.accuracy(model, X, y).accuracy == expected
+    assert qk.sensitivity(file, (X, y), bits=[8], parts=["weights"]).n == 120
     with pytest.raises(ValueError, match="holds 'high', which class_names has not: 'low', 'mid"):
         qk.accuracy(model, X, words, class_names=names[:2])
     for odd in ("low", 3, X[0, 0]):
@@ -703,6 +712,63 @@ def test_inputs_of_one_shape_without_an_order_are_asked_for_by_name(tf, tmp_path
     np.testing.assert_allclose(qk.outputs(tflite, named), y, atol=1)
 
 
+TWO = {"picture": ((16, 16, 3), np.float32), "meta": ((4,), np.float32)}
+OF_TWO = {"picture": PICTURES, "meta": META[:40]}
+
+
+@pytest.mark.parametrize("batch", [None, 16])
+@pytest.mark.parametrize("form", ["dict", "dict of another order", "tuple", "list", "unlabelled"])
+def test_pipelines_of_several_inputs_are_what_fit_takes(form, batch, tf):
+    takes = dict(reversed(TWO.items())) if "another" in form else TWO  # tf.data sorts the names
+    given = OF_TWO if "dict" in form else tuple(OF_TWO.values())
+    given = (given,) if form == "unlabelled" else (given, OF_PICTURES)
+    data = tf.data.Dataset.from_tensor_slices(given)
+    data = data if batch is None else data.batch(batch)
+    if form == "list":  # as a generator may give it
+        data = [([*map(np.asarray, x)], y) for x, y in data].__iter__()
+    found = labelled(data, takes, what="test")
+    for name, wanted in OF_TWO.items():
+        np.testing.assert_array_equal(found.x_test[name], wanted)
+    np.testing.assert_array_equal(found.y_test, None if form == "unlabelled" else OF_PICTURES)
+
+
+class GoesRound:
+    """Batches far beyond its length, as Keras makes of arrays."""
+
+    def __len__(self):
+        return 4
+
+    def __iter__(self):
+        return iter(5 * [(X[i : i + 32], THREE[i : i + 32]) for i in range(0, 120, 32)])
+
+
+def test_a_pipeline_without_end_is_read_once_or_refused_in_words_that_work(tf):
+    takes, data = {"table": ((12,), np.float32)}, tf.data
+    assert pairs_of(tf).repeat().cardinality() == data.INFINITE_CARDINALITY
+    # of an end that is not told, so that the test has one
+    told = data.experimental.assert_cardinality(data.INFINITE_CARDINALITY)
+    endless = pairs_of(tf, 32).apply(told)
+    with pytest.raises(ValueError, match=r"no end. Leave .repeat\(\) out, .* data.take\(n\)"):
+        labelled(endless, takes, what="test")
+    for data in (endless.take(4), GoesRound()):
+        found = labelled(data, takes, what="test")
+        np.testing.assert_array_equal(found.x_test, X)
+        np.testing.assert_array_equal(found.y_test, THREE)
+
+
+def test_weights_of_items_are_refused_in_words_that_work(tf):
+    takes, weighed = {"table": ((12,), np.float32)}, (X, THREE, np.ones(120))
+    pipeline = tf.data.Dataset.from_tensor_slices(weighed).batch(32)
+    of_three = tf.data.Dataset.from_tensor_slices((tuple(ALIKE), *np.ones((2, 40))))
+    three = dict.fromkeys("abc", ((4,), np.float32))
+    for data, inputs in ((weighed, takes), (pipeline, takes), (of_three, three)):
+        with pytest.raises(ValueError, match=r"Pass \(x, y\); of .* data.map\(lambda x, y, w: "):
+            labelled(data, inputs, what="test")
+    for data in (weighed[:2], pipeline.map(lambda x, y, w: (x, y))):
+        np.testing.assert_array_equal(labelled(data, takes, what="test").y_test, THREE)
+    assert [*labelled(tuple(ALIKE), three, what="test").x_test] == ["a", "b", "c"]
+
+
 def test_two_inputs_out_of_a_pipeline_by_name(tf):
     model = two_inputs(tf)
     named = tf.data.Dataset.from_tensor_slices(({"meta": META, "table": X}, THREE)).batch(16)
@@ -825,6 +891,10 @@ def test_a_signature_is_used_by_its_name_or_the_usual_one(tf, tmp_path):
         qk.convert(tmp_path / "none", "float32")
     given = qk.outputs(qk.convert(tmp_path / "none", "float32", signature="other"), META)
     np.testing.assert_allclose(given, -META, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"signature='first'; where .* qk.convert\(folder, "):
+        qk.sensitivity(tmp_path / "none", META)
+    file = qk.convert(tmp_path / "none", "float32", signature="first")
+    assert qk.layer_errors(file, file, META).n == 120
     found = qk.compare(tmp_path / "none", (META, -META), ["float16"], signature="other")
     assert found.accuracies["float32"].value == pytest.approx(0, abs=1e-6)
     with pytest.raises(ValueError, match=r"2 signatures.*none called 'third'"):
@@ -879,6 +949,17 @@ def test_token_ids_do_not_go_through_a_grid_and_the_remedy_works(tf):
     for model, x, scheme in ((kept, TOKENS, "full_integer_int8_io"), (lost, ids, "full_integer")):
         tflite = qk.convert(model, scheme, x)
         assert qk.sqnr_db(in_float, qk.outputs(tflite, x)) > 25
+
+
+def test_mistakes_of_a_table_are_said_and_not_drawn(tf, figures):
+    model, data = dense(3)(tf), qk.Dataset(X, THREE, X, THREE, "rows", "here")
+    with pytest.raises(ValueError, match=r"explore_mistakes shows images.* \(12,\). qk.mistakes"):
+        qk.explore_mistakes(model, data)
+    found = qk.mistakes.examine(model, data, qk.mistakes.Recipe(), images=50)
+    assert found.summary().startswith("accuracy: ")
+    with pytest.raises(ValueError, match="plot_mistake shows images"):
+        qk.plot_mistake(found)
+    assert {*plt.get_fignums()} == figures, "none was left open"
 
 
 @pytest.mark.slow

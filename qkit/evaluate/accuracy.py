@@ -8,15 +8,16 @@ import numpy as np
 
 from qkit import validate
 from qkit.evaluate.tasks import (
+    METRICS,
     SQNR,
     Metric,
     answers,
     decides,
     find_metric,
     head_of,
-    numbered,
     task_of,
     threshold,
+    wanted,
 )
 from qkit.interpreter.run import outputs
 from qkit.networks import is_keras_3, network
@@ -155,7 +156,7 @@ def accuracy(
     500
     """
     metric = find_metric(metric, what="accuracy")
-    y = numbered(y, class_names, what="accuracy: y")
+    y = validate.numbered(y, class_names, what="accuracy: y")
     if signature is not None:
         model = first_signature(model, signature, what="accuracy")
     run = partial(model_outputs, model, batched=batched, threads=threads)
@@ -183,7 +184,7 @@ def judged(given, y, metric=None, *, name="", at=None):
     if metric is None:
         metric, y = task_of(y, given.shape[1:], count=len(given), what="accuracy: y")
     else:
-        y = validate.targets(y, count=len(given), what="accuracy: y")
+        y = wanted(y, metric, given.shape[1:], count=len(given), what="accuracy: y")
     if decides(metric, given.shape[1:]):
         at = threshold(given) if at is None else at
         name = name or f"accuracy at {at:g}"
@@ -295,8 +296,14 @@ def without_nan(given):
 
 
 def _scored(metric, tallies, n):
+    value = metric.score(tallies, np.ones(n))
+    if metric is METRICS["R²"] and np.isnan(value):
+        raise ValueError(
+            f"accuracy: y does not vary (n = {n:,}), in one of the outputs or in all, and "
+            "R² is what is told of how it varies. Pass items whose targets differ, or "
+            "metric='RMSE'."
+        )
     rng = np.random.default_rng(0)  # the same samples for every model
     weights = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(2000))
     draws = np.array([metric.score(tallies, drawn) for drawn in weights])
-    value = metric.score(tallies, np.ones(n))
     return Score(metric, tallies, n, value, percentile_interval(draws), draws)

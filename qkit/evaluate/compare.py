@@ -24,7 +24,7 @@ from qkit.evaluate.provenance import provenance
 from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
 from qkit.evaluate.sweep import checked_executor, sweep
-from qkit.evaluate.tasks import find_metric, numbered, require_head
+from qkit.evaluate.tasks import find_metric, require_head
 from qkit.networks import Network
 from qkit.progress import progress_line
 from qkit.samples import Labelled, count, items_of, labelled, rows, samples
@@ -119,7 +119,7 @@ def compare(
     missing = _train(schemes, model, data, trained, calibration)
     x, y, data_name = images, None, "" if images is None else "a folder"
     if images is None and data is not None:
-        y = numbered(data.y_test, class_names, what="compare: y")
+        y = validate.numbered(data.y_test, class_names, what="compare: y")
         x, data_name = data.x_test, data.name
     things = "" if x is None else items_of(x)
     with progress_line() as show:

@@ -1,5 +1,6 @@
 """What all files of one model are held against: told once, from the float model's outputs."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,7 +76,7 @@ def judge(outputs, y, metric=None, *, what):
     name, at = "", threshold(given)
     if y is None:
         name = "agreement with float32"
-        metric, y = (metric, given) if metric else fidelity(given)
+        metric, y = fidelity(given, metric)
     return Judge(judged(given, y, metric, name=name, at=at), y, metric, output, at)
 
 
@@ -119,6 +120,11 @@ def require_shown(measured, max_drop_pp, *, what):
             ". Pass a metric that is a share."
         )
     least = held.loss(measured.plain)[2]
+    if math.isnan(least):
+        raise ValueError(
+            f"{what}: {held.reference.metric.name} of the float model is NaN on these items, and "
+            "no loss can be told. Pass a metric that gives a number for them."
+        )
     if least > max_drop_pp:
         raise ValueError(
             f"{what}: on {held.reference.n:,} items even two files that agree on all may differ by "

@@ -63,8 +63,9 @@ class Demand:
             why.append(f"it loses {row['drop_low_pp']:.2f} points at least")
         if why:
             return "missed", "; ".join(why)
-        if row["drop_high_pp"] > self.max_drop_pp:
-            return "open", f"it may lose up to {row['drop_high_pp']:.2f} points"
+        if not (high := row["drop_high_pp"]) <= self.max_drop_pp:  # NaN is within no limit
+            up_to = f"it may lose up to {high:.2f} points"
+            return "open", "what it loses cannot be told" if math.isnan(high) else up_to
         return "met", ""
 
 

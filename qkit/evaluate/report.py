@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -146,7 +147,8 @@ def _qualities(comparison):
     reference, accuracies = comparison.reference, comparison.accuracies
     others = [k for k in accuracies if k not in (reference, *CONTROLS.values())]
     worse = [name for name in others if comparison.paired[name].worse]
-    kept = [name for name in others if name not in worse]
+    untold = [k for k in others if math.isnan(getattr(comparison.paired[k], "difference", 0))]
+    kept = [name for name in others if name not in (*worse, *untold)]
     first = accuracies[reference]
     lose = f"nothing in {first.metric.name}" if isinstance(first, Score) else "no accuracy"
     text = (
@@ -155,6 +157,8 @@ def _qualities(comparison):
     )
     if worse:
         text += f" ({', '.join(worse)} do)"
+    if untold:
+        text += f" (of {', '.join(untold)} it cannot be told)"
     if kept:
         text += f"; of these {_best(comparison, kept)}"
     return f"{text}.{_on_training(accuracies)}"

@@ -1,6 +1,6 @@
 """What a model is asked to do, told from its outputs and targets, and what is counted then."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -8,6 +8,12 @@ import numpy as np
 
 from qkit import validate
 from qkit.quantize.errors import decibels
+
+_WANTED = {  # by what a metric wants: how one says it, of outputs of some classes
+    "classes": "whole class numbers from 0 to {}, one for each item or pixel",
+    "labels": "0 or 1 for each output",
+    "numbers": "numbers of the outputs' own shape",
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,8 @@ class Metric:
         From outputs (n, *output), float32, and targets to a row an item, or what `score` takes.
     score : callable
         From tallies and item weights of shape (n,) to the figure; weight 2 is the item twice.
+    wants : {"", "classes", "labels", "numbers"}
+        What targets must be; of classes it is handed numbers, also where rows are one-hot.
     """
 
     name: str
@@ -31,6 +39,10 @@ class Metric:
     higher_is_better: bool
     tallies: Callable
     score: Callable
+    wants: str = ""
+
+    def __post_init__(self):
+        validate.choice(self.wants, ("", *_WANTED), name="Metric: wants")
 
     def __reduce__(self):
         """Travel by name where it is a ready one, so that it is the same one everywhere."""
@@ -131,19 +143,20 @@ def _decibels(tallies, weights):
     return float(decibels(*(weights @ tallies)))
 
 
-F1 = Metric("F1 of labels", "", True, _labels_found, ratio)  # of all labels together
-MEAN_IOU = Metric("mean IoU", "", True, _overlaps, _mean_iou)  # over the classes that there are
-RMSE = Metric("RMSE", None, False, _errors(2), _root)
-SQNR = Metric("SQNR", "dB", True, _powers, _decibels)
+# Of all labels together, and over the classes that there are.
+F1 = Metric("F1 of labels", "", True, _labels_found, ratio, "labels")
+MEAN_IOU = Metric("mean IoU", "", True, _overlaps, _mean_iou, "classes")
+RMSE = Metric("RMSE", None, False, _errors(2), _root, "numbers")
+SQNR = Metric("SQNR", "dB", True, _powers, _decibels, "numbers")
 METRICS = {
     metric.name: metric
     for metric in (
         F1,
         MEAN_IOU,
-        Metric("pixel accuracy", "", True, _pixels, ratio),
+        Metric("pixel accuracy", "", True, _pixels, ratio, "classes"),
         RMSE,
-        Metric("MAE", None, False, _errors(1), ratio),
-        Metric("R²", None, True, _moments, _explained),  # the mean over several outputs
+        Metric("MAE", None, False, _errors(1), ratio, "numbers"),
+        Metric("R²", None, True, _moments, _explained, "numbers"),  # the mean of several outputs
         SQNR,
     )
 }
@@ -152,7 +165,8 @@ METRICS = {
 def decides(metric, shape):
     """Whether outputs say yes or no before they are counted, from a threshold on."""
     single = not shape or shape[-1] == 1
-    return metric is F1 or (single and metric in (None, MEAN_IOU, METRICS["pixel accuracy"]))
+    wants = "classes" if metric is None else metric.wants
+    return wants == "labels" or (single and wants == "classes")
 
 
 def find_metric(metric, *, what):
@@ -244,47 +258,61 @@ def task_of(y, shape, *, count, what):
     several labels of an item F1, classes of pixels mean IoU, real numbers RMSE.
     """
     y = _numbers(y, count, what)
-    classes = shape[-1] if shape else 1
-    column = y.reshape(count) if y.shape in ((count,), (count, 1)) else None
-    yes_or_no, whole = np.isin(y, (0, 1)).all(), (y == np.round(y)).all()
-    if len(shape) > 1:
-        pixels = (count, *shape[:-1])
-        if whole and y.shape in (pixels, (*pixels, 1)) and (classes > 1 or yes_or_no):
-            return MEAN_IOU, _classes(y.reshape(pixels), max(classes, 2), what)
-    elif classes == 1 and column is not None:
-        return (None, column.astype(np.int64)) if yes_or_no else (RMSE, y.reshape(count, *shape))
-    elif column is not None and whole:
-        return None, _classes(column, classes, what)
-    elif y.shape == (count, classes) and yes_or_no:
-        one_hot = (y.sum(axis=1) == 1).all()
-        return (None, y.argmax(axis=1)) if one_hot else (F1, y)
-    if y.shape == (count, *shape):
-        return RMSE, y
-    raise ValueError(
+    if (named := _named(y, shape, what)) is not None:
+        return MEAN_IOU if len(shape) > 1 else None, named
+    if len(shape) == 1 < shape[0] and y.shape == (count, *shape) and _yes_or_no(y):
+        return F1, y
+    if y.shape == (count, *shape) or (len(shape) < 2 and _alike(y.shape, (count, *shape))):
+        return RMSE, y.reshape(count, *shape)
+    raise _unfit(y, shape, "classes", "numbers", what=what)
+
+
+def wanted(y, metric, shape, *, count, what):
+    """Return targets as a metric takes them, of one's own as they are.
+
+    What does not fit would be broadcast to a figure, or hold classes that there are not.
+    """
+    y, own = _numbers(y, count, what), (count, *shape)
+    if not metric.wants:
+        return y
+    if metric.wants == "classes":
+        found = _named(y, shape, what)
+    else:
+        fits = _alike(y.shape, own) and (metric.wants == "numbers" or _yes_or_no(y))
+        found = y.reshape(own) if fits else None
+    if found is None:
+        raise _unfit(y, shape, metric.wants, what=f"{what}, for {metric.name},")
+    return found
+
+
+def _named(y, shape, what):
+    """Return the class of each item or pixel, of one-hot rows too; None where `y` has none."""
+    each, classes = (len(y), *shape[:-1]), shape[-1] if shape else 1
+    binary = _yes_or_no(y)
+    if y.shape in (each, (*each, 1)) and (binary or (classes > 1 and (y == np.round(y)).all())):
+        flat = y.reshape(-1)
+        classes = max(classes, 2)
+        return validate.labels(flat, count=y.size, classes=classes, what=what).reshape(each)
+    if y.shape == (*each, classes) and binary and (y.sum(axis=-1) == 1).all():
+        return y.argmax(axis=-1)
+    return None
+
+
+def _yes_or_no(y):
+    return np.isin(y, (0, 1)).all()
+
+
+def _alike(shape, other):
+    """Whether shapes are the same, but for a last axis of one."""
+    return shape in (other, (*other, 1)) or (*shape, 1) == other
+
+
+def _unfit(y, shape, *wants, what):
+    ways = ", or ".join(map(_WANTED.get, wants)).format(max(*shape[-1:], 2) - 1)
+    return ValueError(
         f"{what} of shape {y.shape}, {y.dtype}, cannot be held against outputs of shape "
-        f"{(count, *shape)}. Pass whole class numbers from 0 to {classes - 1}, one for each item "
-        "or pixel, or numbers of the outputs' own shape."
+        f"{(len(y), *shape)}. Pass {ways}."
     )
-
-
-def numbered(y, class_names, *, what):
-    """Return class numbers for labels that are words, by the order of the model's outputs."""
-    if class_names is None or isinstance(y, Mapping):
-        return y
-    if isinstance(class_names, (str, bytes)) or not isinstance(class_names, Iterable):
-        raise TypeError(f"{what}: class_names must be a list of words, got {class_names!r}.")
-    names, words = list(map(str, class_names)), validate.array(y, what=what)
-    if len(set(names)) < len(names):
-        raise ValueError(f"{what}: class_names holds a name twice.")
-    if words.dtype.kind not in "OSU":
-        return y
-    place = {name: number for number, name in enumerate(names)}
-    if unknown := sorted({str(word) for word in words.flat} - set(names)):
-        raise ValueError(
-            f"{what} holds {', '.join(map(repr, unknown[:3]))}, which class_names has not: "
-            f"{', '.join(map(repr, names[:5]))}{' …' if names[5:] else ''}."
-        )
-    return np.array([place[str(word)] for word in words.flat], np.int64).reshape(words.shape)
 
 
 def _numbers(y, count, what):
@@ -296,22 +324,23 @@ def _numbers(y, count, what):
     y = validate.array(y, what=what)
     if y.dtype.kind in "OSU" and y.ndim:
         raise TypeError(
-            f"{what} must hold numbers, got text or objects such as {y.flat[0]!r}. Pass the names "
-            "in the order of the model's outputs as class_names=[…]."
+            f"{what} must hold numbers, got text or objects such as {y.flat[0]!r}. With the names "
+            "in the order of the model's outputs, pass y = [names.index(word) for word in y]; or, "
+            "to qk.accuracy and qk.compare, class_names=names."
         )
     return validate.targets(y, count=count, what=what)
 
 
-def _classes(y, classes, what):
-    return validate.labels(y.reshape(-1), count=y.size, classes=classes, what=what).reshape(y.shape)
-
-
-def fidelity(reference):
+def fidelity(reference, metric=None):
     """Return what is counted against outputs of the float model, and the targets that they are.
 
-    Rows of several scores name a class, and answers are held against answers; whatever else is a
-    signal, and what differs is noise.
+    Rows of several scores name a class, and answers are held against answers, as by a metric that
+    wants them; whatever else is a signal, and what differs is noise.
     """
+    if metric is not None:
+        if metric.wants == "labels":
+            return metric, (reference > threshold(reference)).astype(np.int64)
+        return metric, answers(reference) if metric.wants == "classes" else reference
     if reference.ndim == 2 and reference.shape[1] > 1:
         return None, answers(reference)
     return SQNR, reference

@@ -7,8 +7,19 @@ from qkit.plots.style import FLOAT, INTEGER, live_line, live_text, picture, rows
 _ROWS = {"in float": ("black", "o"), "as found": (FLOAT, "X"), "repaired": (INTEGER, "D")}
 
 
+def require_image(shape, *, what):
+    """Return the shape of an item that can be drawn as an image; refuse any other."""
+    if len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4)):
+        return shape
+    raise ValueError(
+        f"{what} shows images, of height and width, or with 1, 3 or 4 channels; got items of "
+        f"shape {shape}. qk.mistakes.examine(model, data, recipe) says in words what it finds."
+    )
+
+
 def _fixed(result, after=None):
-    return {"shape": result.image.shape, "rows": tuple(_ROWS)[: 3 if after else 2]}
+    shape = require_image(result.image.shape, what="plot_mistake")
+    return {"shape": shape, "rows": tuple(_ROWS)[: 3 if after else 2]}
 
 
 @picture("Examination", figsize=(10, 3.2), fixed=_fixed)

@@ -234,8 +234,9 @@ def picture(*kinds, figsize, layout="constrained", fixed=lambda result: {}):
     def decorate(compose):
         @functools.wraps(compose)
         def plot(result, *others, figure=None, **named):
+            laid_out = fixed(result, *others, **named)  # which may refuse: before a figure is open
             figure = figure or plt.figure(figsize=figsize, layout=layout)
-            compose(figure, **fixed(result, *others, **named))(result, *others, **named)
+            compose(figure, **laid_out)(result, *others, **named)
             return figure
 
         def live(**named):

@@ -272,7 +272,9 @@ def _opened(folder, signature, what, *, name=None, kept=None, inputs=()):
         raise ValueError(
             f"{what}: {folder} has {len(names)} signatures, {', '.join(map(repr, names))}, and "
             f"{'none called ' + repr(signature) if signature else 'no serving_default'}. Name one: "
-            f"signature=…, or save it with signatures={{'serving_default': …}}."
+            f"signature={names[0]!r}; where that is no argument, of qk.convert(folder, 'float32', "
+            "signature=…), whose file is a model too. Or save it with "
+            "signatures={'serving_default': …}."
         )
     _require_finite(folder)
     function = signatures[chosen]

@@ -7,7 +7,7 @@ import ipywidgets as ipw
 from qkit.evaluate.mistakes import COMPLAINTS, DIAGNOSES, PATIENTS, examine, repaired
 from qkit.evaluate.significance import paired
 from qkit.networks import network
-from qkit.plots.mistakes import plot_mistake
+from qkit.plots.mistakes import plot_mistake, require_image
 from qkit.widgets.controls import yes_no
 from qkit.widgets.effects import part
 from qkit.widgets.explorer import Explorer
@@ -35,7 +35,8 @@ def explore_mistakes(model, data, *, images=1000):
         "diagnosis": ipw.RadioButtons(options=list(DIAGNOSES), layout={"width": "max-content"}),
         "repair": yes_no(False),
     }
-    shape = part(data, "x_test", what="explore_mistakes").shape[1:3]
+    shape = part(data, "x_test", what="explore_mistakes").shape[1:]
+    shape = require_image(shape, what="explore_mistakes")
     figure, update = plot_mistake.live(shape=shape)
 
     def answer(patient, diagnosis, repair):

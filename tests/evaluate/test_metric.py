@@ -8,6 +8,7 @@ from scipy.stats import bootstrap
 
 import qkit as qk
 from qkit.evaluate.accuracy import Score, judged
+from qkit.evaluate.judge import judge
 from qkit.evaluate.tasks import METRICS, Metric, ratio
 
 
@@ -114,6 +115,74 @@ def test_weight_two_is_the_item_twice():
 def test_targets_must_be_as_many(tflite, digits):
     with pytest.raises(ValueError, match=r"one entry for each of 500 inputs, got \(3,\)"):
         qk.accuracy(tflite("float32"), digits.x_test, digits.y_test[:3], metric=TOP_1)
+
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.normal(size=(9, 6, 5, 3)).astype(np.float32)  # scores of three classes
+MASK = 1 / (1 + np.exp(-PIXELS[..., :1]))
+ROWS = PIXELS[:, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs", "answers"),
+    [
+        ("mean IoU", PIXELS, PIXELS.argmax(axis=3)),
+        ("pixel accuracy", PIXELS, PIXELS.argmax(axis=3)),
+        ("mean IoU", MASK, MASK > 0.5),
+        ("pixel accuracy", MASK, MASK > 0.5),
+        ("F1 of labels", ROWS, ROWS > 0),
+    ],
+)
+def test_without_labels_answers_are_held_against_those_in_float(name, outputs, answers):
+    held = judge(outputs, None, name, what="test")
+    assert held.reference.value == 1
+    other = outputs[::-1].copy()
+    assert held.of(other).value == judged(other, answers, METRICS[name]).value < 1
+
+
+@pytest.mark.parametrize("name", [None, "mean IoU", "pixel accuracy"])
+def test_one_hot_masks_are_classes_of_pixels(name):
+    numbers = RNG.integers(0, 3, PIXELS.shape[:3])
+    found = [judged(PIXELS, y, METRICS.get(name)) for y in (numbers, np.eye(3)[numbers])]
+    assert {each.metric.name for each in found} == {name or "mean IoU"}
+    assert found[0].value == found[1].value
+    column = judged(ROWS, np.eye(3)[numbers[:, 0, 0]], METRICS.get(name))
+    assert column.n == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs", "y", "told", "way_out"),
+    [
+        ("RMSE", ROWS, np.ones(9), r"\(9,\).* shape \(9, 3\). Pass numbers", np.ones((9, 3))),
+        ("R²", ROWS, np.arange(9), r"\(9,\).* shape \(9, 3\). Pass numbers", ROWS),
+        ("MAE", MASK, MASK.transpose(0, 2, 1, 3), "own shape", MASK[..., 0]),
+        ("SQNR", PIXELS, PIXELS.transpose(0, 3, 1, 2), "own shape", PIXELS),
+        ("mean IoU", PIXELS, PIXELS.argmax(3) + 1, "holds the label 3.* 0 to 2", PIXELS.argmax(3)),
+        ("pixel accuracy", PIXELS, np.ones((9, 5, 6)), "from 0 to 2", np.ones((9, 6, 5))),
+        ("mean IoU", MASK, 255 * (MASK > 0.5), "from 0 to 1", MASK > 0.5),
+        ("F1 of labels", ROWS, np.arange(9) % 2, "0 or 1 for each output", ROWS > 1),
+        ("F1 of labels", ROWS, 2 * (ROWS > 1), "0 or 1 for each output", ROWS > 1),
+        ("RMSE", ROWS, None, "y is missing", ROWS),
+        ("R²", ROWS, np.ones((9, 3)), "y does not vary .n = 9.", ROWS),
+        ("R²", ROWS, ROWS * [1, 1, 0] + 0.1, "in one of the outputs or in all", ROWS),
+    ],
+)
+def test_targets_that_a_named_metric_cannot_take_are_refused(name, outputs, y, told, way_out):
+    with pytest.raises(ValueError, match=told):
+        judged(outputs, y, METRICS[name])
+    assert judged(outputs, way_out, METRICS[name]).n == 9
+
+
+def test_targets_of_which_r2_tells_nothing_have_another_metric():
+    y = np.ones((1, 3))  # of a single item there is no spread
+    with pytest.raises(ValueError, match=r"does not vary .n = 1.* or metric='RMSE'"):
+        judged(ROWS[:1], y, METRICS["R²"])
+    assert judged(ROWS[:1], y, METRICS["RMSE"]).n == 1
+
+
+def test_what_a_metric_wants_is_one_of_few_words():
+    with pytest.raises(ValueError, match=r"wants must be one of '', 'classes', .* got 'pixels'"):
+        Metric("mine", "", True, None, ratio, "pixels")
 
 
 def test_an_accuracy_and_a_score_cannot_be_paired(scored):

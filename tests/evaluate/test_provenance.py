@@ -51,7 +51,8 @@ def test_a_pipeline_that_does_not_fit_is_known_by_its_parts(monkeypatch):
         def __iter__(self):
             return iter([(self.x[:3],), (self.x[3:],)])
 
-    first, same, other = (gathered(Pipeline(x), (2, 2), large=True) for x in (X, X.copy(), X + 1))
+    takes = {"x": ((2, 2), np.float32)}
+    first, same, other = (gathered(Pipeline(x), takes, large=True) for x in (X, X.copy(), X + 1))
     assert sha(first) == sha(same) != sha(other)
 
 

@@ -1,10 +1,13 @@
 """A recommendation: the tree's order, verdicts by intervals, and what comes next."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.evaluate.recommend import recommend
+from qkit.evaluate.judge import judge, require_shown
+from qkit.evaluate.recommend import Demand, recommend
 
 TARGETS = ("cpu", "gpu", "edgetpu", "microcontroller", "ethos-u")
 
@@ -61,6 +64,25 @@ def test_an_interval_on_both_sides_of_the_limit_is_open_and_asks_for_items(float
         assert found.table.loc[name, "why"].startswith("it may lose up to")
         assert found.table.loc[name, "drop_low_pp"] <= limit < found.table.loc[name, "drop_high_pp"]
         assert any(f"{name}: about" in said for said in found.next) or found.scheme
+
+
+def test_a_loss_that_is_no_number_is_within_no_limit():
+    row = {"size_bytes": 9, "ram_bytes": 9, "drop_low_pp": np.nan, "drop_high_pp": np.nan}
+    verdict = Demand("cpu", 2, None, None).verdict(row, SimpleNamespace(findings=[]))
+    assert verdict == ("open", "what it loses cannot be told")
+
+
+def test_a_figure_of_the_float_model_that_is_no_number_is_refused():
+    outputs = np.float32([[1, 0], [0, 1]])
+
+    def asked(value):
+        metric = qk.Metric("mine", "", True, np.subtract, lambda tallies, weights: value)
+        held = judge(outputs, outputs, metric, what="test")
+        require_shown(SimpleNamespace(held=held, plain=outputs), 2, what="recommend")
+
+    with pytest.raises(ValueError, match=r"mine of the float model is NaN.* that gives a number"):
+        asked(np.nan)
+    asked(0.5)
 
 
 @pytest.mark.slow

@@ -79,6 +79,17 @@ def test_names_of_others_stay_text_in_html(hand_made):
         assert "<!--" not in shown
 
 
+def test_of_what_is_no_number_nothing_is_claimed(hand_made):
+    metric, rows = Metric("r", "", True, None, None), ("float32", "float16", "mine", "worse")
+    values = dict(zip(rows, (1.0, 1.0, np.nan, 0.5), strict=True))
+    scores = {k: Score(metric, None, 9, v, (v, v), np.full(5, v)) for k, v in values.items()}
+    paired = {name: qk.paired(scores["float32"], found) for name, found in scores.items()}
+    made = {name: (range(5), 20, 5) for name in rows}
+    said = hand_made(made, accuracies=scores, paired=paired).summary()
+    assert said.startswith("1 of 3 schemes lose nothing in r against float32 that 9")
+    assert "could show (worse do) (of mine it cannot be told); of these float16 is" in said
+
+
 def test_a_metrics_name_stays_text(hand_made):
     bad = Metric("<img src=x onerror=alert(1)>|", "dB", True, None, None)
     rows = {"float32": (range(20), 80, 10), "mine": (range(70), 20, 5)}
