@@ -19,17 +19,17 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2093, 1158, 13),
+    ".": (2182, 1210, 13),
     "course": (1603, 807, 17),
-    "evaluate": (5375, 2748, 30),
-    "interpreter": (1162, 567, 6),
+    "evaluate": (5436, 2779, 30),
+    "interpreter": (1267, 629, 6),
     "models": (222, 95, 2),
-    "plots": (2588, 1664, 20),
+    "plots": (2600, 1670, 20),
     "published": (1040, 451, 6),
-    "quantize": (2362, 1195, 12),
-    "tflite": (1935, 1114, 12),
-    "toolchain": (2104, 989, 11),
-    "widgets": (1734, 1006, 14),
+    "quantize": (2448, 1243, 12),
+    "tflite": (1931, 1112, 12),
+    "toolchain": (2191, 1017, 11),
+    "widgets": (1735, 1007, 14),
 }
 PUBLIC_NAMES = (
     104  # 80, and those of 09, 10, of what one ships and of the course; they are to be fewer

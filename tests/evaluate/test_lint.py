@@ -142,6 +142,7 @@ def many_scales(model):
 
 def int16_layer(model):
     given(model, DENSE).type = schema.TensorType.INT16
+    kind_of(model, DENSE)[1].builtinOptions.quantizedBiasType = schema.TensorType.INT32
 
 
 def two_bits(model):
