@@ -9,9 +9,9 @@ import numpy as np
 from scipy.special import softmax
 
 from qkit import validate
-from qkit.interpreter.run import classifier_shapes, open_interpreter, scores
+from qkit.interpreter.run import given_by, open_interpreter, outputs, taken
 from qkit.result import Result
-from qkit.tflite.file import inspect
+from qkit.tflite.file import TfliteError, inspect
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,6 +112,40 @@ def _common_values(shapes):
                 f"{size[0]:,} and {size[1]}. Leave one of them out."
             )
     return values
+
+
+def classifier_shapes(interpreter, x=None):
+    """Return the shape of one input image and the number of classes; refuse what is no classifier.
+
+    Where the first axis may be that of items or not, `x`, an array of them, decides.
+    """
+    (takes, size), gives = taken(interpreter, x), given_by(interpreter)
+    for kind, named in (("outputs", gives), ("inputs", takes)):
+        if len(named) != 1:
+            raise TfliteError(
+                f"a model with one input and one output is wanted; this one has {len(named)} "
+                f"{kind} ({', '.join(named)}). Convert the part that counts."
+            )
+    ((image, _),), (end,) = takes.values(), gives.values()
+    if None in image:
+        raise TfliteError(
+            f"the model takes images of any size, {image}, and here they are of one. Convert it "
+            "with calibration=x, images of that size."
+        )
+    shape = tuple(map(int, end["shape"]))
+    shape = shape[1:] if shape[:1] == (size or 1,) else shape
+    if len(shape) != 1 or shape[0] < 2:
+        raise TfliteError(
+            f"the model's output has the shape {(1, *shape)}: a classifier gives a score for each "
+            "of two or more classes, shape (n, classes). A regression has no accuracy."
+        )
+    return image, shape[0]
+
+
+def scores(tflite, x, *, batched=True, threads=None, what="scores"):
+    """Return the class scores of a .tflite classifier: its `outputs`, with the shape checked."""
+    classifier_shapes(open_interpreter(tflite), x)
+    return outputs(tflite, x, batched=batched, threads=threads, what=what)
 
 
 def _scores(tflite, image):

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qkit import validate
-from qkit.interpreter.run import fed, filled, open_interpreter, require_run, telling
+from qkit.interpreter.run import at_lengths, filled, require_run, telling
 from qkit.machine import environment
 from qkit.result import Result
 from qkit.samples import first
@@ -134,12 +134,12 @@ class _Runner:
     """An interpreter that is warm and holds an image."""
 
     def __init__(self, tflite, x, threads):
-        self._interpreter = open_interpreter(tflite, threads=threads)
+        how = {"threads": threads}
+        tflite, self._interpreter, arrays, size = at_lengths(tflite, x, "latency", **how)
         self._targets = [d["index"] for d in self._interpreter.get_output_details()]
         sources = [d["index"] for d in self._interpreter.get_input_details()]
-        arrays, size = fed(self._interpreter, x, "latency")
         inputs = filled(arrays, slice(1), size)
-        require_run(tflite, inputs, threads=threads)
+        require_run(tflite, inputs, **how)
         self._inputs = [*zip(sources, inputs, strict=True)]
         self._items = size or 1
         self._hand_over()

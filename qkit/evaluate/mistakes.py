@@ -7,7 +7,7 @@ import numpy as np
 from qkit import validate
 from qkit.data import drawn
 from qkit.evaluate.accuracy import Accuracy, accuracy_of
-from qkit.interpreter.run import scores
+from qkit.evaluate.digit import scores
 from qkit.quantize.grid import dequantize, fake_quantize
 from qkit.quantize.integer_operators import grid_of
 from qkit.result import Result

@@ -12,7 +12,7 @@ from qkit._tensorflow import quiet
 from qkit.interpreter.kept import once
 from qkit.quantize.grid import DTYPES, PerAxis, PerTensor, QParams, dequantize, quantize
 from qkit.samples import samples
-from qkit.tflite.edit import first_signature, plain_names
+from qkit.tflite.edit import first_signature, plain_names, with_shapes
 from qkit.tflite.file import TfliteError, inspect, require_tflite
 from qkit.tflite.probe import allocated, probe
 from qkit.tflite.values import require_here
@@ -33,45 +33,6 @@ def open_interpreter(tflite, *, threads=1, **how):
         raise TfliteError(f"the .tflite file cannot be run; is it damaged? {error}")
     with quiet(), telling():  # it announces its delegate in the cell
         return allocated(tflite, **how)
-
-
-def single_shapes(interpreter, x=None):
-    """Return the shapes of an item that goes in and of what it gives, where a file has one of each.
-
-    An input without an axis for items takes one at a time, as it is. Where the first axis may be
-    either, `x`, an array of items, decides.
-    """
-    _require_one_of_each(interpreter)
-    (shape,), size = _items(interpreter, x)
-    end = tuple(map(int, interpreter.get_output_details()[0]["shape"]))
-    return shape, end[1:] if end[:1] == (size or 1,) else end
-
-
-def _require_one_of_each(interpreter):
-    """Refuse a file that takes or gives several tensors."""
-    for kind, named in (("outputs", given_by(interpreter)), ("inputs", taken(interpreter)[0])):
-        if len(named) != 1:
-            raise TfliteError(
-                f"a model with one input and one output is wanted; this one has {len(named)} "
-                f"{kind} ({', '.join(named)}). Convert the part that counts."
-            )
-
-
-def classifier_shapes(interpreter, x=None):
-    """Return the shape of one input image and the number of classes."""
-    image, shape = single_shapes(interpreter, x)
-    if len(shape) != 1 or shape[0] < 2:
-        raise TfliteError(
-            f"the model's output has the shape {(1, *shape)}: a classifier gives a score for each "
-            "of two or more classes, shape (n, classes). A regression has no accuracy."
-        )
-    return image, shape[0]
-
-
-def scores(tflite, x, *, batched=True, threads=None, what="scores"):
-    """Return the class scores of a .tflite classifier: its `outputs`, with the shape checked."""
-    (found,) = _computed(classifier_shapes, tflite, x, batched, threads, what).values()
-    return found
 
 
 def outputs(tflite, x, *, batched=True, threads=None, signature=None, what="outputs"):
@@ -105,7 +66,7 @@ def outputs(tflite, x, *, batched=True, threads=None, signature=None, what="outp
     (3, 10)
     """
     tflite = first_signature(tflite, signature, what=what)
-    found = _computed(lambda *_: None, tflite, x, batched, threads, what)
+    found = _computed(tflite, x, batched, threads, what)
     return found if len(found) > 1 else next(iter(found.values()))
 
 
@@ -137,8 +98,7 @@ def intermediate(tflite, x, names, kernels="optimized"):
     """
     validate.choice(kernels, ("optimized", "reference"), name="intermediate: kernels")
     how = {"experimental_preserve_all_tensors": True, **_by(kernels)}
-    interpreter = open_interpreter(tflite, **how)
-    x, size = fed(interpreter, x, "intermediate")
+    tflite, interpreter, x, size = at_lengths(tflite, x, "intermediate", **how)
     names, details, wanted = _named(names), interpreter.get_tensor_details(), []
     for name in names:
         wanted += (places := [d["index"] for d in details if name in (d["name"], d["index"])])
@@ -173,6 +133,22 @@ def _named(names):
     for name in names:
         validate.instance(name, (str, int, np.integer), name="intermediate: each of the names")
     return names
+
+
+def at_lengths(tflite, x, what, **how):
+    """Return a file, its interpreter, its inputs on their grids, and how many items a run takes.
+
+    Where axes are free, it is the file at the lengths of these items.
+    """
+    interpreter = open_interpreter(tflite, **how)
+    arrays, size = fed(interpreter, x, what)
+    details = interpreter.get_input_details()
+    shapes = [(size, *a.shape[1:]) if size else a.shape[1:] for a in arrays]
+    if shapes != [tuple(detail["shape"]) for detail in details]:
+        numbers = [detail["index"] for detail in details]
+        tflite = with_shapes(tflite, dict(zip(numbers, shapes, strict=True)))
+        interpreter = open_interpreter(tflite, **how)
+    return tflite, interpreter, arrays, size
 
 
 def fed(interpreter, x, what):
@@ -227,15 +203,14 @@ def from_grid(values, detail):
     return values.astype(np.float32, copy=False) if floating else values
 
 
-def _computed(check, tflite, x, batched, threads, what):
-    """Run a file that passes a check of what goes in and comes out."""
+def _computed(tflite, x, batched, threads, what):
+    """Return what comes out by name, of as many items at once as the file allows."""
     validate.instance(batched, (bool, np.bool_), name=f"{what}: batched")
     how = {"threads": (os.cpu_count() or 1) if threads is None else threads}
-    interpreter, trial = open_interpreter(tflite, **how), probe(tflite, **how)
+    tflite, interpreter, x, size = at_lengths(tflite, x, what, **how)
     if not interpreter.get_output_details():
         raise TfliteError(f"{what}: the model has no output.")
-    check(interpreter, x)
-    x, size = fed(interpreter, x, what)
+    trial = probe(tflite, **how)
     if size > 1 and not (trial.batchable or trial.failed or trial.slow):
         raise TfliteError(
             f"{what}: the model takes {size} items at once, and what it gives for one hangs on the "
@@ -275,7 +250,7 @@ def _collected(interpreter, tflite, x, size, what, how):
 def _items(interpreter, x=None):
     """Return the shapes of an item of each input, and how many a run takes, 0 for one as it is."""
     shapes, ends = (
-        [tuple(map(int, detail["shape"])) for detail in details]
+        [*map(_shape, details)]
         for details in (interpreter.get_input_details(), interpreter.get_output_details())
     )
     if not shapes:
@@ -298,6 +273,16 @@ def _items(interpreter, x=None):
     found += [(shapes, 0)] if len(shapes[0]) < 2 or shapes[0][0] > 1 else []
     like = tuple(x.shape[1:]) if hasattr(x, "shape") else None
     return next((f for f in found if f[0] == [like]), found[0])
+
+
+def _shape(detail):
+    """Return a tensor's shape, with None for each axis behind the first that is free."""
+    shape, signature = tuple(map(int, detail["shape"])), detail.get("shape_signature", ())
+    if len(signature) != len(shape):
+        return shape
+    return shape[:1] + tuple(
+        None if free < 0 else n for n, free in zip(shape[1:], signature[1:], strict=True)
+    )
 
 
 def _runs(interpreter, tflite, each, indices, **how):

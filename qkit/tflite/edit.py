@@ -157,6 +157,16 @@ def with_weights(tflite, weights, grids=None):
     return bytes(convert_object_to_bytearray(model))
 
 
+def with_shapes(tflite, shapes):
+    """Return a file whose inputs have other shapes, by number; the others follow when it runs."""
+    from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray
+
+    model = parsed(tflite)
+    for number, shape in shapes.items():
+        model.subgraphs[0].tensors[number].shape = [*shape]
+    return bytes(convert_object_to_bytearray(model))
+
+
 def first_signature(tflite, name, *, what):
     """Return a file in which the graph of a signature runs first; of None, the file as it is.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from qkit import validate
 from qkit._tensorflow import first_line, quiet
-from qkit.interpreter.run import fed, filled, open_interpreter
+from qkit.interpreter.run import at_lengths, filled
 from qkit.tflite.edit import CHANNEL_AXIS, distinct, opened, plain_names, with_weights
 from qkit.tflite.file import inspect, parsed
 from qkit.tflite.values import real_values
@@ -241,9 +241,9 @@ def statistics(tflite, scheme, items):
         more = gptq_and_moving_average_update(old, new) if "hessian" in new else {}
         return more | min_max_update(old, new)
 
+    tflite, _, arrays, size = at_lengths(tflite, items, "convert")
     signed, key, names = _signed(tflite)
     signed, _ = _told_apart(signed)
-    arrays, size = fed(open_interpreter(tflite), items, "convert")
     feeds = [
         dict(zip(names, filled(arrays, slice(i, i + (size or 1)), size), strict=True))
         for i in range(0, len(arrays[0]), size or 1)

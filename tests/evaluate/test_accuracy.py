@@ -5,7 +5,8 @@ import pytest
 
 import qkit as qk
 from qkit.evaluate.accuracy import accuracy_of
-from qkit.interpreter.run import open_interpreter, scores
+from qkit.evaluate.digit import scores
+from qkit.interpreter.run import open_interpreter
 from qkit.tflite.probe import probe
 
 BY_CONVERTER = [name for name, scheme in qk.SCHEMES.items() if scheme.engine == "converter"]

@@ -7,8 +7,7 @@ import pytest
 from scipy.special import softmax
 
 import qkit as qk
-from qkit.evaluate.digit import DigitAnswers, open_classifiers
-from qkit.interpreter.run import scores
+from qkit.evaluate.digit import DigitAnswers, open_classifiers, scores
 
 SCHEMES = ("float32", "full_integer", "full_integer_int8_io", "int16_activations")
 

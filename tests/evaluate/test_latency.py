@@ -66,7 +66,7 @@ def test_numbers_are_those_worked_out_by_hand(toy_tflite, toy_data, monkeypatch)
 
 def test_interpreters_run_in_an_order_drawn_anew(toy_tflite, toy_data, monkeypatch):
     """A spy on the real interpreters: each block ends in what Python adds, which fetches scores."""
-    events, opened, open_interpreter = [], iter("abc" * 4), timing.open_interpreter
+    events, opened, at_lengths = [], iter("abc" * 4), timing.at_lengths
 
     class Spy:
         def __init__(self, interpreter):
@@ -80,7 +80,11 @@ def test_interpreters_run_in_an_order_drawn_anew(toy_tflite, toy_data, monkeypat
         def invoke(self):
             self.__getattr__("invoke")()
 
-    monkeypatch.setattr(timing, "open_interpreter", lambda *a, **k: Spy(open_interpreter(*a, **k)))
+    def spied(*given, **how):
+        tflite, interpreter, *rest = at_lengths(*given, **how)
+        return tflite, Spy(interpreter), *rest
+
+    monkeypatch.setattr(timing, "at_lengths", spied)
     files = dict.fromkeys("abc", toy_tflite)
     qk.latency(files, toy_data.x_test, instances=4, rounds=5)
     blocks = "".join(name for name, event in events if event == "get_tensor")

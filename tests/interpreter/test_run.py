@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qkit as qk
+from qkit.evaluate.digit import classifier_shapes, scores
 from qkit.interpreter.run import (
-    classifier_shapes,
     fed,
     from_grid,
     open_interpreter,
     outputs,
-    scores,
-    single_shapes,
+    taken,
 )
 from qkit.tflite.file import TfliteError
 
@@ -114,7 +113,6 @@ def test_outputs_of_any_shape_are_those_of_the_model(tf, digits, scheme):
     )
     x = digits.x_test[:7]
     tflite = qk.convert(conv, scheme, x)
-    assert single_shapes(open_interpreter(tflite)) == ((28, 28), (12, 3))
     for batched in (True, False):
         given = outputs(tflite, x, batched=batched)
         assert given.dtype == np.float32
@@ -162,7 +160,7 @@ def test_failure_on_some_image_is_told(toy_tflite, monkeypatch):
 @pytest.mark.parametrize("batched", [True, False])
 def test_a_fixed_batch_is_filled_up(built, count, batched):
     tflite = dense(built, (4, 8), 4)
-    assert single_shapes(open_interpreter(tflite)) == ((8,), (3,))
+    assert taken(open_interpreter(tflite)) == ({"x": ((8,), np.float32)}, 4)
     found = outputs(tflite, ROWS[:count], batched=batched)
     np.testing.assert_allclose(found, expected(ROWS[:count]), rtol=1e-5)
     (*steps,) = qk.intermediate(tflite, ROWS[:count], ["y"])
@@ -224,6 +222,30 @@ def test_outputs_and_inputs_of_any_rank(built, inside, outside, axes, shape, ite
     np.testing.assert_allclose(found, by_hand.reshape(found.shape), rtol=1e-5)
     with pytest.raises(ValueError, match=r"shape|empty"):
         outputs(tflite, np.float32(3))
+
+
+def test_free_axes_take_the_lengths_of_the_items(built, edited):
+    tensors = {"x": ((1, 1, 8), "float32"), "w": WEIGHTS, "y": ((1, 1, 3), "float32")}
+    dense = ("FULLY_CONNECTED", "xw", "y", "FullyConnectedOptions", {"keepNumDims": True})
+
+    def free(model):
+        for tensor in (model.subgraphs[0].tensors[i] for i in (0, 2)):
+            tensor.shapeSignature = [-1, -1, tensor.shape[2]]
+
+    tflite = edited(built((tensors, [dense], "x", "y")), free)
+    for length in (1, 5):
+        x = np.random.default_rng(length).random((7, length, 8), np.float32)
+        for batched in (True, False):
+            np.testing.assert_allclose(
+                outputs(tflite, x, batched=batched), x @ WEIGHTS.T, rtol=1e-5
+            )
+        (first, *_) = qk.intermediate(tflite, x, ["y"])
+        np.testing.assert_allclose(first["y"], x[:1] @ WEIGHTS.T, rtol=1e-5)
+        assert qk.latency({"a": tflite}, x, instances=2, rounds=1).median_us["a"] > 0
+        int8 = qk.convert(tflite, "litert_full_integer", x)
+        np.testing.assert_allclose(outputs(int8, x), x @ WEIGHTS.T, atol=0.5)
+    with pytest.raises(ValueError, match=r"must have the shape \(n, None, 8\), got \(7, 5, 6\)"):
+        outputs(tflite, x[..., :6])
 
 
 # ---- whatever numbers go in ----

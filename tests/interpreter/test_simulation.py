@@ -5,7 +5,7 @@ import pytest
 
 import qkit as qk
 from qkit import simulation
-from qkit.interpreter.run import scores
+from qkit.evaluate.digit import scores
 from qkit.quantize.grid import PerAxis, PerTensor, choose_qparams, fake_quantize
 from qkit.tflite.edit import with_weights
 from qkit.tflite.file import TfliteError, inspect

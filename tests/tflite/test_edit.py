@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.evaluate.digit import scores
 from qkit.interpreter.alone import with_given
-from qkit.interpreter.run import scores
 from qkit.tflite.edit import layers, opened, with_weights
 from qkit.tflite.file import TfliteError, parsed
 

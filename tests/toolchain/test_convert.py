@@ -11,7 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import qkit as qk
-from qkit.interpreter.run import scores
+from qkit.evaluate.digit import scores
 from qkit.tflite.edit import with_inputs_in_order
 from qkit.tflite.file import inspect
 from qkit.toolchain.promise import PromiseError, check_promise, room_for_biases

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import qkit as qk
-from qkit.interpreter.run import outputs, scores
+from qkit.evaluate.digit import scores
+from qkit.interpreter.run import outputs
 from qkit.tflite.file import inspect
 from qkit.toolchain.promise import PromiseError, check_promise, room_for_biases
 from qkit.training import seeded
