@@ -80,7 +80,7 @@ def small_cnn(tf):
     [
         ("full_integer_int8_io", 500),
         *(
-            pytest.param(name, 500, marks=pytest.mark.slow)
+            pytest.param(name, 250, marks=pytest.mark.slow)
             for name in ("float32", "float16", "full_integer", "int16_activations")
         ),
     ],

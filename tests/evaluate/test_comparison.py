@@ -254,13 +254,13 @@ def test_all_schemes_that_need_no_training_are_the_default(toy_data, toy_model, 
 
 @pytest.mark.slow
 def test_all_schemes_in_one_call_and_what_was_trained_for_them_is_not_trained_again(
-    trained, digits, monkeypatch
+    trained, few_digits, monkeypatch
 ):
     made_by_training = [n for n in BY_CONVERTER if qk.SCHEMES[n].technique]
     made_by_training += [f"{t}+full_integer" for t in ("pruned", "clustered")]
     plain = [n for n in BY_CONVERTER if not qk.SCHEMES[n].technique]
     controls = ["control_float32", "control_full_integer"]
-    first = qk.compare(trained, digits, [*plain, *made_by_training])
+    first = qk.compare(trained, few_digits, [*plain, *made_by_training])
     assert list(first.models) == [*plain, *made_by_training, *controls]
     assert first.to_frame()["deflated_bytes"].idxmin() == "pcqat"
     assert not first.not_measured
@@ -272,7 +272,7 @@ def test_all_schemes_in_one_call_and_what_was_trained_for_them_is_not_trained_ag
     looked_up, real_load = [], cache.load
     monkeypatch.setattr(cache, "load", load)
     through_the_grid = ["qat", "pqat", "cqat", "pcqat"]  # which start from all the others
-    again = qk.compare(trained, digits, through_the_grid)
+    again = qk.compare(trained, few_digits, through_the_grid)
     assert list(again.models) == ["float32", *through_the_grid, *controls]
     assert len(looked_up) == 8  # seven techniques, and the control of one
     assert all(looked_up)
