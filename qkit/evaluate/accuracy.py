@@ -8,7 +8,6 @@ import numpy as np
 
 from qkit import validate
 from qkit.evaluate.tasks import (
-    METRICS,
     SQNR,
     Metric,
     answers,
@@ -296,14 +295,8 @@ def without_nan(given):
 
 
 def _scored(metric, tallies, n):
-    value = metric.score(tallies, np.ones(n))
-    if metric is METRICS["R²"] and np.isnan(value):
-        raise ValueError(
-            f"accuracy: y does not vary (n = {n:,}), in one of the outputs or in all, and "
-            "R² is what is told of how it varies. Pass items whose targets differ, or "
-            "metric='RMSE'."
-        )
     rng = np.random.default_rng(0)  # the same samples for every model
     weights = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(2000))
     draws = np.array([metric.score(tallies, drawn) for drawn in weights])
+    value = metric.score(tallies, np.ones(n))
     return Score(metric, tallies, n, value, percentile_interval(draws), draws)

@@ -142,14 +142,14 @@ def classifier_shapes(interpreter, x=None):
     return image, shape[0]
 
 
-def scores(tflite, x, *, batched=True, threads=None, what="scores"):
+def scores(tflite, x, *, batched=True):
     """Return the class scores of a .tflite classifier: its `outputs`, with the shape checked."""
     classifier_shapes(open_interpreter(tflite), x)
-    return outputs(tflite, x, batched=batched, threads=threads, what=what)
+    return outputs(tflite, x, batched=batched, what="scores")
 
 
 def _scores(tflite, image):
-    found = scores(tflite, image[None], batched=False, threads=1, what="digit_answers")
+    found = outputs(tflite, image[None], batched=False, threads=1, what="digit_answers")
     return found[0].astype(np.float64)
 
 

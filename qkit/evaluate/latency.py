@@ -134,12 +134,12 @@ class _Runner:
     """An interpreter that is warm and holds an image."""
 
     def __init__(self, tflite, x, threads):
-        how = {"threads": threads}
-        tflite, self._interpreter, arrays, size = at_lengths(tflite, x, "latency", **how)
+        opened = at_lengths(tflite, x, "latency", threads=threads)
+        tflite, self._interpreter, arrays, size = opened
         self._targets = [d["index"] for d in self._interpreter.get_output_details()]
         sources = [d["index"] for d in self._interpreter.get_input_details()]
         inputs = filled(arrays, slice(1), size)
-        require_run(tflite, inputs, **how)
+        require_run(tflite, inputs, threads=threads)
         self._inputs = [*zip(sources, inputs, strict=True)]
         self._items = size or 1
         self._hand_over()

@@ -123,6 +123,11 @@ def _root(tallies, weights):
 
 def _moments(outputs, y):
     y = y.reshape(len(y), -1).astype(float)
+    if (y == y[0]).all(axis=0).any():
+        raise ValueError(
+            f"accuracy: y does not vary (n = {len(y):,}), in one of the outputs or in all, and R² "
+            "is what is told of how it varies. Pass items whose targets differ, or metric='RMSE'."
+        )
     return np.stack([(outputs.reshape(y.shape) - y) ** 2, y, y**2, np.ones_like(y)], axis=1)
 
 
@@ -290,8 +295,7 @@ def _named(y, shape, what):
     each, classes = (len(y), *shape[:-1]), shape[-1] if shape else 1
     binary = _yes_or_no(y)
     if y.shape in (each, (*each, 1)) and (binary or (classes > 1 and (y == np.round(y)).all())):
-        flat = y.reshape(-1)
-        classes = max(classes, 2)
+        flat, classes = y.reshape(-1), max(classes, 2)
         return validate.labels(flat, count=y.size, classes=classes, what=what).reshape(each)
     if y.shape == (*each, classes) and binary and (y.sum(axis=-1) == 1).all():
         return y.argmax(axis=-1)
