@@ -18,7 +18,10 @@ PYTEST := $(PY) -m pytest -p no:nbval
 lab: $(READY)
 	$(PY) -m jupyter lab --ServerApp.root_dir=. notebooks/00_start_here.ipynb $(AS_ROOT)
 
-test: units browser nbval
+# The browser's tests share the workers with the others.
+test: $(READY)
+	$(MAKE) units MARKED="not slow"
+	$(MAKE) nbval
 
 # Files as they are collected, the many short doctests last: no worker waits for a long one.
 # CI asks for all of them in one go: what is loaded and made for the quick ones serves the slow ones.

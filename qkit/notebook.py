@@ -1,5 +1,6 @@
 """What a notebook's first cell sets up."""
 
+import gc
 import os
 import warnings
 
@@ -26,3 +27,5 @@ def setup_notebook():
     mpl.rc("font", size=10)
     mpl.rc("axes", prop_cycle=mpl.cycler(color=COLOURS))
     pd.set_option("display.max_columns", 20, "display.max_colwidth", 60, "display.precision", 4)
+    # each conversion looks for garbage among all that there is, and what is loaded is none
+    gc.freeze()

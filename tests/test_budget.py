@@ -19,7 +19,7 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2182, 1210, 13),
+    ".": (2185, 1212, 13),
     "course": (1603, 807, 17),
     "evaluate": (5467, 2794, 30),
     "interpreter": (1252, 625, 6),

@@ -1,6 +1,7 @@
 """What notebooks lean on: progress in one line, TensorFlow's chatter kept in."""
 
 import contextlib
+import gc
 import io
 import os
 import subprocess
@@ -20,7 +21,9 @@ from qkit.progress import progress_line
 def test_setup_notebook_makes_figures_and_tables_legible(tf, monkeypatch):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
     with mpl.rc_context(), pd.option_context("display.precision", 6), warnings.catch_warnings():
+        frozen, loaded = gc.get_freeze_count(), [[] for _ in range(5000)]
         qk.setup_notebook()
+        assert gc.get_freeze_count() >= frozen + len(loaded), "nothing loaded is taken for garbage"
         assert mpl.rcParams["figure.constrained_layout.use"]
         assert (mpl.rcParams["figure.dpi"], mpl.rcParams["font.size"]) == (110, 10)
         colours = [entry["color"] for entry in mpl.rcParams["axes.prop_cycle"]]
