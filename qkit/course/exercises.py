@@ -92,7 +92,8 @@ def number(answer, right, *, mistakes=(), hint, rel=0.01, abs=0.0):
     >>> number(4, 0.25, mistakes=[(4, "the other way round")], hint="count again")
     'the other way round'
     """
-    if isinstance(answer, bool) or not isinstance(answer, Real | np.number):
+    answer = answer.item() if hasattr(answer, "item") and np.size(answer) == 1 else answer
+    if isinstance(answer, bool) or not isinstance(answer, Real):
         return f"a number is asked for, got {type(answer).__name__}"
     for value, why in [(right, None), *mistakes]:
         if np.isclose(answer, value, rtol=rel, atol=abs):

@@ -4,6 +4,7 @@ import importlib
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import qkit as qk
@@ -57,10 +58,12 @@ def test_number_is_right_a_known_mistake_or_neither():
         return exercises.number(answer, 2.0, mistakes=[(0.5, "upside down")], hint="count")
 
     assert judged(2.01) is None
+    assert judged(np.float32(2)) is judged(np.array([2])) is None  # as tensor.zero_point is one
     assert judged(0.5) == "upside down"
     assert judged(3) == "count"
     assert "number" in judged("2")
     assert "number" in judged(True)
+    assert "number" in judged(np.array([2, 2]))
 
 
 def test_array_is_judged_by_shape_then_by_elements():
