@@ -109,7 +109,7 @@ def choice(answer, reasons):
     >>> choice("b", {"a": None, "b": "that is the other axis"})
     'that is the other axis'
     """
-    if answer not in reasons:
+    if not isinstance(answer, str) or answer not in reasons:
         return f"one of {', '.join(map(repr, reasons))} is asked for, got {answer!r}"
     return reasons[answer]
 
