@@ -1,6 +1,7 @@
 """Exercises by name: each is a function from an answer to what is wrong with it, or to nothing."""
 
 import importlib
+import inspect
 import re
 from numbers import Real
 from pathlib import Path
@@ -40,8 +41,8 @@ def check(name, answer, **given):
 
     Raises
     ------
-    ValueError
-        Where there is no such exercise.
+    ValueError, TypeError
+        Where there is no such exercise, or it is called otherwise than in its cell.
 
     Examples
     --------
@@ -52,6 +53,10 @@ def check(name, answer, **given):
     if answer is ...:
         print(f"{name} · not answered yet")
         return
+    try:
+        inspect.signature(function).bind(answer, **given)
+    except TypeError as error:
+        raise TypeError(f"check: {name} is called otherwise in its cell: {error}.") from None
     try:
         fault = function(answer, **given)
     except Exception as error:  # an answer may be anything; what is given is the cell's own

@@ -53,6 +53,15 @@ def test_what_is_no_exercise_is_told_with_those_that_are():
             qk.check(name, 3)
 
 
+def test_what_a_cell_does_not_hand_over_is_no_fault_of_the_answer(tmp_path, monkeypatch):
+    monkeypatch.setenv("QKIT_CACHE", str(tmp_path))
+    with pytest.raises(TypeError, match=r"01\.3 is called otherwise .* argument: 'weights'"):
+        qk.check("01.3", 0.5)
+    with pytest.raises(TypeError, match=r"01\.1 is called otherwise .*'weights'"):
+        qk.check("01.1", 6 / 255, weights=3)
+    assert qk.ledger().table.empty
+
+
 def test_number_is_right_a_known_mistake_or_neither():
     def judged(answer):
         return exercises.number(answer, 2.0, mistakes=[(0.5, "upside down")], hint="count")
