@@ -21,6 +21,11 @@ def kb(size_bytes):
     return f"{size:,.1f} kB" if size >= 1 else f"{size:.2f} kB"
 
 
+def near_limit(p_value):
+    """Whether a p-value is so close to 0.05 that, rounded, it would not tell its own side."""
+    return 0.0495 <= p_value < 0.0505
+
+
 def _number(value):
     return f"{value:,.0f}" if value == round(value) else f"{value:.6g}"
 
@@ -31,7 +36,7 @@ _FORMATS = {
     **dict.fromkeys(("pp", "points"), "{:+.2f}".format),
     "accuracy": "{:.4f}".format,
     **dict.fromkeys(("share", "sparsity"), _share),
-    "p": lambda value: "< 0.001" if value < 0.001 else f"{value:.3g}",
+    "p": lambda p: "< 0.001" if p < 0.001 else f"{p:.{5 if near_limit(p) else 3}g}",
     "bytes": "{:,.0f}".format,
     **dict.fromkeys(("us", "µs", "ms", "mb", "ratio", "times"), _significant),
     "db": "{:.1f}".format,

@@ -58,6 +58,7 @@ def shown(name, value):
         ("entropy_bits", 2.3456, "2.35"),
         ("bits", 8, "8"),
         ("p_value", 0.03456, "0.0346"),
+        ("p_value", 0.049984, "0.049984"),
         ("p_value", 1e-12, "< 0.001"),
         ("p_value", 0.001, "0.001"),
         ("p, qat against start", 1.0, "1"),
