@@ -21,6 +21,11 @@ def kb(size_bytes):
     return f"{size:,.1f} kB" if size >= 1 else f"{size:.2f} kB"
 
 
+def rounded(value, digits):
+    """Return a number by its first digits, but with all of those before the point."""
+    return f"{value:,.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"
+
+
 def near_limit(p_value):
     """Whether a p-value is so close to 0.05 that, rounded, it would not tell its own side."""
     return 0.0495 <= p_value < 0.0505

@@ -6,7 +6,7 @@ from numbers import Real
 
 from qkit import validate
 from qkit.course.ledger import note
-from qkit.result import Result
+from qkit.result import Result, rounded
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,7 +63,7 @@ class Prediction(Result):
         print(found)
 
     def _said(self, value):
-        return f"{value if self.choices else _number(value)} {self.unit}".strip()
+        return f"{value if self.choices else rounded(value, 4)} {self.unit}".strip()
 
     def _how_far(self, truth):
         if self.choices:
@@ -72,14 +72,9 @@ class Prediction(Result):
             ratio = self.guess / truth
             if abs(math.log(ratio)) < math.log(1.1):
                 return "within a tenth"
-            times = _number(max(ratio, 1 / ratio), digits=2)
+            times = rounded(max(ratio, 1 / ratio), 2)
             return f"{times} times too {'large' if ratio > 1 else 'small'}"
         return f"{self._said(abs(self.guess - truth))} off"
-
-
-def _number(value, digits=4):
-    """Say a number by its first digits, but all of them before the point."""
-    return f"{value:,.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"
 
 
 def predict(name, guess, *, unit="", choices=()):

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from qkit import validate
 from qkit.evaluate.comparison import Comparison
-from qkit.result import Result
+from qkit.result import Result, rounded
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class Quantity:
 
     def said(self, value, low, high):
         """Return a value with its unit, and with its interval where it has one."""
-        digits = ".2f" if self.of_accuracy else ".3g"
-        interval = f" ({low:{digits}} to {high:{digits}})" if low != high else ""
-        return f"{value:{digits}}{interval} {self.name.rpartition(', ')[2]}"
+        text = "{:.2f}".format if self.of_accuracy else partial(rounded, digits=3)
+        interval = f" ({text(low)} to {text(high)})" if low != high else ""
+        return f"{text(value)}{interval} {self.name.rpartition(', ')[2]}"
 
 
 def _drop(comparison, name):
