@@ -1,8 +1,10 @@
 """How a result shows itself: a line in print, a table in a notebook, formatted by its units."""
 
+import copyreg
 import math
 import re
 from numbers import Integral, Real
+from types import MappingProxyType
 
 
 def _significant(value):
@@ -61,6 +63,14 @@ def _format_of(column):
         return f"{value:,}" if isinstance(value, Integral) else form(value)
 
     return text
+
+
+def _held(items):
+    return MappingProxyType(items)
+
+
+# Mappings of results are copied, and sent to other processes, as Python by itself does not.
+copyreg.pickle(MappingProxyType, lambda held: (_held, (dict(held),)))
 
 
 class Result:

@@ -46,15 +46,19 @@ def _latency(comparison, name):
     return comparison.latency.median_us[name], *comparison.latency.interval_us[name]
 
 
-def _kilobytes(field):
-    return lambda comparison, name: (getattr(comparison.sizes[name], field) / 1000,) * 3
+def _percent(comparison, name):
+    return comparison.accuracies[name].percent
+
+
+def _kilobytes(comparison, name, *, field):
+    return (getattr(comparison.sizes[name], field) / 1000,) * 3
 
 
 _ALL = (
-    Quantity("accuracy, %", "larger", lambda found, name: found.accuracies[name].percent, True),
+    Quantity("accuracy, %", "larger", _percent, True),
     Quantity("drop against float32, points", "smaller", _drop, of_accuracy=True),
-    Quantity("file size, kB", "smaller", _kilobytes("size_bytes")),
-    Quantity("deflated size, kB", "smaller", _kilobytes("deflated_bytes")),
+    Quantity("file size, kB", "smaller", partial(_kilobytes, field="size_bytes")),
+    Quantity("deflated size, kB", "smaller", partial(_kilobytes, field="deflated_bytes")),
     Quantity("latency, µs", "smaller", _latency),
 )
 QUANTITIES = {quantity.name: quantity for quantity in _ALL}
