@@ -147,7 +147,7 @@ def _qualities(comparison):
     reference, accuracies = comparison.reference, comparison.accuracies
     others = [k for k in accuracies if k not in (reference, *CONTROLS.values())]
     worse = [name for name in others if comparison.paired[name].worse]
-    untold = [k for k in others if math.isnan(getattr(comparison.paired[k], "difference", 0))]
+    untold = [k for k in others if math.isnan(getattr(comparison.paired[k], "interval", [0])[0])]
     kept = [name for name in others if name not in (*worse, *untold)]
     first = accuracies[reference]
     lose = f"nothing in {first.metric.name}" if isinstance(first, Score) else "no accuracy"
