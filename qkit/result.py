@@ -1,8 +1,10 @@
 """How a result shows itself: a line in print, a table in a notebook, formatted by its units."""
 
+import copyreg
 import math
 import re
 from numbers import Integral, Real
+from types import MappingProxyType
 
 
 def _significant(value):
@@ -21,6 +23,16 @@ def kb(size_bytes):
     return f"{size:,.1f} kB" if size >= 1 else f"{size:.2f} kB"
 
 
+def rounded(value, digits):
+    """Return a number by its first digits, but with all of those before the point."""
+    return f"{value:,.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"
+
+
+def near_limit(p_value):
+    """Whether a p-value is so close to 0.05 that, rounded, it would not tell its own side."""
+    return 0.0495 <= p_value < 0.0505
+
+
 def _number(value):
     return f"{value:,.0f}" if value == round(value) else f"{value:.6g}"
 
@@ -31,7 +43,7 @@ _FORMATS = {
     **dict.fromkeys(("pp", "points"), "{:+.2f}".format),
     "accuracy": "{:.4f}".format,
     **dict.fromkeys(("share", "sparsity"), _share),
-    "p": lambda value: "< 0.001" if value < 0.001 else f"{value:.3g}",
+    "p": lambda p: "< 0.001" if p < 0.001 else f"{p:.{5 if near_limit(p) else 3}g}",
     "bytes": "{:,.0f}".format,
     **dict.fromkeys(("us", "µs", "ms", "mb", "ratio", "times"), _significant),
     "db": "{:.1f}".format,
@@ -51,6 +63,14 @@ def _format_of(column):
         return f"{value:,}" if isinstance(value, Integral) else form(value)
 
     return text
+
+
+def _held(items):
+    return MappingProxyType(items)
+
+
+# Mappings of results are copied, and sent to other processes, as Python by itself does not.
+copyreg.pickle(MappingProxyType, lambda held: (_held, (dict(held),)))
 
 
 class Result:

@@ -1,13 +1,17 @@
 """A result shows its table by the units in the column names, and itself by one line."""
 
+import copy
+import pickle
 import re
 from dataclasses import dataclass
 from html import unescape
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import qkit as qk
 from qkit.result import Result
 
 
@@ -17,6 +21,16 @@ class Measured(Result):
 
     def summary(self):
         return "one file of 1,024 bytes"
+
+
+@pytest.mark.parametrize("made", [copy.deepcopy, lambda found: pickle.loads(pickle.dumps(found))])
+def test_results_are_copied_with_their_mappings(made, hand_made):
+    compared = hand_made({"float32": (range(20), 80, 10), "float16": (range(20), 40, 10)})
+    assert made(compared).to_frame().equals(compared.to_frame())
+    assert made(compared.latency).summary() == compared.latency.summary()
+    assert isinstance(made(compared.latency).ratio, MappingProxyType)
+    shown = qk.tradeoff(compared)
+    assert made(shown).summary() == shown.summary()
 
 
 def html(frame):
@@ -58,6 +72,7 @@ def shown(name, value):
         ("entropy_bits", 2.3456, "2.35"),
         ("bits", 8, "8"),
         ("p_value", 0.03456, "0.0346"),
+        ("p_value", 0.049984, "0.049984"),
         ("p_value", 1e-12, "< 0.001"),
         ("p_value", 0.001, "0.001"),
         ("p, qat against start", 1.0, "1"),

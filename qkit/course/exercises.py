@@ -1,6 +1,7 @@
 """Exercises by name: each is a function from an answer to what is wrong with it, or to nothing."""
 
 import importlib
+import inspect
 import re
 from numbers import Real
 from pathlib import Path
@@ -40,8 +41,8 @@ def check(name, answer, **given):
 
     Raises
     ------
-    ValueError
-        Where there is no such exercise.
+    ValueError, TypeError
+        Where there is no such exercise, or it is called otherwise than in its cell.
 
     Examples
     --------
@@ -52,6 +53,10 @@ def check(name, answer, **given):
     if answer is ...:
         print(f"{name} · not answered yet")
         return
+    try:
+        inspect.signature(function).bind(answer, **given)
+    except TypeError as error:
+        raise TypeError(f"check: {name} is called otherwise in its cell: {error}.") from None
     try:
         fault = function(answer, **given)
     except Exception as error:  # an answer may be anything; what is given is the cell's own
@@ -92,7 +97,8 @@ def number(answer, right, *, mistakes=(), hint, rel=0.01, abs=0.0):
     >>> number(4, 0.25, mistakes=[(4, "the other way round")], hint="count again")
     'the other way round'
     """
-    if isinstance(answer, bool) or not isinstance(answer, Real | np.number):
+    answer = answer.item() if hasattr(answer, "item") and np.size(answer) == 1 else answer
+    if isinstance(answer, bool) or not isinstance(answer, Real):
         return f"a number is asked for, got {type(answer).__name__}"
     for value, why in [(right, None), *mistakes]:
         if np.isclose(answer, value, rtol=rel, atol=abs):
@@ -108,7 +114,7 @@ def choice(answer, reasons):
     >>> choice("b", {"a": None, "b": "that is the other axis"})
     'that is the other axis'
     """
-    if answer not in reasons:
+    if not isinstance(answer, str) or answer not in reasons:
         return f"one of {', '.join(map(repr, reasons))} is asked for, got {answer!r}"
     return reasons[answer]
 

@@ -36,9 +36,10 @@ def glossary(term=None):
     if term is None:
         return table
     words = [table.index, table["french"], table["portuguese"]]
-    found = sum(column.str.contains(str(term), case=False, regex=False) for column in words) > 0
+    word = str(term).strip().lower()
+    found = sum(column.str.contains(word, case=False, regex=False) for column in words) > 0
     if not found.any():
-        near = difflib.get_close_matches(str(term), [*table.index], n=3, cutoff=0.5)
+        near = difflib.get_close_matches(word, [*table.index], n=3, cutoff=0.5)
         like = f" Like it: {', '.join(near)}." if near else ""
         raise ValueError(
             f"glossary: no term holds {term!r}.{like} qk.glossary() lists all {len(table)}."

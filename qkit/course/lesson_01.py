@@ -13,7 +13,7 @@ def scale_of_a_range_without_zero(answer):
     return number(
         answer,
         6 / 255,
-        rel=1e-3,
+        rel=2e-3,  # three digits are enough
         mistakes=[
             (4 / 255, "the grid has to hold 0 as well: from where to where does it reach?"),
             (6 / 127, "that is a symmetric grid; half of its integers would never be used"),
@@ -44,19 +44,21 @@ def _fault(x, q, scale, zero_point, bits):
     needed = (max(x.max(), 0) - min(x.min(), 0)) / (2**bits - 1)
     if q.shape != x.shape or (q != np.round(q)).any():
         return "one whole number is asked for in place of each value"
-    if zero_point != round(zero_point):
+    if not zero_point.is_integer():
         return f"the zero point is an integer, for it stands for 0; got {zero_point:g}"
     if q.min() < least or q.max() > most:
         return f"the integers go from {least} to {most}, yours from {q.min():g} to {q.max():g}"
     if not least <= zero_point <= most:
         return f"0 has no integer: the zero point {zero_point:g} is none of {least} to {most}"
-    if scale > 1.02 * needed:
-        return f"a step of {needed:.4g} is enough, and yours is {scale:.4g}: coarser than need be"
-    error = np.abs((q - zero_point) * scale - x).max() / scale
-    if error > 1.01:  # at an end half a step may go to the zero point's own rounding
-        return (
-            f"read back, a value is {error:.2g} steps off; half a step, and at an end one, is due"
-        )
+    if not 0 < scale <= 1.02 * needed:
+        how = "coarser than need be" if scale > 0 else "no length"
+        return f"a step of {needed:.4g} is enough, and yours is {scale:.4g}: {how}"
+    off = np.abs((q - zero_point) * scale - x) / scale
+    # at an end half a step may go to the zero point's own rounding
+    wrong = off[off > np.where((q > least) & (q < most), 0.51, 1.01)]
+    if wrong.size:
+        due = "half a step, and at an end one, is due"
+        return f"read back, a value is {wrong.max():.2g} steps off; {due}"
     return None
 
 

@@ -39,43 +39,49 @@ def control(answer):
 
 @exercise("03.2", "a function of a table that returns two numbers, mean and half-width,")
 def merit(answer):
-    """Try it on a table of five seeds, the gains of which are known."""
+    """Try it on tables of five and of three seeds, the gains of which are known."""
     import pandas as pd
 
     opponent, gained = np.array([0.970, 0.982, 0.975, 0.972, 0.979]), 0.001 * np.arange(1, 6)
     made = {"start": opponent - 0.004, "qat": opponent + gained, "control": opponent}
-    mean, half = answer(pd.DataFrame(made).rename_axis("seed"))
-    return _mean_fault(mean) or _half_width_fault(half, 100 * gained, 100 * made["qat"])
+    for n in (5, 3):
+        mean, half = answer(pd.DataFrame(made)[:n].rename_axis("seed"))
+        fault = _mean_fault(mean, 100 * gained[:n].mean())
+        fault = fault or _half_width_fault(half, 100 * gained[:n], 100 * made["qat"][:n])
+        if fault:
+            return fault
+    return None
 
 
-def _mean_fault(mean):
+def _mean_fault(mean, right):
     return number(
         mean,
-        0.3,
+        right,
         mistakes=[
-            (0.003, "percentage points are asked for, and the accuracies go from 0 to 1"),
-            (0.7, "that is the gain on the start, of which training alone gave a part"),
-            (-0.3, "the other way round: QAT's accuracy less its control's"),
+            (right / 100, "percentage points are asked for, and the accuracies go from 0 to 1"),
+            (right + 0.4, "that is the gain on the start, of which training alone gave a part"),
+            (-right, "the other way round: QAT's accuracy less its control's"),
         ],
         hint="for the mean, take one difference a seed, of QAT and its control",
     )
 
 
 def _half_width_fault(half, gained, qat):
-    right, error = _half_width(gained), gained.std(ddof=1) / 5**0.5
+    n, right = len(gained), _half_width(gained)
+    error = gained.std(ddof=1) / n**0.5
     return number(
         half,
         right,
         mistakes=[
             (right / 100, "the half-width is in percentage points too"),
             (2 * right, "that is the whole width"),
-            (5**0.5 * error, "that is how far single seeds scatter; their mean is surer"),
+            (n**0.5 * error, "that is how far single seeds scatter; their mean is surer"),
             (error, "one standard error on either side covers two cases of three, not 95 %"),
-            (1.96 * error, "the spread is from five seeds alone: Student's t has a wider quantile"),
-            (0.8**0.5 * right, "the spread of a sample is over n − 1 (`ddof=1`)"),
+            (1.96 * error, f"the spread is from {n} seeds alone: Student's t has a wider quantile"),
+            ((1 - 1 / n) ** 0.5 * right, "the spread of a sample is over n − 1 (`ddof=1`)"),
             (_half_width(qat), "a good start lifts QAT and its control, and drops out of the gain"),
         ],
-        hint="the mean is right; for the half-width take the spread of the five differences",
+        hint=f"the mean is right; for the half-width take the spread of these {n} differences",
     )
 
 

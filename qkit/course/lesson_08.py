@@ -34,6 +34,7 @@ def with_more_than_one_scale(answer, files):
 
 def _fault_of_a_rule(found, right, file):
     """Return what is wrong with the names that a rule gives for a file, or None."""
+    found = found if isinstance(found, str) else [*found]
     if isinstance(found, str) or not all(isinstance(name, str) for name in found):
         return "names are asked for, a list of them: tensor.name of each"
     found, biases = set(found), {t.name for t in file.tensors if t.dtype == "int32"}

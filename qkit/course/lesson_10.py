@@ -132,7 +132,7 @@ def requantized(answer, tflite, image):
     conv = _Convolution(tflite, image)
     m, s = multiplier_and_shift(conv.factors)
     sums = np.arange(-20_000, 400_000, 7)[:, None] * np.ones(m.size, np.int64)
-    got = np.asarray(answer(sums.copy(), m, s))
+    got = np.asarray(answer(sums.copy(), m.copy(), s.copy()))
     if got.shape != sums.shape:
         return f"sums of the shape {sums.shape} came in and {got.shape} came out"
     if (got != np.round(got)).any():

@@ -1,12 +1,12 @@
 """A guess before the cell that answers: committed to, then held against what was found."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 from qkit import validate
 from qkit.course.ledger import note
-from qkit.result import Result
+from qkit.result import Result, rounded
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,8 +63,7 @@ class Prediction(Result):
         print(found)
 
     def _said(self, value):
-        number = value if self.choices else f"{value:.4g}"
-        return f"{number} {self.unit}".strip()
+        return f"{value if self.choices else rounded(value, 4)} {self.unit}".strip()
 
     def _how_far(self, truth):
         if self.choices:
@@ -73,8 +72,9 @@ class Prediction(Result):
             ratio = self.guess / truth
             if abs(math.log(ratio)) < math.log(1.1):
                 return "within a tenth"
-            return f"{max(ratio, 1 / ratio):.2g} times too {'large' if ratio > 1 else 'small'}"
-        return f"{abs(self.guess - truth):.4g} {self.unit}".strip() + " off"
+            times = rounded(max(ratio, 1 / ratio), 2)
+            return f"{times} times too {'large' if ratio > 1 else 'small'}"
+        return f"{self._said(abs(self.guess - truth))} off"
 
 
 def predict(name, guess, *, unit="", choices=()):
@@ -117,6 +117,7 @@ def predict(name, guess, *, unit="", choices=()):
         if not (made.choices or number):
             of = f" of {unit}" if unit else ""
             raise ValueError(f"predict: {name} is a number{of}, got {guess!r}.")
-        note("prediction", name, guess=guess if made.choices else float(guess), unit=unit)
+        made = made if made.choices else replace(made, guess=float(guess))
+        note("prediction", name, guess=made.guess, unit=unit)
     print(made)
     return made

@@ -298,5 +298,6 @@ def _scored(metric, tallies, n):
     rng = np.random.default_rng(0)  # the same samples for every model
     weights = (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(2000))
     draws = np.array([metric.score(tallies, drawn) for drawn in weights])
+    draws = draws if n > 1 else draws * np.nan  # one item does not tell how items scatter
     value = metric.score(tallies, np.ones(n))
     return Score(metric, tallies, n, value, percentile_interval(draws), draws)

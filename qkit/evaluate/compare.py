@@ -109,7 +109,7 @@ def compare(
     extra = _named_apart(schemes, trained, extra)
     for tflite in extra.values():
         inspect(tflite)  # refuses what is none
-    validate.whole(threads, name="compare: threads")
+    validate.whole(threads, name="compare: threads", most=1024)
     opened = source(model, what="compare", signature=signature)
     model = opened if isinstance(opened, Network) else model
     data = None if data is None else labelled(data, opened.takes, what="compare: data")

@@ -122,8 +122,9 @@ def require_shown(measured, max_drop_pp, *, what):
     least = held.loss(measured.plain)[2]
     if math.isnan(least):
         raise ValueError(
-            f"{what}: {held.reference.metric.name} of the float model is NaN on these items, and "
-            "no loss can be told. Pass a metric that gives a number for them."
+            f"{what}: {held.reference.metric.name} of the float model is NaN on these items, or "
+            "its interval is, and no loss can be told. Pass more items, or a metric that gives a "
+            "number for them."
         )
     if least > max_drop_pp:
         raise ValueError(

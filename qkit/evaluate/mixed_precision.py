@@ -64,10 +64,11 @@ class MixedPrecision(Result):
         row = self.table.loc[self.chosen]
         verdict = "met" if self.met else "not met by any file that was tried; this is the nearest"
         size, operators = (f"{int(row[name]):,}" for name in ("size_bytes", "operators"))
-        lost, low, high = row.iloc[2:5]
+        form = "+.2f" if self.unit else "+.4g"  # in the targets' own unit it may be tiny
+        lost, low, high = (f"{value + 0.0:{form}}" for value in row.iloc[2:5])  # no -0
         return (
             f"{self.asked}: {verdict}. {size} bytes, {row['size_share']:.1%} of all "
-            f"in int8; lost {lost:+.2f} {self.unit} ({low:+.2f} to {high:+.2f}); "
+            f"in int8; lost {' '.join([lost, self.unit]).strip()} ({low} to {high}); "
             f"{row['float_operators']:.0f} of {operators} operators in float; "
             f"{self.evaluations} files tried on {self.n:,} items"
         )

@@ -58,7 +58,8 @@ class Demand:
             limit = getattr(self, name)
             if limit is not None and not row[name] <= limit:
                 what = "the file takes" if name == "size_bytes" else "activations take"
-                why.append(f"{what} {row[name]:,.0f} bytes")
+                taken = "an untold number of" if math.isnan(row[name]) else f"{row[name]:,.0f}"
+                why.append(f"{what} {taken} bytes")
         if row["drop_low_pp"] > self.max_drop_pp:
             why.append(f"it loses {row['drop_low_pp']:.2f} points at least")
         if why:

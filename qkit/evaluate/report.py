@@ -12,7 +12,7 @@ from qkit import validate
 from qkit.evaluate.accuracy import Score
 from qkit.evaluate.significance import paired
 from qkit.machine import environment
-from qkit.result import kb
+from qkit.result import kb, near_limit
 
 # By scheme, the row of the float model that was trained as long as QAT, converted under it.
 CONTROLS = {"float32": "control_float32", "full_integer": "control_full_integer"}
@@ -147,7 +147,7 @@ def _qualities(comparison):
     reference, accuracies = comparison.reference, comparison.accuracies
     others = [k for k in accuracies if k not in (reference, *CONTROLS.values())]
     worse = [name for name in others if comparison.paired[name].worse]
-    untold = [k for k in others if math.isnan(getattr(comparison.paired[k], "difference", 0))]
+    untold = [k for k in others if math.isnan(getattr(comparison.paired[k], "interval", [0])[0])]
     kept = [name for name in others if name not in (*worse, *untold)]
     first = accuracies[reference]
     lose = f"nothing in {first.metric.name}" if isinstance(first, Score) else "no accuracy"
@@ -288,7 +288,7 @@ def _between(text, value, low, high):
 
 
 def _p_value(p):
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+    return f"{p:.{6 if near_limit(p) else 3}f}" if p >= 0.001 else "< 0.001"
 
 
 def _delegates(delegates):

@@ -31,6 +31,9 @@ class Sensitivity(Result):
         """Return the rows of a part, bits and mode, the layer that hurts most first."""
         table = self.table
         rows = table[(table["part"] == part) & (table["bits"] == bits) & (table["mode"] == mode)]
+        if rows.empty:
+            there = {name: table[name].unique().tolist() for name in ("part", "bits", "mode")}
+            raise ValueError(f"ranked: no {part=}, {bits=}, {mode=}; there are {there}.")
         return rows[rows["layer"] != _ALL].sort_values("output_sqnr_db", ascending=mode == "alone")
 
     def summary(self):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qkit.evaluate.accuracy import Accuracy, Score, percentile_interval
-from qkit.result import Result
+from qkit.result import Result, near_limit
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,8 +69,8 @@ class Paired(Result):
 
 
 def p_said(p_value):
-    """Say a p-value; one that is too small for a float is not zero."""
-    return f"p = {p_value:.2g}" if p_value else "p < 1e-300"
+    """Say a p-value; one too small for a float is not zero, one close to 0.05 on its own side."""
+    return f"p = {p_value:.{5 if near_limit(p_value) else 2}g}" if p_value else "p < 1e-300"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -161,7 +161,8 @@ def paired(a, b):
     p_value = float(binomtest(len(gained), discordant).pvalue) if discordant else 1.0
     up, down = (len(gained) + 1) / (a.n + 2), (len(lost) + 1) / (a.n + 2)
     half = norm.ppf(0.975) * np.sqrt((up + down - (up - down) ** 2) / (a.n + 2))
-    interval_pp = float(100 * (up - down - half)), float(100 * (up - down + half))
+    low, high = np.clip([up - down - half, up - down + half], -1, 1)  # of few, it goes beyond
+    interval_pp = float(100 * low), float(100 * high)
     return Paired(a, b, 100 * (len(gained) - len(lost)) / a.n, interval_pp, p_value, lost, gained)
 
 

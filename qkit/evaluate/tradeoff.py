@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from qkit import validate
 from qkit.evaluate.comparison import Comparison
-from qkit.result import Result
+from qkit.result import Result, rounded
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class Quantity:
 
     def said(self, value, low, high):
         """Return a value with its unit, and with its interval where it has one."""
-        digits = ".2f" if self.of_accuracy else ".3g"
-        interval = f" ({low:{digits}} to {high:{digits}})" if low != high else ""
-        return f"{value:{digits}}{interval} {self.name.rpartition(', ')[2]}"
+        text = "{:.2f}".format if self.of_accuracy else partial(rounded, digits=3)
+        interval = f" ({text(low)} to {text(high)})" if low != high else ""
+        return f"{text(value)}{interval} {self.name.rpartition(', ')[2]}"
 
 
 def _drop(comparison, name):
@@ -45,15 +46,19 @@ def _latency(comparison, name):
     return comparison.latency.median_us[name], *comparison.latency.interval_us[name]
 
 
-def _kilobytes(field):
-    return lambda comparison, name: (getattr(comparison.sizes[name], field) / 1000,) * 3
+def _percent(comparison, name):
+    return comparison.accuracies[name].percent
+
+
+def _kilobytes(comparison, name, *, field):
+    return (getattr(comparison.sizes[name], field) / 1000,) * 3
 
 
 _ALL = (
-    Quantity("accuracy, %", "larger", lambda found, name: found.accuracies[name].percent, True),
+    Quantity("accuracy, %", "larger", _percent, True),
     Quantity("drop against float32, points", "smaller", _drop, of_accuracy=True),
-    Quantity("file size, kB", "smaller", _kilobytes("size_bytes")),
-    Quantity("deflated size, kB", "smaller", _kilobytes("deflated_bytes")),
+    Quantity("file size, kB", "smaller", partial(_kilobytes, field="size_bytes")),
+    Quantity("deflated size, kB", "smaller", partial(_kilobytes, field="deflated_bytes")),
     Quantity("latency, µs", "smaller", _latency),
 )
 QUANTITIES = {quantity.name: quantity for quantity in _ALL}

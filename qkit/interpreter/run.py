@@ -28,7 +28,7 @@ KERNELS = {"reference": "BUILTIN_REF", "optimized": "BUILTIN_WITHOUT_DEFAULT_DEL
 def open_interpreter(tflite, *, threads=1, **how):
     """Return an interpreter with its tensors allocated, after a trial of the same elsewhere."""
     require_tflite(tflite)
-    how["threads"] = validate.whole(threads, name="threads")
+    how["threads"] = validate.whole(threads, name="threads", most=1024)  # of 20,000 LiteRT dies
     if error := probe(tflite, **how).error:
         raise TfliteError(f"the .tflite file cannot be run; is it damaged? {error}")
     with quiet(), telling():  # it announces its delegate in the cell

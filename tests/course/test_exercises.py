@@ -4,6 +4,7 @@ import importlib
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import qkit as qk
@@ -52,15 +53,26 @@ def test_what_is_no_exercise_is_told_with_those_that_are():
             qk.check(name, 3)
 
 
+def test_what_a_cell_does_not_hand_over_is_no_fault_of_the_answer(tmp_path, monkeypatch):
+    monkeypatch.setenv("QKIT_CACHE", str(tmp_path))
+    with pytest.raises(TypeError, match=r"01\.3 is called otherwise .* argument: 'weights'"):
+        qk.check("01.3", 0.5)
+    with pytest.raises(TypeError, match=r"01\.1 is called otherwise .*'weights'"):
+        qk.check("01.1", 6 / 255, weights=3)
+    assert qk.ledger().table.empty
+
+
 def test_number_is_right_a_known_mistake_or_neither():
     def judged(answer):
         return exercises.number(answer, 2.0, mistakes=[(0.5, "upside down")], hint="count")
 
     assert judged(2.01) is None
+    assert judged(np.float32(2)) is judged(np.array([2])) is None  # as tensor.zero_point is one
     assert judged(0.5) == "upside down"
     assert judged(3) == "count"
     assert "number" in judged("2")
     assert "number" in judged(True)
+    assert "number" in judged(np.array([2, 2]))
 
 
 def test_array_is_judged_by_shape_then_by_elements():

@@ -17,7 +17,7 @@ def test_each_term_has_a_sentence_a_notebook_and_both_languages():
     assert (table["portuguese"].str.len() > 0).all()
 
 
-@pytest.mark.parametrize("word", ["pruning", "élagage", "poda", "Pruning"])
+@pytest.mark.parametrize("word", ["pruning", "élagage", "poda", "Pruning", " ÉLAGAGE\n"])
 def test_term_is_found_in_three_languages(word):
     assert list(qk.glossary(word).index) == ["pruning"]
 
@@ -25,5 +25,7 @@ def test_term_is_found_in_three_languages(word):
 def test_what_is_not_there_is_told_with_what_is_like_it():
     with pytest.raises(ValueError, match="Like it: clipping"):
         qk.glossary("cliping")
+    with pytest.raises(ValueError, match="Like it: scale"):
+        qk.glossary("SCALES")
     with pytest.raises(ValueError, match=r"lists all \d+"):
         qk.glossary("qqq")

@@ -1,6 +1,7 @@
 """Guesses are held against what was found, drawn, and kept; without a reader nothing happens."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import qkit as qk
@@ -33,6 +34,12 @@ def test_without_a_guess_it_runs_through_and_keeps_nothing(empty, capsys):
         (24, 25, "within a tenth"),
         (-1, 2, "3 kB off"),
         (0, 2, "2 kB off"),
+        (1, 9999.6, "it is 10,000 kB"),
+        (1000, 99.6, "you said 1000 kB: 10 times too large"),
+        (np.float32(24), 25, "within a tenth"),
+        (np.int64(50), 25, "2 times too large"),
+        (24, 24904, "it is 24,904 kB; you said 24 kB: 1,038 times too small"),
+        (-24910, 24904, "you said -24,910 kB: 49,814 kB off"),
     ],
 )
 def test_guess_is_held_against_what_was_found(guess, truth, said, capsys):

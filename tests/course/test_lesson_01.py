@@ -23,6 +23,14 @@ def without(**idea):
     return lambda x, bits: quantizer(x, bits, **idea)
 
 
+def with_scale_times(factor):
+    def changed(x, bits):
+        q, scale, zero_point = quantizer(x, bits)
+        return q, factor * scale, zero_point
+
+    return changed
+
+
 def of_the_kit(x, bits):
     grid = qk.grid.choose_qparams(x, bits=bits)
     return qk.grid.quantize(x, grid), grid.scale[0], grid.zero_point[0]
@@ -31,6 +39,12 @@ def of_the_kit(x, bits):
 def symmetric(x, bits):
     scale = np.abs(x).max() / (2 ** (bits - 1) - 1)
     return np.round(x / scale), scale, 0
+
+
+def from_the_low_end(x, bits):
+    """Round what the zero point is rounded from a second time, apart from it."""
+    _, scale, zero_point = quantizer(x, bits)
+    return np.round((x - min(x.min(), 0)) / scale) - 2 ** (bits - 1), scale, zero_point
 
 
 def as_int8(x, bits):
@@ -42,7 +56,7 @@ def as_int8(x, bits):
 CASES = {
     "01.1": (
         {},
-        [6 / 255, 0.02353],
+        [6 / 255, 0.02353, 0.0235, np.array([6 / 255], np.float32)],
         [
             (4 / 255, "has to hold 0"),
             (6 / 127, "symmetric"),
@@ -62,6 +76,12 @@ CASES = {
             (lambda x, bits: (*quantizer(x, bits)[:2], 0), "steps off"),
             (lambda x, bits: quantizer(x, 8), "the integers go from -8 to 7"),
             (symmetric, "coarser than need be"),
+            (without(to_integer=np.floor), "half a step"),
+            (without(to_integer=np.trunc), "half a step"),
+            (from_the_low_end, "half a step"),
+            (with_scale_times(-1), "no length"),
+            (with_scale_times(np.nan), "no length"),
+            (lambda x, bits: (*quantizer(x, bits)[:2], np.nan), "the zero point is an integer"),
             (lambda x: x, "a function of values and bits"),
         ],
     ),

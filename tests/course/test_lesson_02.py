@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import qkit as qk
+from qkit._tensorflow import tensorflow
 
 FILES = Path(__file__).parents[1] / "files"
 RNG = np.random.default_rng(0)
@@ -70,6 +71,17 @@ def calibrated(x, scheme="full_integer"):
     return qk.convert(in_lab()["network"], scheme, x)
 
 
+def with_uint8_ends(x):
+    """Return a file that has an operator more at either end, as the converter itself makes it."""
+    tf = tensorflow()
+    converter = tf.lite.TFLiteConverter.from_keras_model(in_lab()["network"])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image[None].astype(np.float32)] for image in x)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    return converter.convert()
+
+
 def train(scale, shift, count=60):
     return scale * digits().x_train[:count] + shift
 
@@ -101,6 +113,7 @@ CASES = {
             lambda: calibrated(train(4, -1)),
             lambda: calibrated(train(4, -1), "full_integer_int8_io"),
             lambda: calibrated(train(4, -1), "int16_activations"),
+            lambda: with_uint8_ends(train(4, -1)),
         ),
         Later(
             lambda: (calibrated(train(1, 0)), "from 0.00 to 1.00, and what flows in from -1.00"),
@@ -108,6 +121,7 @@ CASES = {
             lambda: (calibrated(None, "float32"), "compute in float"),
             lambda: (calibrated(None, "dynamic_range"), "compute in float"),
             lambda: (calibrated(in_lab()["x"]), "the test images"),
+            lambda: (with_uint8_ends(in_lab()["x"]), "the test images"),
             lambda: (calibrated(one_pixel(4, -1)), "points are lost"),
             lambda: (in_lab()["network"], "the bytes of a .tflite file"),
         ),

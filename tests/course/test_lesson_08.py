@@ -47,13 +47,20 @@ CASES = {
     "08.1": (
         {},
         ["b"],
-        [("a", "nothing was shown"), ("c", "how large"), ("d", "room"), ("B", "one of")],
+        [
+            ("a", "nothing was shown"),
+            ("c", "how large"),
+            ("d", "room"),
+            ("B", "one of"),
+            (["b"], "one of 'a'"),
+        ],
     ),
     "08.2": (
         {"files": TFLITE | OTHERS},
         [
             lambda file: several(with_weights(file)),
             lambda file: [t.name for t in file.weights if t.granularity == "per channel"],
+            lambda file: (name for name in several(with_weights(file))),
         ],
         [
             (dense_alone, "dense layers alone"),

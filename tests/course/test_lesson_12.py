@@ -114,6 +114,8 @@ CASES = {
             (lambda y, outputs: np.mean(np.abs(turned(y, outputs)) < 1.5), "yours says"),
             (lambda y, outputs: np.abs(turned(y, outputs)) < 3, "one number"),
             (lambda y: 1.0, "a function of y and outputs"),
+            (lambda y, outputs: None, "a number is asked for, got NoneType"),
+            (lambda y, outputs: f"{near(y, outputs)}", "a number is asked for, got str"),
         ],
     ),
     "12.2": (

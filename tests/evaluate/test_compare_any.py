@@ -239,7 +239,7 @@ def test_files_called_as_a_row_stand_beside_it(toy_model, toy_data, toy_tflite):
         ({"metric": "top-1"}, "compare: metric must be one of 'F1 of labels'"),
         ({"schemes": 3}, "compare: schemes must be a Iterable or NoneType, got int"),
         ({"schemes": [None]}, "unknown scheme None"),
-        ({"threads": 0}, "compare: threads must be a whole number of 1 or more, got 0"),
+        ({"threads": 0}, "compare: threads must be a whole number from 1 to 1024, got 0"),
         ({"extra": {"mine": "mine.tflite"}}, "expected the bytes of a .tflite file, got str"),
     ],
 )

@@ -90,6 +90,15 @@ def test_intervals_of_scores_that_may_be_infinite(name, outputs, y, low, high):
     assert (same.difference, same.interval) == (0, (0, 0))
 
 
+def test_of_one_item_no_score_is_sure_and_none_is_worse():
+    y = np.float32([[1.0, 2.0]])
+    a, b = (judged(y + off, y, METRICS["RMSE"]) for off in (0, 0.5))
+    found = qk.paired(a, b)
+    assert found.difference == 0.5
+    assert np.isnan([*b.interval, *found.interval]).all()
+    assert not found.worse
+
+
 def test_frame_and_words(scored):
     found = scored["float32"]
     row = found.to_frame().iloc[0]

@@ -1,5 +1,7 @@
 """Mixed precision: real files within what was asked for, by an interval; and the way there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,8 @@ def test_a_budget_of_bytes_is_kept_with_the_least_loss(float_file, digits):
     assert not smallest.met
     assert smallest.table.loc[smallest.chosen, "size_bytes"] == smallest.table["size_bytes"].min()
     assert "not met by any file that was tried" in smallest.summary()
+    in_volts = replace(smallest, unit="", table=smallest.table.assign(drop_pp=1.23e-4))
+    assert "lost +0.000123 (" in in_volts.summary()
     budget = int(smallest.table["size_bytes"].median())
     found = mixed_precision(float_file, digits, budget_bytes=budget)
     assert found.met

@@ -72,6 +72,12 @@ def test_a_loss_that_is_no_number_is_within_no_limit():
     assert verdict == ("open", "what it loses cannot be told")
 
 
+def test_memory_that_cannot_be_told_is_within_no_budget():
+    row = {"size_bytes": 9, "ram_bytes": np.nan, "drop_low_pp": 0, "drop_high_pp": 0}
+    verdict = Demand("cpu", 2, None, 9).verdict(row, SimpleNamespace(findings=[]))
+    assert verdict == ("missed", "activations take an untold number of bytes")
+
+
 def test_a_figure_of_the_float_model_that_is_no_number_is_refused():
     outputs = np.float32([[1, 0], [0, 1]])
 

@@ -90,6 +90,12 @@ def test_of_what_is_no_number_nothing_is_claimed(hand_made):
     assert "could show (worse do) (of mine it cannot be told); of these float16 is" in said
 
 
+def test_p_close_to_the_limit_is_told_on_its_own_side(hand_made):
+    found = hand_made({"float32": (range(25), 80, 10), "mine": (range(25, 67), 40, 10)})
+    assert found.to_display().loc["mine", "p"] == "0.049800"
+    assert "p = 0.049800: more than noise" in report.sentence(found, "mine")
+
+
 def test_a_metrics_name_stays_text(hand_made):
     bad = Metric("<img src=x onerror=alert(1)>|", "dB", True, None, None)
     rows = {"float32": (range(20), 80, 10), "mine": (range(70), 20, 5)}

@@ -57,6 +57,11 @@ def test_fewer_bits_add_noise_and_the_rows_are_those_that_were_asked_for(found):
     assert "hurts most of the weights:" in found.summary()
 
 
+def test_what_was_not_measured_is_not_ranked_as_an_empty_table(found):
+    with pytest.raises(ValueError, match=r"bits=3, mode='alone'; there are .*'bits': \[4, 2\]"):
+        found.ranked(bits=3)
+
+
 def test_without_labels_and_for_real_outputs_there_is_a_figure_all_the_same(toy_tflite, toy_data):
     unlabelled = sensitivity(toy_tflite, toy_data.x_test, bits=[2], parts=["weights"])
     assert (unlabelled.table["difference_pp"] <= 0).all()

@@ -56,6 +56,22 @@ def test_no_p_value_is_zero():
     assert str(found).endswith("p < 1e-300: more than noise")
 
 
+@pytest.mark.parametrize(
+    ("lost", "gained", "said"),
+    [(42, 25, "p = 0.0498: more than"), (188, 229, "p = 0.050005: within"), (0, 6, "p = 0.031: ")],
+)
+def test_p_close_to_the_limit_is_told_on_its_own_side(lost, gained, said):
+    found = pair(400, lost, gained, 0)
+    assert said in str(found)
+    assert (found.p_value < 0.05) == ("0.050" not in found._repr_html_())
+
+
+@pytest.mark.parametrize("lost", [1, 3, 8])
+def test_no_more_is_lost_than_there_is(lost):
+    low, high = pair(0, lost, 0, 0).interval_pp
+    assert low == -100 < high < 100
+
+
 def test_no_disagreement_is_no_evidence():
     found = pair(8, 0, 0, 2)
     assert (found.p_value, found.difference_pp) == (1, 0)

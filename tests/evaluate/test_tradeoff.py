@@ -31,6 +31,18 @@ def compared(hand_made):
     return hand_made(ROWS, not_measured={"control_float32": "no control model"})
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("file size, kB", (84.904,) * 3, "84.9 kB"),
+        ("file size, kB", (14000.2,) * 3, "14,000 kB"),
+        ("latency, µs", (12345.6, 12300.1, 12400.2), "12,346 (12,300 to 12,400) µs"),
+    ],
+)
+def test_large_figures_are_said_in_full(name, values, said):
+    assert QUANTITIES[name].said(*values) == said
+
+
 def test_front_of_each_direction():
     points = {"a": (1, 1), "b": (2, 2), "c": (3, 3), "d": (2, 1)}
     assert pareto_front(points) == ["a", "b", "c"]

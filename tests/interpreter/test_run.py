@@ -331,9 +331,12 @@ def test_an_output_whose_shape_follows_the_values_is_told(built):
         outputs(tflite, [[0, 1, 1, 0], [1, 1, 1, 0]])
 
 
-def test_threads_are_a_whole_number(toy_tflite):
-    with pytest.raises(ValueError, match="threads must be a whole number of 1 or more, got -1"):
-        outputs(toy_tflite, np.zeros((1, 4, 4), np.float32), threads=-1)
+@pytest.mark.parametrize("threads", [-1, 10**9])  # of so many the process ended
+def test_threads_are_a_whole_number(toy_tflite, threads):
+    with pytest.raises(
+        ValueError, match=f"threads must be a whole .* from 1 to 1024, got {threads}"
+    ):
+        outputs(toy_tflite, np.zeros((1, 4, 4), np.float32), threads=threads)
 
 
 def test_a_name_that_two_tensors_have_names_neither(built):
