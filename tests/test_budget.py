@@ -19,9 +19,9 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2185, 1212, 13),
-    "course": (1603, 807, 17),
-    "evaluate": (5467, 2794, 30),
+    ".": (2205, 1221, 13),
+    "course": (1621, 825, 17),
+    "evaluate": (5480, 2804, 30),
     "interpreter": (1252, 625, 6),
     "models": (222, 95, 2),
     "plots": (2600, 1670, 20),
