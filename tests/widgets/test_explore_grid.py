@@ -116,3 +116,11 @@ def test_odd_tensors_have_a_picture(x):
     for bits in (2, 16):
         explorer.controls["bits"].value = bits
     assert "SQNR" in explorer.readout
+
+
+@pytest.mark.parametrize(
+    ("x", "said"), [(np.zeros(4), "4 values; largest magnitude 0"), ([7.0], "1 value; largest")]
+)
+def test_the_largest_of_zeros_is_none(x, said):
+    fit = grid_fit(x, choose_qparams(x))
+    assert qk.plot_grid_fit(fit).axes[0].texts[0].get_text().startswith(said)
