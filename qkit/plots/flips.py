@@ -33,8 +33,8 @@ def plot_flips(paired, x, *, names=("a", "b"), limit=16):
         x = np.atleast_1d(validate.array(x, what="plot_flips: x"))
     if count(x) != paired.a.n:
         raise ValueError(
-            f"plot_flips: the models were measured on {paired.a.n:,} images, got {count(x):,}. Pass "
-            "the same images in the same order."
+            f"plot_flips: the models were measured on {paired.a.n:,} images, got {count(x):,}. "
+            "Pass the same images in the same order."
         )
     flipped = len(paired.disagreements)
     shown = max(1, min(limit, flipped))
