@@ -128,8 +128,11 @@ def scale_axis(axis, low, high):
 
 
 def by_ratio(axis):
-    """Make an axis logarithmic, with a tick at each doubling."""
+    """Make the axis of what is drawn logarithmic, with a tick at each doubling, two or more."""
     axis.axes.set(**{f"{axis.axis_name}scale": LogScale(axis, base=2)})
+    low, high = np.log2(getattr(axis.axes, f"get_{axis.axis_name}lim")())
+    if high - low < 2:
+        axis.axes.set(**{f"{axis.axis_name}lim": 2 ** np.array([np.floor(low), np.ceil(high)])})
     axis.set_major_formatter("{x:,g}")
     axis.set_minor_formatter(NullFormatter())
 
