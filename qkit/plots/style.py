@@ -94,13 +94,14 @@ def fitting(text, inches, *, points):
     return text if width(text) <= inches else ""
 
 
-def named(name):
+def named(name, most=48):
     """Return a name as a label: with "…" where it would take the picture's place.
 
     Matplotlib keeps out of its legends what begins with an underscore, but for a space before it.
     """
     name = f"{name}"
-    name = name if len(name) <= 48 else f"{name[:20]}…{name[-27:]}"
+    start = 5 * most // 12
+    name = name if len(name) <= most else f"{name[:start]}…{name[start + 1 - most :]}"
     return f" {name}" if name.startswith("_") else name
 
 
