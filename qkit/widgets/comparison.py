@@ -162,7 +162,9 @@ def _saved(comparison, folder, kind):
             report(comparison, path)
     except OSError as error:
         return f"Nothing written: {path.parent} cannot be written to ({error.strerror})."
-    return f"Written: {path}, {len(comparison.models)} schemes, {path.stat().st_size:,} bytes."
+    count = len(comparison.models)
+    schemes = f"{count} scheme{'s' * (count > 1)}"
+    return f"Written: {path}, {schemes}, {path.stat().st_size:,} bytes."
 
 
 def _measured(decision, comparison):

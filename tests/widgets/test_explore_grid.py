@@ -102,6 +102,7 @@ def test_a_group_that_does_not_fit_is_not_offered():
         (np.zeros((0, 3), np.float32), None, ValueError, "no values to choose a range from"),
         (np.array([1, 2]), None, TypeError, "must be floating point, got int64"),
         (np.array([np.nan]), None, ValueError, "NaN or infinite"),
+        ("a.tflite", None, TypeError, r"bytes of a \.tflite file, got str\. Read a file with"),
         (np.ones((2, 3), np.float32), 2, ValueError, "has the axes 0 to 1"),
     ],
 )

@@ -166,6 +166,14 @@ def test_table_is_saved_as_csv(save, compared, tmp_path):
     pd.testing.assert_frame_equal(read, compared.to_frame(), check_dtype=False)
 
 
+def test_one_scheme_is_called_one(hand_made, tmp_path):
+    explorer = qk.explore_schemes(hand_made({"float32": (range(9), 80, 20)}))
+    folder, csv, _ = explorer.children[-1].children
+    folder.value = str(tmp_path)
+    csv.click()
+    assert ", 1 scheme, " in explorer.readout
+
+
 def test_report_is_saved_as_html(save, tmp_path):
     save("html", tmp_path)
     assert "Quantization schemes on made up" in (tmp_path / "comparison.html").read_text("utf-8")
