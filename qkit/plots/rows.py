@@ -38,8 +38,11 @@ def plot_accuracies(accuracies, *, ax=None):
         value = found.value if metric else found.accuracy
         _point(ax, row, own[scheme], *np.multiply([value, *found.interval], factor))
     counts = " and ".join(dict.fromkeys(f"{found.n:,}" for found in accuracies.values()))
+    plural = "s" * (counts != "1")
     unit = "" if unit is None else f", {unit or '%'}"
-    label = f"{name} on {counts} test {'item' if metric else 'image'}s{unit}, with 95 % interval"
+    label = (
+        f"{name} on {counts} test {'item' if metric else 'image'}{plural}{unit}, with 95 % interval"
+    )
     return _finish(ax, accuracies, label)
 
 
