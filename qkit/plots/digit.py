@@ -77,7 +77,7 @@ def plot_digit_answers(figure, names, classes, shape):
 
 def _lay_out(bars, differences, classes):
     """Fix both axes over the classes; return the place for words about the differences."""
-    step = -(-classes // 24)  # more numbers than that would run together
+    step = -(-classes // 20)  # more numbers than that would run together
     for ax in (bars, differences):
         panel(ax, xlim=(-0.5, classes - 0.5), xticks=range(0, classes, step))
         ax.tick_params(axis="x", length=0)
