@@ -106,10 +106,8 @@ def _compose_bits(figure, change):
     panel(rates, xscale="log", xlim=ends, xlabel="weights, kB", xticks=sizes)
     names = change.activation_bits
     axis = {"xscale": "log", "xlim": (1.6, 44), "xticks": _BITS, "xlabel": "bits"}
-    called = [style.named(name, 26) for name in names]
-    style.rows_from_top(rows, called, grid="x", **axis)
-    roomy = len(names) < 8 and max(map(len, called)) < 16
-    rows.tick_params(axis="y", labelsize=10 if roomy else 8)
+    style.rows_from_top(rows, [style.named(name, 26) for name in names], grid="x", **axis)
+    rows.tick_params(axis="y", labelsize=10 if max(2 * len(names), *map(len, names)) < 16 else 8)
     size = 6 if len(names) > 5 else 10
     weights = live_line(rows, "s", color=INTEGER, ms=size, label="weights")
     look = {"mfc": "white", "mec": FLOAT, "mew": 2}

@@ -29,8 +29,7 @@ def plot_flips(paired, x, *, names=("a", "b"), limit=16):
     """
     require(paired, "Paired", what="plot_flips")
     limit = validate.whole(limit, name="plot_flips: limit")
-    if not isinstance(x, Mapping):
-        x = np.atleast_1d(validate.array(x, what="plot_flips: x"))
+    x = x if isinstance(x, Mapping) else np.atleast_1d(validate.array(x, what="plot_flips: x"))
     if count(x) != paired.a.n:
         raise ValueError(
             f"plot_flips: the models were measured on {paired.a.n:,} images, got {count(x):,}. "

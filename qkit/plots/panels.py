@@ -41,8 +41,7 @@ def plot_weight_histogram(weights, *, ax=None):
         ax.vlines(spikes, 0.5, counts, color=colour, lw=1.5)
         ax.plot(spikes, counts, marker, color=colour, ms=6, label=label)
     ax.set_ylim(bottom=0.5)
-    longest = max(len(label) for label in ax.get_legend_handles_labels()[1])
-    style.legend_above(ax, 1 if longest > 40 else 2)
+    style.legend_above(ax, 1 if max(map(len, ax.get_legend_handles_labels()[1])) > 40 else 2)
     return ax
 
 

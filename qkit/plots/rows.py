@@ -38,11 +38,8 @@ def plot_accuracies(accuracies, *, ax=None):
         value = found.value if metric else found.accuracy
         _point(ax, row, own[scheme], *np.multiply([value, *found.interval], factor))
     counts = " and ".join(dict.fromkeys(f"{found.n:,}" for found in accuracies.values()))
-    plural = "s" * (counts != "1")
     unit = "" if unit is None else f", {unit or '%'}"
-    label = (
-        f"{name} on {counts} test {'item' if metric else 'image'}{plural}{unit}, with 95 % interval"
-    )
+    label = f"{name} on {counts} test {'item' if metric else 'image'}s{unit}, with 95 % interval"
     return _finish(ax, accuracies, label)
 
 
@@ -68,8 +65,7 @@ def plot_latencies(latency, *, ax=None):
     if style.scale_axis(ax.xaxis, min(latency.median_us.values()), slowest):
         ax.margins(x=0.14)
     else:
-        ends = (high for _, high in latency.interval_us.values())
-        ax.set_xlim(0, 1.25 * max([slowest, *ends, *latency.overhead_us.values()]))
+        ax.set_xlim(0, 1.25 * ax.dataLim.x1)
     threads = f"{latency.threads} thread{'s'[: latency.threads != 1]}"
     return _finish(ax, latency.median_us, f"invoke(), µs an image, {threads}, {latency.cpu}", 1)
 
@@ -88,8 +84,7 @@ def plot_sizes(sizes, *, ax=None):
         left = 0
         for dtype, count in {**ledger.constants_bytes, "metadata": ledger.metadata_bytes}.items():
             look = {"color": _OTHERS.get(dtype, style.dtype_look(dtype)[0])}
-            look["label"] = _SMALL.get(dtype, dtype)
-            ax.barh(row, count / 1000, 0.62, left / 1000, **look)
+            ax.barh(row, count / 1000, 0.62, left / 1000, label=_SMALL.get(dtype, dtype), **look)
             left += count
         deflated = ledger.deflated_bytes / 1000
         ax.plot(deflated, row, "k|", ms=15, mew=2, label="whole file, deflated")

@@ -1,16 +1,11 @@
 """Explorer of calibration: which images choose the ranges, how many, how, and what that costs."""
 
 from collections import Counter
-from collections.abc import Mapping
 from functools import lru_cache
 from types import SimpleNamespace
 
-import numpy as np
-
-from qkit import validate
 from qkit.evaluate import calibration_effect as effect
 from qkit.plots.calibration import plot_calibration_effect
-from qkit.tflite.file import inspect
 from qkit.widgets.controls import choice
 from qkit.widgets.effects import dataset, part, subject
 from qkit.widgets.explorer import Explorer
@@ -31,16 +26,13 @@ def explore_calibration(model, data, *, test_images=1000):
     what, data = "explore_calibration", dataset(data)
     file, x, y, reference = subject(model, data, test_images, what=what)
     train = part(data, "x_train", what=what, tflite=file.tflite)
-    if isinstance(train, Mapping) or train.dtype != np.float32:  # noise is one of the samples
-        raise ValueError(
-            f"{what}: the model must have one input, of real numbers, as samples on wrong scales "
-            "are among those tried. See qk.explore_bits, which takes any."
-        )
     labels = part(data, "y_train", what=what)
-    labels = validate.labels(
-        labels, count=len(train), classes=max(inspect(file.tflite).outputs[0].shape[-1], 2),
-        what=f"{what}: data.y_train",
-    )  # fmt: skip
+    if getattr(train, "dtype", "") != "float32" or labels.shape != train.shape[:1]:
+        raise ValueError(
+            f"{what} tries samples on other scales, and of one class: it is for models of one "
+            "input, of real numbers, and a class number for each item, such as y.argmax(axis=1) of "
+            f"one-hot ones; got data.y_train of shape {labels.shape}. qk.explore_bits takes others."
+        )
     data = SimpleNamespace(x_train=train, y_train=labels, x_test=x, y_test=y)
     seen = effect.activation_histograms(file, x)
     of_class = Counter(sorted(labels.tolist()))

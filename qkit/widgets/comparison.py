@@ -162,9 +162,7 @@ def _saved(comparison, folder, kind):
             report(comparison, path)
     except OSError as error:
         return f"Nothing written: {path.parent} cannot be written to ({error.strerror})."
-    count = len(comparison.models)
-    schemes = f"{count} scheme{'s' * (count > 1)}"
-    return f"Written: {path}, {schemes}, {path.stat().st_size:,} bytes."
+    return f"Written: {path}, schemes: {len(comparison.models)}, {path.stat().st_size:,} bytes."
 
 
 def _measured(decision, comparison):

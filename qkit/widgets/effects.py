@@ -31,8 +31,7 @@ def dataset(data):
     """Return data with parts to train and to test: of (x, y) both are all items."""
     if not isinstance(data, tuple) or len(data) != 2:
         return data
-    x, y = data
-    return SimpleNamespace(x_train=x, y_train=y, x_test=x, y_test=y)
+    return SimpleNamespace(x_train=data[0], y_train=data[1], x_test=data[0], y_test=data[1])
 
 
 def part(data, name, *, what, tflite=None):
@@ -43,11 +42,9 @@ def part(data, name, *, what, tflite=None):
             f"{what}: expected a Dataset with {name}, got {type(data).__name__} without it. Pass "
             "what qk.load_data returns, a qk.Dataset, or (x, y)."
         )
-    what = f"{what}: data.{name}"
     if tflite is None:
-        return validate.array(found, what=what)
-    takes, _ = taken(open_interpreter(tflite), found)
-    return samples(found, takes, what=what)
+        return validate.array(found, what=f"{what}: data.{name}")
+    return samples(found, taken(open_interpreter(tflite), found)[0], what=f"{what}: data.{name}")
 
 
 def subject(model, data, images, *, what):
@@ -56,10 +53,7 @@ def subject(model, data, images, *, what):
     tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
     x, y = part(data, "x_test", what=what, tflite=tflite), part(data, "y_test", what=what)
     if y.shape[:1] != (count(x),):
-        raise ValueError(
-            f"{what}: data.y_test must hold a class number for each of {count(x):,} items, got the "
-            f"shape {y.shape}."
-        )
+        raise ValueError(f"{what}: of {count(x):,} items data.y_test has the shape {y.shape}.")
     x, y = rows(x, slice(images)), y[:images]
     reference = accuracy(tflite, x, y)  # which refuses damaged files
     require_classes(reference, what=what)
@@ -84,8 +78,7 @@ def explore_bits(model, data, *, images=1000, calibration=None, start=None):
     data = dataset(data)
     file, *measured = subject(model, data, images, what="explore_bits")
     if calibration is None:
-        x_train = part(data, "x_train", what="explore_bits", tflite=file.tflite)
-        calibration = drawn(x_train, 100)
+        calibration = drawn(part(data, "x_train", what="explore_bits", tflite=file.tflite), 100)
     ranges = calibrated_ranges(file, calibration)
     names = [layer.name for layer in file.layers]
 

@@ -184,8 +184,6 @@ def test_scores_stand_in_the_unit_of_their_metric():
         ax = qk.plot_accuracies({"int8": found})
         np.testing.assert_allclose(lines_of(ax)[0], np.multiply([low, high], 1 if unit else 100))
         assert ax.get_xlabel() == f"SNR on 200 test items, {unit or '%'}, with 95 % interval"
-    one = qk.plot_accuracies({"int8": Score(metric, None, n=1, value=1, interval=(0, 1))})
-    assert one.get_xlabel().startswith("SNR on 1 test item, %")
 
 
 def test_no_accuracies_are_no_picture(figures):

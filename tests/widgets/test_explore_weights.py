@@ -32,7 +32,7 @@ def test_labelled_items_are_data_too(show, tflite, digits):
     assert show(tflite("float32"), pair).readout
     with pytest.raises(TypeError, match=r"a qk\.Dataset, or \(x, y\)"):
         show(tflite("float32"), digits.x_test)
-    with pytest.raises(ValueError, match=r"a class number for each of 60 items, got.*\(3,"):
+    with pytest.raises(ValueError, match=r"of 60 items data\.y_test has the shape \(3,\)"):
         show(tflite("float32"), (pair[0], pair[1][:3]))
 
 
