@@ -100,7 +100,7 @@ def named(name, most=48):
     Matplotlib keeps out of its legends what begins with an underscore, but for a space before it.
     """
     name = f"{name}"
-    name = name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"
+    name = name if len(name) <= most else f"{name[: 5 * most // 12]}…{name[-9 * most // 16 :]}"
     return f" {name}" if name.startswith("_") else name
 
 
