@@ -46,9 +46,10 @@ def _compose_spans(ax, test_ranges):
     # one axis for all: linear within the test values, logarithmic beyond
     ax.set_xscale("symlog", linthresh=1, linscale=2)
     ticks = {t: f"{t}".replace("-", "−") for t in (-100, -10, -1, 0, 1, 10, 100)}
-    style.rows_from_top(ax, test_ranges, grid="x", xlim=(-_REACH, _REACH), xticks=ticks)
+    names = [style.named(name, 26) for name in test_ranges]
+    style.rows_from_top(ax, names, grid="x", xlim=(-_REACH, _REACH), xticks=ticks)
     ax.set_xlabel("value, in units of the tensor's largest test value (log beyond ±1)")
-    ax.tick_params(axis="y", labelsize=size)
+    ax.tick_params(axis="y", labelsize=size if max(map(len, names)) < 16 else 7)
     ax.hlines(rows, lowest, highest, "0.82", lw=thick, label="test values")
     cuts = live_segments(ax, colors=FLOAT, linewidths=thick, label="cut off")
     bars = live_segments(ax, colors=INTEGER, linewidths=0.4 * thick, label="grid")

@@ -81,8 +81,9 @@ def _measured(comparison, scheme):
     if scheme == comparison.reference:
         return f"{100 * comparison.accuracies[scheme].accuracy:.2f} % right"
     found, ratio = comparison.paired[scheme], comparison.latency.ratio[scheme]
+    cut = comparison.size_cut(scheme)
     return (
-        f"{comparison.size_cut(scheme):.1f} % smaller, {ratio:.2f} × the time,\n"
+        f"{abs(cut):.1f} % {'larger' if cut < 0 else 'smaller'}, {ratio:.2f} × the time,\n"
         f"{found.difference_pp:+.2f} points ({p_said(found.p_value)})"
     )
 

@@ -77,10 +77,11 @@ def plot_digit_answers(figure, names, classes, shape):
 
 def _lay_out(bars, differences, classes):
     """Fix both axes over the classes; return the place for words about the differences."""
+    step = -(-classes // 20)  # more numbers than that would run together
     for ax in (bars, differences):
-        panel(ax, xlim=(-0.5, classes - 0.5), xticks=range(classes))
+        panel(ax, xlim=(-0.5, classes - 0.5), xticks=range(0, classes, step))
         ax.tick_params(axis="x", length=0)
-        for edge in range(1, classes):
+        for edge in range(step, classes, step):
             ax.axvline(edge - 0.5, color="0.9", lw=1)
     bars.set(ylim=(0, 1.06), ylabel="probability")
     differences.set_yscale("symlog", linthresh=1e-4, linscale=0.5)

@@ -106,8 +106,8 @@ def _compose_bits(figure, change):
     panel(rates, xscale="log", xlim=ends, xlabel="weights, kB", xticks=sizes)
     names = change.activation_bits
     axis = {"xscale": "log", "xlim": (1.6, 44), "xticks": _BITS, "xlabel": "bits"}
-    style.rows_from_top(rows, names, grid="x", **axis)
-    rows.tick_params(axis="y", labelsize=10 if len(names) < 8 else 8)
+    style.rows_from_top(rows, [style.named(name, 26) for name in names], grid="x", **axis)
+    rows.tick_params(axis="y", labelsize=10 if max(2 * len(names), *map(len, names)) < 16 else 8)
     size = 6 if len(names) > 5 else 10
     weights = live_line(rows, "s", color=INTEGER, ms=size, label="weights")
     look = {"mfc": "white", "mec": FLOAT, "mew": 2}
@@ -150,7 +150,7 @@ def _compose_kept(ax):
         for bars, shown in (whole, weights), (left, weights[kept]):
             bars.set_data(np.histogram(shown / unit, panels.EDGES)[0] / fullest)
         cut = "" if threshold is None else f"threshold {threshold:.3g}, "
-        said.set_text(f"{cut}largest {unit:.3g}")
+        said.set_text(f"{cut}largest {np.abs(weights).max():.3g}")
         for line, sign in zip(lines, (-1, 1), strict=True):
             line.set_visible(threshold is not None)
             line.set_data([sign * (threshold or 0) / unit] * 2, [0, 1.02])

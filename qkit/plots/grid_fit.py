@@ -56,7 +56,9 @@ def plot_grid_fit(figure):
         error, scales = fit.error, f"{low.size} scale{'s'[: low.size > 1]}"
         exact = f"SQNR {error.sqnr_db:.1f} dB\nRMS {error.rmse_steps:.3f} steps"
         said.set_text(f"{exact}\nclipped {100 * error.clipped_share:.2g} %")
-        values_of = f"{error.n:,} values; largest magnitude {fit.largest:.3g}"
+        # where all are in the bin about 0 they are zeros, and the unit is not the largest of them
+        largest = fit.largest * (fit.value_share[fit.value_share.size // 2] < 1)
+        values_of = f"{error.n:,} value{'s' * (error.n != 1)}; largest magnitude {largest:.3g}"
         unit.set_text(f"{values_of}\n{fit.qparams.bits} bits, {scales}")
 
     return style.veiling(update, values, errors, grid)

@@ -55,7 +55,7 @@ def compose_errors(ax, table, said, *, kinds_at=1.01):
     low, high = (finite.min(), finite.max()) if finite.size else (0, 0)
     room = 0.08 * max(high - low, 1)
     ticks = MaxNLocator(7).tick_values(low, high)
-    ticks = {t: f"{t:g}".replace("-", "−") for t in ticks if low - room < t < high + 0.6 * room}
+    ticks = {t: f"{t:g}".replace("-", "−") for t in ticks if low - room < t < high + 0.2 * room}
     ends = {high + room: np.inf, low - room: -np.inf}
     ticks |= {at: f"{end}".replace("inf", "∞") for at, end in ends.items() if end in values}
     style.rows_from_top(ax, table["name"], grid="x", xticks=ticks, xlabel=said)

@@ -36,11 +36,12 @@ def plot_weight_histogram(weights, *, ax=None):
             spikes, counts = spikes[spikes == 0], counts[spikes == 0]
             label = None
         else:
-            label += f", {np.count_nonzero(spikes)} other values"
+            others = int(np.count_nonzero(spikes))
+            label += f", {others} other value{'s' * (others != 1)}"
         ax.vlines(spikes, 0.5, counts, color=colour, lw=1.5)
         ax.plot(spikes, counts, marker, color=colour, ms=6, label=label)
     ax.set_ylim(bottom=0.5)
-    style.legend_above(ax, 2)
+    style.legend_above(ax, 1 if max(map(len, ax.get_legend_handles_labels()[1])) > 40 else 2)
     return ax
 
 
@@ -111,7 +112,7 @@ def compose_kernel(ax):
 
 def largest(weights):
     """Return the largest magnitude, 1 where all are 0."""
-    return float(np.abs(weights).max()) or 1.0
+    return max(float(weights.max()), -float(weights.min())) or 1.0  # int8 has no 128 for abs
 
 
 def _coloured(weights, kept):

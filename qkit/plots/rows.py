@@ -7,9 +7,9 @@ import numpy as np
 
 from qkit.plots import style
 from qkit.plots.looks import looks
-from qkit.plots.style import INTEGER, REST, documented, mark, new_axes
+from qkit.plots.style import REST, documented, mark, new_axes
 
-_DTYPES = {"float32": style.FLOAT, "float16": "#E69F00", "int8": INTEGER, "metadata": REST}
+_OTHERS = {"metadata": REST} | dict.fromkeys(("int32", "int64"), "#56B4E9")
 _PUBLISHED = ["architecture", "scheme", "measured", "low", "high", "published", "quantity"]
 _SMALL = {"int32": "int32 and int64", "int64": "int32 and int64"}  # biases and shapes
 
@@ -65,7 +65,7 @@ def plot_latencies(latency, *, ax=None):
     if style.scale_axis(ax.xaxis, min(latency.median_us.values()), slowest):
         ax.margins(x=0.14)
     else:
-        ax.set_xlim(0, 1.25 * slowest)
+        ax.set_xlim(0, 1.25 * ax.dataLim.x1)
     threads = f"{latency.threads} thread{'s'[: latency.threads != 1]}"
     return _finish(ax, latency.median_us, f"invoke(), µs an image, {threads}, {latency.cpu}", 1)
 
@@ -83,8 +83,8 @@ def plot_sizes(sizes, *, ax=None):
     for row, ledger in enumerate(sizes.values()):
         left = 0
         for dtype, count in {**ledger.constants_bytes, "metadata": ledger.metadata_bytes}.items():
-            look = {"color": _DTYPES.get(dtype, "#56B4E9"), "label": _SMALL.get(dtype, dtype)}
-            ax.barh(row, count / 1000, 0.62, left / 1000, **look)
+            look = {"color": _OTHERS.get(dtype, style.dtype_look(dtype)[0])}
+            ax.barh(row, count / 1000, 0.62, left / 1000, label=_SMALL.get(dtype, dtype), **look)
             left += count
         deflated = ledger.deflated_bytes / 1000
         ax.plot(deflated, row, "k|", ms=15, mew=2, label="whole file, deflated")

@@ -94,13 +94,13 @@ def fitting(text, inches, *, points):
     return text if width(text) <= inches else ""
 
 
-def named(name):
+def named(name, most=48):
     """Return a name as a label: with "…" where it would take the picture's place.
 
     Matplotlib keeps out of its legends what begins with an underscore, but for a space before it.
     """
     name = f"{name}"
-    name = name if len(name) <= 48 else f"{name[:20]}…{name[-27:]}"
+    name = name if len(name) <= most else f"{name[: 5 * most // 12]}…{name[-9 * most // 16 :]}"
     return f" {name}" if name.startswith("_") else name
 
 
@@ -128,8 +128,11 @@ def scale_axis(axis, low, high):
 
 
 def by_ratio(axis):
-    """Make an axis logarithmic, with a tick at each doubling."""
+    """Make the axis of what is drawn logarithmic, with a tick at each doubling, two or more."""
     axis.axes.set(**{f"{axis.axis_name}scale": LogScale(axis, base=2)})
+    low, high = np.log2(getattr(axis.axes, f"get_{axis.axis_name}lim")())
+    if high - low < 2:
+        axis.axes.set(**{f"{axis.axis_name}lim": 2 ** np.array([np.floor(low), np.ceil(high)])})
     axis.set_major_formatter("{x:,g}")
     axis.set_minor_formatter(NullFormatter())
 

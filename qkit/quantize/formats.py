@@ -117,7 +117,7 @@ def _nearest_float(name, value):
     cut_off = 16 * (name == "bfloat16")  # bits that float32 has more
 
     def number(place):
-        return math.copysign(unsigned(abs(place) << cut_off).view(real), place)
+        return 1.0 * math.copysign(unsigned(abs(place) << cut_off).view(real), place)  # quiet NaN
 
     bits = f"{place:0{exponent_bits + fraction_bits}b}"
     exponent, fraction = bits[:exponent_bits], bits[exponent_bits:]

@@ -2,8 +2,8 @@
 
 from collections import Counter
 from functools import lru_cache
+from types import SimpleNamespace
 
-from qkit import validate
 from qkit.evaluate import calibration_effect as effect
 from qkit.plots.calibration import plot_calibration_effect
 from qkit.widgets.controls import choice
@@ -24,10 +24,17 @@ def explore_calibration(model, data, *, test_images=1000):
     Explorer
     """
     what, data = "explore_calibration", dataset(data)
-    file, x, _, reference = subject(model, data, test_images, what=what)
+    file, x, y, reference = subject(model, data, test_images, what=what)
+    train = part(data, "x_train", what=what, tflite=file.tflite)
+    labels = part(data, "y_train", what=what)
+    if getattr(train, "dtype", "") != "float32" or labels.shape != train.shape[:1]:
+        raise ValueError(
+            f"{what} tries samples on other scales, and of one class: it is for models of one "
+            "input, of real numbers, and a class number for each item, such as y.argmax(axis=1) of "
+            f"one-hot ones; got data.y_train of shape {labels.shape}. qk.explore_bits takes others."
+        )
+    data = SimpleNamespace(x_train=train, y_train=labels, x_test=x, y_test=y)
     seen = effect.activation_histograms(file, x)
-    train, labels = (part(data, name, what=what) for name in ("x_train", "y_train"))
-    train = validate.images(train, x.shape[1:], what=f"{what}: data.x_train")
     of_class = Counter(sorted(labels.tolist()))
     sizes = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
     sizes = [(f"{n:,}", n) for n in sizes if n <= len(train)]

@@ -162,7 +162,7 @@ def _saved(comparison, folder, kind):
             report(comparison, path)
     except OSError as error:
         return f"Nothing written: {path.parent} cannot be written to ({error.strerror})."
-    return f"Written: {path}, {len(comparison.models)} schemes, {path.stat().st_size:,} bytes."
+    return f"Written: {path}, schemes: {len(comparison.models)}, {path.stat().st_size:,} bytes."
 
 
 def _measured(decision, comparison):

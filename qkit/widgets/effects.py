@@ -11,11 +11,12 @@ from qkit.data import drawn
 from qkit.evaluate.accuracy import accuracy, require_classes
 from qkit.evaluate.effect import effect
 from qkit.interpreter.one_shot import STORAGES, cluster_once, prune_once
+from qkit.interpreter.run import open_interpreter, taken
 from qkit.interpreter.simulation import Bits, bits, calibrated_ranges
 from qkit.plots.effects import MOST_CLUSTERS, MOST_STEPS, live_effect
 from qkit.quantize.centroids import INITS
 from qkit.result import kb
-from qkit.samples import rows
+from qkit.samples import count, rows, samples
 from qkit.tflite.edit import opened
 from qkit.toolchain.convert import convert
 from qkit.widgets.controls import choice
@@ -30,31 +31,30 @@ def dataset(data):
     """Return data with parts to train and to test: of (x, y) both are all items."""
     if not isinstance(data, tuple) or len(data) != 2:
         return data
-    x, y = (validate.array(each, what="the explorer's data (x, y)") for each in data)
-    if x.ndim < 2 or y.ndim < 1 or len(x) != len(y):
-        raise ValueError(
-            "the explorer's data (x, y) must be items and a class number for each, got the shapes "
-            f"{x.shape} and {y.shape}."
-        )
-    return SimpleNamespace(x_train=x, y_train=y, x_test=x, y_test=y)
+    return SimpleNamespace(x_train=data[0], y_train=data[1], x_test=data[0], y_test=data[1])
 
 
-def part(data, name, *, what):
-    """Return an array of a Dataset."""
+def part(data, name, *, what, tflite=None):
+    """Return an array of a Dataset; of items that a file takes, checked, one for each input."""
     found = getattr(data, name, None)
     if found is None:
         raise TypeError(
             f"{what}: expected a Dataset with {name}, got {type(data).__name__} without it. Pass "
             "what qk.load_data returns, a qk.Dataset, or (x, y)."
         )
-    return found
+    if tflite is None:
+        return validate.array(found, what=f"{what}: data.{name}")
+    return samples(found, taken(open_interpreter(tflite), found)[0], what=f"{what}: data.{name}")
 
 
 def subject(model, data, images, *, what):
     """Return a model's FloatFile, so many test images, their labels, and its Accuracy on them."""
     images = validate.whole(images, name=f"{what}: the number of test images")
     tflite = model if isinstance(model, (bytes, bytearray)) else convert(model, "float32")
-    x, y = (rows(part(data, name, what=what), slice(images)) for name in ("x_test", "y_test"))
+    x, y = part(data, "x_test", what=what, tflite=tflite), part(data, "y_test", what=what)
+    if y.shape[:1] != (count(x),):
+        raise ValueError(f"{what}: of {count(x):,} items data.y_test has the shape {y.shape}.")
+    x, y = rows(x, slice(images)), y[:images]
     reference = accuracy(tflite, x, y)  # which refuses damaged files
     require_classes(reference, what=what)
     return opened(tflite), x, y, reference
@@ -78,7 +78,7 @@ def explore_bits(model, data, *, images=1000, calibration=None, start=None):
     data = dataset(data)
     file, *measured = subject(model, data, images, what="explore_bits")
     if calibration is None:
-        calibration = drawn(part(data, "x_train", what="explore_bits"), 100)
+        calibration = drawn(part(data, "x_train", what="explore_bits", tflite=file.tflite), 100)
     ranges = calibrated_ranges(file, calibration)
     names = [layer.name for layer in file.layers]
 

@@ -81,7 +81,7 @@ def _with_axes(tensors, axis):
     """Return the tensors by name, each with the axis of its channels."""
     if not isinstance(axis, (int, np.integer)):
         raise TypeError(f"explore_grid: axis must be a whole number, got {axis!r}.")
-    if isinstance(tensors, (bytes, bytearray)):
+    if isinstance(tensors, (bytes, bytearray, str)):
         return {layer.name: (layer.weights, layer.axis) for layer in layers(tensors)}
     if not isinstance(tensors, Mapping):
         tensors = {"tensor": tensors}

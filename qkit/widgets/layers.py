@@ -44,7 +44,7 @@ def explore_layers(model, data, *, images=1000, calibration=None):
     file, x, y, reference = subject(model, data, images, what=what)
     names = [layer.name for layer in layers(file)]
     if calibration is None:
-        calibration = drawn(part(data, "x_train", what=what), 100)
+        calibration = drawn(part(data, "x_train", what=what, tflite=file.tflite), 100)
     ranges = calibrated_ranges(file, calibration)
     in_int8 = convert(file.tflite, "litert_full_integer", calibration)
     few = rows(x, slice(_FOR_ERRORS))

@@ -35,12 +35,14 @@ def test_measured_beside_the_guide(hand_made):
             "float32": (range(50), 80, 10),
             "dynamic_range": (range(51), 20, 8),
             "qat": (range(70), 20, 5),
+            "float16": (range(50), 100, 10),
         }
     )
     found = words(plot_decision_tree.live(comparison=compared)[0])
     assert found.count("75.0 % smaller, 0.80 × the time,\n-0.10 points (p = 1)") == 2
     assert "95.00 % right" in found
-    assert found.count("not measured") == 3
+    assert "25.0 % larger, 1.00 × the time,\n+0.00 points (p = 1)" in found
+    assert found.count("not measured") == 2
     assert "measured here, against\nfloat32, 1,000 images" in found
 
 

@@ -1,8 +1,10 @@
 """The picture of answers shows each model's probabilities and differences where they are."""
 
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
+import pytest
 from matplotlib.collections import PolyCollection
 
 import qkit as qk
@@ -58,3 +60,12 @@ def test_models_that_are_not_asked_are_not_drawn():
     assert heights(parts(figure)["bars"]) == []
     update(ANSWERS, IMAGE)
     assert len(heights(parts(figure)["bars"])) == 2
+
+
+@pytest.mark.parametrize("classes", [1, 10, 47, 1000])
+def test_numbers_of_classes_do_not_run_together(classes):
+    answers = DigitAnswers({"float32": np.full(classes, 1 / classes)}, "float32")
+    figure = qk.plot_digit_answers(answers, np.zeros((28, 28)))
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[1].get_xticklabels()]
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))

@@ -1,5 +1,7 @@
 """The picture of flipped images shows each with both answers, and how many there are."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -54,3 +56,37 @@ def test_flips_need_the_images_that_were_measured(flips):
     paired, x = flips
     with pytest.raises(ValueError, match=r"measured on 8 images, got 7.*the same images"):
         qk.plot_flips(paired, x[:7])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 255), (-1, 1), (-3, 9)])
+def test_images_on_another_scale_are_not_cut_off(flips, low, high):
+    paired, x = flips
+    x[0, 0, :2] = 0, 1
+    expected, other = (
+        np.asarray(qk.plot_flips(paired, each).axes[0].images[0].get_array(), int)
+        for each in (x, low + (high - low) * x)
+    )
+    assert np.abs(other - expected).max() <= 1
+    assert np.ptp(expected) == 255
+
+
+@pytest.mark.parametrize("shape", [(16, 64), (64, 16), (1, 40), (3, 20, 30)])
+def test_both_answers_stand_above_images_of_any_shape(flips, shape):
+    paired, _ = flips
+    figure = qk.plot_flips(paired, np.zeros((8, *shape)))
+    (ax,), renderer = figure.axes, figure.canvas.get_renderer()
+    figure.canvas.draw()
+    boxes = [text.get_window_extent(renderer) for text in ax.texts if text.get_text()]
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
+    to_pixels = ax.transData.transform
+    rows = ax.images[0].get_array().shape[0]
+    top = to_pixels((0, rows - (shape[-2])))[1]
+    assert all(box.y0 >= top - 1 for box in boxes)
+    assert to_pixels((0, 0))[1] > boxes[0].y1 - 5
+
+
+def test_items_of_several_inputs_are_counted_and_long_names_cut(flips):
+    paired, x = flips
+    figure = qk.plot_flips(paired, {"a": x, "b": x[:, 0]}, names=("a" * 200, "b"))
+    assert len(words(figure.axes[0])) == 5
+    assert len(figure.get_suptitle()) < 120

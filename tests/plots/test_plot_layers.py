@@ -4,6 +4,7 @@ import dataclasses
 from itertools import pairwise
 from types import MappingProxyType
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ import qkit as qk
 from qkit.evaluate.layers import LayerErrors
 from qkit.evaluate.mixed_precision import MixedPrecision
 from qkit.evaluate.sensitivity import Sensitivity
+from qkit.plots.layers import compose_errors
 
 ERRORS = {"all errors up to it": "sqnr_db", "network": "output_sqnr_db", "alone": "alone_sqnr_db"}
 
@@ -78,6 +80,15 @@ def test_infinite_errors_stand_at_the_edge_beyond_all_others(errors):
     silent.table.loc[0, "sqnr_db"] = -np.inf
     low = {t.get_text() for t in qk.plot_layer_errors(silent).get_xticklabels()}
     assert {"-∞", "∞"} <= low
+
+
+def test_no_number_stands_beside_infinity():
+    values = {column: [0.0, 54.0, np.inf] for column in ERRORS.values()}
+    table = pd.DataFrame({"name": list("abc"), "operator": "ADD", **values})
+    ax = plt.figure().add_subplot()
+    compose_errors(ax, table, "")
+    *numbers, infinity = sorted(ax.get_xticks())
+    assert infinity - numbers[-1] > 0.05 * np.ptp(ax.get_xlim())
 
 
 def test_the_worst_is_marked_and_named_with_what_it_costs(errors):

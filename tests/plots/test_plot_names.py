@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
@@ -195,3 +196,21 @@ def test_long_and_empty_names_leave_room_for_the_picture(name, make):
         if name and picture in PICTURES:
             assert any("kernel" in part for part in parts), picture
         style.plt.close("all")
+
+
+@pytest.mark.parametrize("explore", [qk.explore_bits, qk.explore_calibration])
+def test_long_names_of_layers_leave_room_for_the_ticks(explore):
+    file = (FILES / "zoo_separable_float32.tflite").read_bytes()
+    x = np.random.default_rng(0).random((9, 12, 12, 4), np.float32)
+    figure = explore(file, (x, np.arange(9) % 3))._live._figure
+    labels = figure.findobj(style.plt.Axes)[0].get_xticklabels()
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(a.x1 < b.x0 + 1 for a, b in pairwise(boxes))
+
+
+def test_a_long_legend_is_within_the_picture():
+    rng = np.random.default_rng(0)
+    ax = qk.plot_weight_histogram({f"{n}{LONG}": rng.normal(size=99) for n in "ab"})
+    ax.figure.draw_without_rendering()
+    box = ax.get_legend().get_window_extent()
+    assert ax.figure.bbox.x0 <= box.x0 <= box.x1 <= ax.figure.bbox.x1

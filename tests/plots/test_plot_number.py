@@ -71,6 +71,12 @@ def test_what_is_out_of_sight_is_said_in_words():
     assert [labels[x] for x in at_ends] == ["0", "∞"]
 
 
+@pytest.mark.parametrize("value", [7e4, -7e4, 1e39])
+def test_an_overflow_is_drawn_without_a_warning(value):
+    with np.errstate(invalid="raise"):
+        plot_numbers(qk.nearest_numbers(value))
+
+
 def test_outlines_are_where_a_text_would_be():
     figure = plt.figure(figsize=(5, 1), dpi=200)
     pictures = []

@@ -1,5 +1,6 @@
 """Each picture of rows shows the numbers of its result, on the axes it is given."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import matplotlib.pyplot as plt
@@ -11,6 +12,7 @@ import qkit as qk
 from qkit.evaluate.accuracy import Score
 from qkit.evaluate.size import Size
 from qkit.evaluate.tasks import Metric
+from qkit.plots.style import by_ratio
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,32 @@ def test_latencies_with_intervals_ratios_and_pythons_share(compared):
 def test_latencies_far_apart_get_a_logarithmic_axis(hand_made):
     ax = qk.plot_latencies(hand_made({"int8": (range(5), 20, 8), "int16": (range(5), 20, 81)}))
     assert ax.get_xscale() == "log"
+
+
+def test_all_that_is_told_of_a_time_is_in_sight(hand_made):
+    latency = hand_made({"float32": (range(5), 20, 0.6)}).latency
+    latency = replace(latency, interval_us=MappingProxyType({"float32": (0.5, 1.9)}))
+    ax = qk.plot_latencies(latency)  # of Python's overhead the median is 1
+    assert max(max(ends) for ends in lines_of(ax)) == 1.9 < ax.get_xlim()[1]
+
+
+def test_no_two_kinds_of_constants_have_one_colour(sizes):
+    constants = dict.fromkeys(("float32", "float16", "int8", "int4", "int16", "int32"), 100)
+    size = replace(sizes["large"], constants_bytes=MappingProxyType(constants))
+    bars = qk.plot_sizes({"all": size}).patches
+    assert len({bar.get_facecolor() for bar in bars}) == len(constants) + 1
+
+
+@pytest.mark.parametrize("ends", [(1.1, 1.9), (1.1, 3.9), (3, 3), (7, 9), (1, 500)])
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_a_logarithmic_axis_has_ticks_to_read_it_by(ends, axis):
+    ax = plt.figure().add_subplot()
+    ax.plot(ends, ends)
+    by_ratio(getattr(ax, f"{axis}axis"))
+    low, high = getattr(ax, f"get_{axis}lim")()
+    assert low <= ends[0] <= ends[1] <= high
+    ticks = getattr(ax, f"get_{axis}ticks")()
+    assert np.sum((ticks >= low) & (ticks <= high)) >= 2
 
 
 def test_bars_of_a_file_add_up_to_it(compared):

@@ -1,9 +1,11 @@
 """The pictures of weights show the numbers that they are given."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import qkit as qk
+from qkit.plots.effects import _compose_kept
 
 
 @pytest.fixture
@@ -35,8 +37,23 @@ def test_histogram_shows_each_of_few_values():
     assert legend(ax) == ["clustered: 33.3% zeros, 2 other values"]
     np.testing.assert_array_equal(ax.lines[0].get_data(), [[-1.5, 0, 0.5], [10, 20, 30]])
     assert not ax.patches
+    one = qk.plot_weight_histogram({"one": np.ones(3)})
+    assert legend(one) == ["one: 0.0% zeros, 1 other value"]
     nothing = qk.plot_weight_histogram({"nothing": np.zeros(5)})
     assert legend(nothing) == ["nothing: 100.0% zeros, 0 other values"]
+
+
+def test_the_lowest_of_int8_is_drawn_as_well():
+    every = np.arange(-128, 128, dtype=np.int8)
+    (steps,) = qk.plot_weight_histogram({"every": every}).patches
+    assert steps.get_data().values.sum() == 255  # zeros stand by themselves
+    assert steps.get_data().edges[0] == -128
+
+
+def test_the_largest_of_zeros_is_zero():
+    ax = plt.figure().add_subplot()
+    _compose_kept(ax)(np.zeros((2, 3)), np.zeros((2, 3), bool), 0.0)
+    assert [text.get_text() for text in ax.texts] == ["threshold 0, largest 0"]
 
 
 def drawn(ax):

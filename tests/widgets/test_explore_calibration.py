@@ -1,12 +1,15 @@
 """The explorer of calibration: every control moved, the readout held against the measurement."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import qkit as qk
+
+FILES = Path(__file__).parents[1] / "files"
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,15 @@ def test_training_images_that_do_not_fit_are_refused(toy_tflite, toy_data, digit
     data = replace(toy_data, x_train=digits.x_train)
     with pytest.raises(ValueError, match=r"explore_calibration: data\.x_train must have the shape"):
         qk.explore_calibration(toy_tflite, data)
+
+
+def test_what_it_cannot_sample_is_refused(toy_tflite, toy_data):
+    data = replace(toy_data, y_train=np.eye(3)[toy_data.y_train])
+    with pytest.raises(ValueError, match=r"y\.argmax.* got data\.y_train of shape \(100, 3\)"):
+        qk.explore_calibration(toy_tflite, data)
+    ids, words = (FILES / "zoo_embedding_float32.tflite").read_bytes(), np.ones((9, 6), np.int32)
+    with pytest.raises(ValueError, match=r"models of one input, of real numbers.*qk\.explore"):
+        qk.explore_calibration(ids, (words, np.zeros(9, int)))
 
 
 def test_the_still_picture_is_drawn_by_the_same_hand(tflite, digits, figures):

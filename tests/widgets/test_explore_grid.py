@@ -102,6 +102,7 @@ def test_a_group_that_does_not_fit_is_not_offered():
         (np.zeros((0, 3), np.float32), None, ValueError, "no values to choose a range from"),
         (np.array([1, 2]), None, TypeError, "must be floating point, got int64"),
         (np.array([np.nan]), None, ValueError, "NaN or infinite"),
+        ("a.tflite", None, TypeError, r"bytes of a \.tflite file, got str\. Read a file with"),
         (np.ones((2, 3), np.float32), 2, ValueError, "has the axes 0 to 1"),
     ],
 )
@@ -116,3 +117,11 @@ def test_odd_tensors_have_a_picture(x):
     for bits in (2, 16):
         explorer.controls["bits"].value = bits
     assert "SQNR" in explorer.readout
+
+
+@pytest.mark.parametrize(
+    ("x", "said"), [(np.zeros(4), "4 values; largest magnitude 0"), ([7.0], "1 value; largest")]
+)
+def test_the_largest_of_zeros_is_none(x, said):
+    fit = grid_fit(x, choose_qparams(x))
+    assert qk.plot_grid_fit(fit).axes[0].texts[0].get_text().startswith(said)

@@ -1,7 +1,9 @@
 """What the explorers of bits, sparsity and clusters have in common."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import qkit as qk
@@ -30,8 +32,23 @@ def test_labelled_items_are_data_too(show, tflite, digits):
     assert show(tflite("float32"), pair).readout
     with pytest.raises(TypeError, match=r"a qk\.Dataset, or \(x, y\)"):
         show(tflite("float32"), digits.x_test)
-    with pytest.raises(ValueError, match=r"a class number for each, got the shapes \(60, 28, 28\)"):
+    with pytest.raises(ValueError, match=r"of 60 items data\.y_test has the shape \(3,\)"):
         show(tflite("float32"), (pair[0], pair[1][:3]))
+
+
+@pytest.mark.parametrize("show", [qk.explore_bits, qk.explore_sparsity, qk.explore_layers])
+def test_several_inputs_and_lists_are_items_as_elsewhere(show):
+    file = (FILES / "zoo_two_inputs_float32.tflite").read_bytes()
+    rng = np.random.default_rng(0)
+    x, z = (rng.random((12, width), np.float32) for width in (8, 4))
+    named = SimpleNamespace(
+        x_train={"x": x, "z": z}, x_test={"x": x, "z": z}, y_test=rng.integers(3, size=12)
+    )
+    expected = show(file, named, images=10).readout
+    assert "n = 10" in expected
+    assert show(file, ([x, z], named.y_test.tolist()), images=10).readout == expected
+    with pytest.raises(ValueError, match=r"data\.x_test: the model takes 'x' \('n', 8\), 'z'"):
+        show(file, (x, named.y_test))
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
