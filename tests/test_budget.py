@@ -24,12 +24,12 @@ CEILING = {
     "evaluate": (5480, 2804, 30),
     "interpreter": (1252, 625, 6),
     "models": (222, 95, 2),
-    "plots": (2600, 1670, 20),
+    "plots": (2615, 1683, 20),
     "published": (1040, 451, 6),
     "quantize": (2448, 1243, 12),
     "tflite": (1941, 1118, 12),
     "toolchain": (2191, 1017, 11),
-    "widgets": (1735, 1007, 14),
+    "widgets": (1742, 1013, 14),
 }
 PUBLIC_NAMES = (
     104  # 80, and those of 09, 10, of what one ships and of the course; they are to be fewer
