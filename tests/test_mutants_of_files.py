@@ -54,7 +54,7 @@ def test_what_ends_the_process_is_told_and_the_next_one_tried(monkeypatch):
 
 @posix
 def test_damaged_files_are_read_or_refused():
-    assert mutants.findings(200) == []
+    assert mutants.findings(100) == []
 
 
 @posix

@@ -78,7 +78,7 @@ def small_cnn(tf):
 @pytest.mark.parametrize(
     ("scheme", "count"),
     [
-        ("full_integer_int8_io", 500),
+        ("full_integer_int8_io", 120),
         *(
             pytest.param(name, 250, marks=pytest.mark.slow)
             for name in ("float32", "float16", "full_integer", "int16_activations")

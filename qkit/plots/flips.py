@@ -29,12 +29,15 @@ def plot_flips(paired, x, *, names=("a", "b"), limit=16):
     """
     require(paired, "Paired", what="plot_flips")
     limit = validate.whole(limit, name="plot_flips: limit")
-    x = x if isinstance(x, Mapping) else np.atleast_1d(validate.array(x, what="plot_flips: x"))
-    if count(x) != paired.a.n:
+    each = [*x.values()] if isinstance(x, Mapping) else [x]
+    each = [np.atleast_1d(validate.array(one, what="plot_flips: x")) for one in each]
+    if {*map(len, each)} != {paired.a.n}:
+        got = " and ".join(f"{len(one):,}" for one in each) or "none"
         raise ValueError(
-            f"plot_flips: the models were measured on {paired.a.n:,} images, got {count(x):,}. "
-            "Pass the same images in the same order."
+            f"plot_flips: the models were measured on {paired.a.n:,} images, got {got}. Pass the "
+            "same images in the same order."
         )
+    x = x if len(each) > 1 else each[0]
     flipped = len(paired.disagreements)
     shown = max(1, min(limit, flipped))
     columns = min(8, shown)
