@@ -21,7 +21,7 @@ PACKAGE = Path(qk.__file__).parent
 CEILING = {
     ".": (2205, 1221, 13),
     "course": (1621, 825, 17),
-    "evaluate": (5480, 2804, 30),
+    "evaluate": (5482, 2806, 30),
     "interpreter": (1252, 625, 6),
     "models": (222, 95, 2),
     "plots": (2618, 1686, 20),
@@ -29,7 +29,7 @@ CEILING = {
     "quantize": (2448, 1243, 12),
     "tflite": (1941, 1118, 12),
     "toolchain": (2191, 1017, 11),
-    "widgets": (1742, 1013, 14),
+    "widgets": (1743, 1014, 14),
 }
 PUBLIC_NAMES = (
     104  # 80, and those of 09, 10, of what one ships and of the course; they are to be fewer

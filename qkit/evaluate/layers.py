@@ -40,8 +40,10 @@ class LayerErrors(Result):
             f"{row['name']} ({row['operator']}) hurts most: with its error alone the output has "
             f"{row['output_sqnr_db']:.1f} dB, with all {last['sqnr_db']:.1f}, on {self.n:,} items"
         )
+        if row["output_sqnr_db"] == np.inf:
+            text = f"no operator's own error changes the output, on {self.n:,} items"
         if self.worst in self.paired:
-            text += f". It costs {self.paired[self.worst].summary()}"
+            text += f". By itself: {self.paired[self.worst].summary()}"
         return text + (f". Not matched: {', '.join(self.unmatched)}" if self.unmatched else "")
 
 

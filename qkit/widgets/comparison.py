@@ -162,7 +162,8 @@ def _saved(comparison, folder, kind):
             report(comparison, path)
     except OSError as error:
         return f"Nothing written: {path.parent} cannot be written to ({error.strerror})."
-    return f"Written: {path}, schemes: {len(comparison.models)}, {path.stat().st_size:,} bytes."
+    schemes = f"{len(comparison.models)} scheme{'s'[: len(comparison.models) != 1]}"
+    return f"Written: {path}, {schemes}, {path.stat().st_size:,} bytes."
 
 
 def _measured(decision, comparison):

@@ -2,13 +2,14 @@
 
 import dataclasses
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import qkit as qk
-from qkit.evaluate.layers import layer_errors
+from qkit.evaluate.layers import LayerErrors, layer_errors
 from qkit.interpreter.run import intermediate
 from qkit.quantize.grid import fake_quantize
 from qkit.quantize.integer_operators import grid_of
@@ -163,6 +164,12 @@ def test_the_addition_of_a_mask_is_found_and_not_what_reads_it(tf, digits):
     assert row["operator"] == "ADD"
     assert "masked" in row["name"]
     assert found.unmatched == ()
+
+
+def test_where_nothing_is_lost_nothing_hurts_most():
+    lossless = {"name": "a", "operator": "ADD", "output_sqnr_db": np.inf, "sqnr_db": np.inf}
+    found = LayerErrors(pd.DataFrame([lossless]), (), MappingProxyType({}), 7)
+    assert found.summary() == "no operator's own error changes the output, on 7 items"
 
 
 def test_a_file_of_another_model_is_told_so(depthwise_tflite, tflite, digits):

@@ -204,7 +204,7 @@ def interrupted_at(step, tflite):
 
 
 @pytest.mark.parametrize("new", [False, True], ids=["waiting helper", "new helper"])
-@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [11, pytest.param(2, marks=pytest.mark.slow)])
 def test_after_an_interrupt_at_any_line_the_next_file_gets_its_own_answer(every, new, toy_tflite):
     for step in range(0, 999, every):
         if new:

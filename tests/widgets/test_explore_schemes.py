@@ -161,7 +161,7 @@ def save(explorer):
 def test_table_is_saved_as_csv(save, compared, tmp_path):
     said = save("csv", tmp_path)
     path = tmp_path / "comparison.csv"
-    assert said.startswith(f"Written: {path}, schemes: 6, {path.stat().st_size:,} bytes.")
+    assert said.startswith(f"Written: {path}, 6 schemes, {path.stat().st_size:,} bytes.")
     read = pd.read_csv(io.BytesIO(path.read_bytes()), index_col="scheme")
     pd.testing.assert_frame_equal(read, compared.to_frame(), check_dtype=False)
 
