@@ -27,5 +27,7 @@ def setup_notebook():
     mpl.rc("font", size=10)
     mpl.rc("axes", prop_cycle=mpl.cycler(color=COLOURS))
     pd.set_option("display.max_columns", 20, "display.max_colwidth", 60, "display.precision", 4)
-    # each conversion looks for garbage among all that there is, and what is loaded is none
-    gc.freeze()
+    # each conversion looks for garbage among all that there is, and what is loaded is none; once
+    # alone, for when the cell runs again the notebook's models are there, which will be garbage
+    if not gc.get_freeze_count():
+        gc.freeze()
