@@ -89,7 +89,7 @@ def number(answer, right, *, mistakes=(), hint, rel=0.01, abs=0.0):
     ----------
     answer, right : float
     mistakes : sequence of (float, str), a wrong value and why it is wrong
-    hint : str, for any other number
+    hint : str, for any other number; or a function from that number to one
     rel, abs : float, how far an answer may be off, relative to what is right and in its unit
 
     Examples
@@ -103,7 +103,7 @@ def number(answer, right, *, mistakes=(), hint, rel=0.01, abs=0.0):
     for value, why in [(right, None), *mistakes]:
         if np.isclose(answer, value, rtol=rel, atol=abs):
             return why
-    return hint
+    return hint(answer) if callable(hint) else hint
 
 
 def choice(answer, reasons):

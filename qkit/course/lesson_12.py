@@ -36,7 +36,7 @@ def _fault_of_a_share(found, y, outputs, right):
         (y.size * right, "that is how many there are: a share lies between 0 and 1"),
         (plain, "359° and 1° are 2° apart, and yours has 358: the difference goes round, too"),
     ]
-    hint = f"{right:.3f} of the check's are within three degrees, and yours says {found!s:.5}"
+    hint = f"{right:.3f} of the check's are within three degrees, and yours says {{:.3f}}".format
     return number(found, right, mistakes=mistakes, hint=hint, rel=1e-5)
 
 

@@ -114,6 +114,7 @@ CASES = {
             (lambda y, outputs: np.mean(np.abs(turned(y, outputs)) < 1.5), "yours says"),
             (lambda y, outputs: np.abs(turned(y, outputs)) < 3, "one number"),
             (lambda y: 1.0, "a function of y and outputs"),
+            (lambda y, outputs: 1.234e-5, "yours says 0.000"),
             (lambda y, outputs: None, "a number is asked for, got NoneType"),
             (lambda y, outputs: f"{near(y, outputs)}", "a number is asked for, got str"),
         ],
