@@ -19,17 +19,17 @@ PACKAGE = Path(qk.__file__).parent
 
 # By folder: lines, statements, and modules, `__init__` not counted; "." is the package itself.
 CEILING = {
-    ".": (2205, 1221, 13),
+    ".": (2207, 1222, 13),
     "course": (1621, 825, 17),
-    "evaluate": (5482, 2806, 30),
-    "interpreter": (1252, 625, 6),
+    "evaluate": (5485, 2807, 30),
+    "interpreter": (1253, 626, 6),
     "models": (222, 95, 2),
     "plots": (2618, 1686, 20),
     "published": (1040, 451, 6),
     "quantize": (2448, 1243, 12),
     "tflite": (1941, 1118, 12),
     "toolchain": (2191, 1017, 11),
-    "widgets": (1743, 1014, 14),
+    "widgets": (1744, 1015, 14),
 }
 PUBLIC_NAMES = (
     104  # 80, and those of 09, 10, of what one ships and of the course; they are to be fewer

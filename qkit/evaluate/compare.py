@@ -25,6 +25,7 @@ from qkit.evaluate.significance import paired
 from qkit.evaluate.size import size
 from qkit.evaluate.sweep import checked_executor, sweep
 from qkit.evaluate.tasks import find_metric, require_head
+from qkit.interpreter.run import MOST_THREADS
 from qkit.networks import Network
 from qkit.progress import progress_line
 from qkit.samples import Labelled, count, items_of, labelled, rows, samples
@@ -109,7 +110,7 @@ def compare(
     extra = _named_apart(schemes, trained, extra)
     for tflite in extra.values():
         inspect(tflite)  # refuses what is none
-    validate.whole(threads, name="compare: threads", most=1024)
+    validate.whole(threads, name="compare: threads", most=MOST_THREADS)
     opened = source(model, what="compare", signature=signature)
     model = opened if isinstance(opened, Network) else model
     data = None if data is None else labelled(data, opened.takes, what="compare: data")

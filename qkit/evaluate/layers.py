@@ -36,14 +36,16 @@ class LayerErrors(Result):
     def summary(self):
         """Say in one line which operator loses most by itself, and what all of them lose."""
         row, last = self.table.loc[self.worst], self.table.iloc[-1]
-        text = (
-            f"{row['name']} ({row['operator']}) hurts most: with its error alone the output has "
-            f"{row['output_sqnr_db']:.1f} dB, with all {last['sqnr_db']:.1f}, on {self.n:,} items"
-        )
         if row["output_sqnr_db"] == np.inf:
             text = f"no operator's own error changes the output, on {self.n:,} items"
-        if self.worst in self.paired:
-            text += f". By itself: {self.paired[self.worst].summary()}"
+        else:
+            text = (
+                f"{row['name']} ({row['operator']}) hurts most: with its error alone the output "
+                f"has {row['output_sqnr_db']:.1f} dB, with all {last['sqnr_db']:.1f}, on "
+                f"{self.n:,} items"
+            )
+            if self.worst in self.paired:
+                text += f". By itself: {self.paired[self.worst].summary()}"
         return text + (f". Not matched: {', '.join(self.unmatched)}" if self.unmatched else "")
 
 

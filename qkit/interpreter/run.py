@@ -20,6 +20,7 @@ from qkit.tflite.values import require_here
 # Input values that run at once: 167 MNIST images. More of them no longer fit the processor's
 # caches: 10,000 images take 0.03 s in batches of 100 to 250, 0.06 s of 500, 0.09 s of 1,000.
 _BATCH_VALUES = 2**17
+MOST_THREADS = 1024  # with 20,000 LiteRT ends the process
 # Kernels, by what the interpreter is asked for; those of XNNPACK run by default.
 KERNELS = {"reference": "BUILTIN_REF", "optimized": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
            "xnnpack": "AUTO"}  # fmt: skip
@@ -28,7 +29,7 @@ KERNELS = {"reference": "BUILTIN_REF", "optimized": "BUILTIN_WITHOUT_DEFAULT_DEL
 def open_interpreter(tflite, *, threads=1, **how):
     """Return an interpreter with its tensors allocated, after a trial of the same elsewhere."""
     require_tflite(tflite)
-    how["threads"] = validate.whole(threads, name="threads", most=1024)  # of 20,000 LiteRT dies
+    how["threads"] = validate.whole(threads, name="threads", most=MOST_THREADS)
     if error := probe(tflite, **how).error:
         raise TfliteError(f"the .tflite file cannot be run; is it damaged? {error}")
     with quiet(), telling():  # it announces its delegate in the cell

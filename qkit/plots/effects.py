@@ -150,7 +150,7 @@ def _compose_kept(ax):
         for bars, shown in (whole, weights), (left, weights[kept]):
             bars.set_data(np.histogram(shown / unit, panels.EDGES)[0] / fullest)
         cut = "" if threshold is None else f"threshold {threshold:.3g}, "
-        said.set_text(f"{cut}largest {np.abs(weights).max():.3g}")
+        said.set_text(f"{cut}largest {unit * weights.any():.3g}")
         for line, sign in zip(lines, (-1, 1), strict=True):
             line.set_visible(threshold is not None)
             line.set_data([sign * (threshold or 0) / unit] * 2, [0, 1.02])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from functools import lru_cache, partial
+from os import PathLike
 
 import ipywidgets as ipw
 import numpy as np
@@ -81,7 +82,7 @@ def _with_axes(tensors, axis):
     """Return the tensors by name, each with the axis of its channels."""
     if not isinstance(axis, (int, np.integer)):
         raise TypeError(f"explore_grid: axis must be a whole number, got {axis!r}.")
-    if isinstance(tensors, (bytes, bytearray, str)):
+    if isinstance(tensors, (bytes, bytearray, str, PathLike)):
         return {layer.name: (layer.weights, layer.axis) for layer in layers(tensors)}
     if not isinstance(tensors, Mapping):
         tensors = {"tensor": tensors}

@@ -2,6 +2,7 @@
 
 import itertools
 from functools import partial
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -103,6 +104,7 @@ def test_a_group_that_does_not_fit_is_not_offered():
         (np.array([1, 2]), None, TypeError, "must be floating point, got int64"),
         (np.array([np.nan]), None, ValueError, "NaN or infinite"),
         ("a.tflite", None, TypeError, r"bytes of a \.tflite file, got str\. Read a file with"),
+        (Path("a"), None, TypeError, r"bytes of a \.tflite file, got \w+Path\. Read a file with"),
         (np.ones((2, 3), np.float32), 2, ValueError, "has the axes 0 to 1"),
     ],
 )
